@@ -1,0 +1,67 @@
+"""The contract of a factor.
+
+Laws, tested for every factor: `levels` gives the control first and at least one variant, or the
+reason why it cannot; both levels are explicit (what is unset depends on the host); `edits` is
+pure, writes the same slots at every level, and those are exactly `slots`; no two factors share
+one; canaries of two levels have equal lengths; a golden case `factor-<name>` shows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from repaudit.model.experiment import Edit, Held, Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What of this machine decides which levels there are.
+
+    `cpus` are the CPUs that we may run on. `kernel` is its release and `old_kernel` the one that
+    the UNAME26 personality shows. `preload` is libfaketime's path and `locales` the folder of
+    compiled locales, each None where it is not there. `loop` tells whether a file system of our
+    own can be mounted. `start` is the instant, in seconds since the epoch, at which every run's
+    clock starts. `seed` makes the canaries.
+    """
+
+    cpus: tuple[int, ...]
+    kernel: str
+    old_kernel: str
+    preload: str | None
+    locales: str | None
+    loop: bool
+    start: int
+    seed: str
+
+    def token(self, *words: str, length: int = 10) -> str:
+        """Return `length` hex digits that depend on the seed and `words` alone."""
+        text = "\0".join((self.seed, *words))
+        return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+class Factor(Protocol):
+    """One thing that a rebuild can vary."""
+
+    @property
+    def name(self) -> str:
+        """The file's name, as `--vary` takes it."""
+
+    @property
+    def summary(self) -> str:
+        """One line for `repaudit list factors`."""
+
+    @property
+    def slots(self) -> frozenset[str]:
+        """The slots that its edits write (see model.experiment.Edit)."""
+
+    def levels(self, machine: Machine) -> tuple[Level, ...] | Held:
+        """Return the levels, control first, or why this machine cannot vary the factor."""
+
+    def edits(self, level: Level) -> tuple[Edit, ...]:
+        """Return what brings `level` about."""
+
+    def observe(self, reading: Mapping[str, str]) -> str | None:
+        """Return what a probe saw of this factor, None where it could not see."""

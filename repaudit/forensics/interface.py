@@ -1,0 +1,57 @@
+"""The contract of a forensic: a difference and both sides' bytes in, clues out.
+
+Laws, tested for every forensic: silent where both sides are equal, on empty, truncated and random
+bytes; raises nothing, whatever the bytes; yields only causes of the catalogue (causes.toml); the
+same case gives the same clues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from repaudit.model.difference import Difference
+from repaudit.model.experiment import Level
+from repaudit.model.finding import Clue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The bytes of one side, cut off at a bound; `size` is the whole length."""
+
+    data: bytes
+    size: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was cut off."""
+        return len(self.data) == self.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One difference to examine.
+
+    `left` and `right` are the contents, None unless the aspect is content. `left_levels` and
+    `right_levels` are the factor levels of both runs, empty when two existing images are compared.
+    `instruction` is the text of the Containerfile line that wrote the file, None where unknown.
+    """
+
+    difference: Difference
+    left: Content | None = None
+    right: Content | None = None
+    left_levels: tuple[Level, ...] = ()
+    right_levels: tuple[Level, ...] = ()
+    instruction: str | None = None
+
+
+class Forensic(Protocol):
+    """Recognises the trace of one kind of cause."""
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+
+    def examine(self, case: Case) -> Iterator[Clue]:
+        """Yield what is recognised, best first; nothing where nothing is."""

@@ -1,0 +1,1 @@
+"""Floor 1: the only effects (processes, scratch space, the clock, plug-in loading)."""

@@ -1,0 +1,42 @@
+"""Plug-ins are files: list their names without importing them, load one by its name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Generic, TypeVar, cast
+
+from repaudit.model.errors import UsageError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The plug-ins of one package: each module but `interface` and private ones is one.
+
+    A module ends in one constant, `constant`, that holds the plug-in.
+    """
+
+    def __init__(self, package: str, constant: str) -> None:
+        self._package = package
+        self._constant = constant
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all plug-ins, sorted; imports none of them."""
+        path = importlib.import_module(self._package).__path__
+        found = (module.name for module in pkgutil.iter_modules(path))
+        return tuple(sorted(n for n in found if n != "interface" and not n.startswith("_")))
+
+    def load(self, name: str) -> T:
+        """Return the plug-in called `name`; raise UsageError, listing all, if there is none."""
+        if name not in self.names():
+            kind = self._package.rpartition(".")[2]
+            raise UsageError(
+                f"{name!r} is not one of the {kind}", hint="there are: " + ", ".join(self.names())
+            )
+        module = importlib.import_module(f"{self._package}.{name}")
+        return cast("T", getattr(module, self._constant))
+
+    def all(self) -> tuple[T, ...]:
+        """Return every plug-in, in the order of the names."""
+        return tuple(self.load(name) for name in self.names())

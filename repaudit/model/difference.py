@@ -1,0 +1,48 @@
+"""How two images differ, one value per aspect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Aspect(StrEnum):
+    """What about a file or an image differs."""
+
+    PRESENCE = "presence"
+    KIND = "kind"
+    CONTENT = "content"
+    MODE = "mode"
+    OWNER = "owner"
+    MTIME = "mtime"
+    LINK = "link"
+    XATTR = "xattr"
+    ORDER = "order"
+    CONFIG = "config"
+    HISTORY = "history"
+    ANNOTATION = "annotation"
+    COMPRESSION = "compression"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One aspect of one place in which two images differ.
+
+    `layer` counts from 0 at the base and is None for what is not in a layer; then `path` is a
+    JSON pointer into the config, manifest or index. `left` and `right` are readable forms of both
+    sides, None where a side has nothing. `detail` shows the difference itself (a unified diff,
+    diffoscope's answer), bounded, when there is one.
+    """
+
+    layer: int | None
+    path: str
+    aspect: Aspect
+    left: str | None
+    right: str | None
+    detail: str | None = None
+
+    @property
+    def key(self) -> tuple[int, str, str, str, str]:
+        """A total order that depends on nothing but the values."""
+        layer = -1 if self.layer is None else self.layer
+        return (layer, self.path, self.aspect.value, self.left or "", self.right or "")

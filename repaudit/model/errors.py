@@ -1,0 +1,57 @@
+"""What can go wrong, each with its exit code and the way out.
+
+RepauditError
+├── UsageError            2   the command line or a configuration file is wrong
+├── ToolMissingError      3   a program that this job needs is not installed
+├── ToolFailedError       3   a program that this job needs ran and failed
+├── MalformedError        3   an image, archive or report is refused, by name
+├── SourceError           3   an image cannot be had (registry, storage, file)
+└── BuildError            3   the control build failed, so nothing can be said
+"""
+
+from __future__ import annotations
+
+
+class RepauditError(Exception):
+    """Base of every error that repaudit raises on purpose.
+
+    `message` says what happened, `hint` the way out. Both are shown to the user.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(RepauditError):
+    """The command line or a configuration file is wrong."""
+
+    exit_code = 2
+
+
+class ToolMissingError(RepauditError):
+    """A program that this job needs is not installed."""
+
+    def __init__(self, tool: str, package: str) -> None:
+        super().__init__(
+            f"{tool} is not installed", hint=f"apt-get install {package} (see: repaudit doctor)"
+        )
+
+
+class ToolFailedError(RepauditError):
+    """A program that this job needs ran and failed."""
+
+
+class MalformedError(RepauditError):
+    """An image, archive or report breaks its own format, or a bound that keeps the reader safe."""
+
+
+class SourceError(RepauditError):
+    """An image cannot be had from where it was named."""
+
+
+class BuildError(RepauditError):
+    """The control build failed, so nothing can be said about reproducibility."""

@@ -1,0 +1,134 @@
+"""The experiment: factors, their levels, the edits that bring a level about, and the runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+#: The factors that a rebuild can set, in the order in which reports name them.
+SETTABLE = (
+    "time",
+    "timezone",
+    "locale",
+    "umask",
+    "hostname",
+    "user",
+    "home",
+    "environment",
+    "build_path",
+    "file_order",
+    "cpus",
+    "kernel",
+    "aslr",
+)
+#: Sources of difference that nobody sets; a replicate shows them.
+INTRINSIC = ("random", "concurrency", "filesystem")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """One setting of one factor.
+
+    `name` is what reports show and never holds a clock. `value` is what the factor's edits are
+    made from. `canaries` are texts that stand nowhere unless this level was in force, so finding
+    one in a file is evidence.
+    """
+
+    factor: str
+    name: str
+    value: str
+    canaries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One change to the environment of a build step.
+
+    `slot` names what is written; no two factors write the same one:
+
+    * `/process/env/NAME`, `/process/user/umask`, `/hostname`, `/mounts/DESTINATION` (runtime-spec)
+    * `exec:affinity` (comma-separated CPUs), `exec:personality` (flags, a number): set on the
+      process that hands over to the runtime, and inherited
+    * `run:clock` (seconds), `run:filesystem` (a hash seed), `run:file/NAME` (the host file to
+      copy), `run:text/NAME` (a file's text), `run:directory/NAME`: set up once, when the run starts
+
+    `unless` names variables that, if the image sets one of them itself, win over this factor
+    (a trailing `*` matches any rest). `needs` is a property of the root file system without which
+    the edit is of no use: "glibc" or "home".
+    """
+
+    slot: str
+    value: str
+    unless: tuple[str, ...] = ()
+    needs: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A factor that was not varied, and why."""
+
+    factor: str
+    reason: str
+
+
+class Role(StrEnum):
+    """What a run is for."""
+
+    CONTROL = "control"
+    REPLICATE = "replicate"
+    VARIANT = "variant"
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    BUILT = "built"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRun:
+    """One build to be made: its name, its role, and one level for each factor."""
+
+    name: str
+    role: Role
+    levels: tuple[Level, ...]
+
+    def level(self, factor: str) -> Level | None:
+        """Return the level that this run gives `factor`, None where it gives none."""
+        return next((level for level in self.levels if level.factor == factor), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What the interposer did for one RUN step: the factors not applied, each with the reason."""
+
+    args: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a build failed: the instruction that it stopped at and the log's last lines."""
+
+    instruction: str | None
+    status: int
+    log: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRun:
+    """A run that was made.
+
+    `blobs` is the folder that holds the manifest, the config and the new layers. `steps` is what
+    the interposer recorded; `readings` what each probe saw, as (name, value) pairs.
+    """
+
+    planned: PlannedRun
+    outcome: Outcome
+    image: str | None = None
+    blobs: str | None = None
+    failure: Failure | None = None
+    steps: tuple[Step, ...] = ()
+    readings: tuple[tuple[tuple[str, str], ...], ...] = ()
+    milliseconds: int = field(default=0, compare=False)

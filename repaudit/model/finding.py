@@ -1,0 +1,102 @@
+"""Findings: one cause at one place, however many files it touches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from repaudit.model.difference import Difference
+
+
+class Confidence(StrEnum):
+    """How sure an attribution is."""
+
+    DEMONSTRATED = "demonstrated"
+    INDICATED = "indicated"
+    UNEXPLAINED = "unexplained"
+
+
+class EvidenceKind(StrEnum):
+    """Where the evidence comes from."""
+
+    EXPERIMENT = "experiment"
+    SIGNATURE = "signature"
+    CANARY = "canary"
+    TRACE = "trace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """A known way to lose reproducibility; slugs follow the reproducible-builds notes."""
+
+    slug: str
+    title: str
+    remedy: str
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A factor that a finding blames."""
+
+    factor: str
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruction:
+    """The line of the Containerfile that wrote what differs. `line` counts from 1."""
+
+    file: str
+    line: int
+    text: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """The process that wrote what differs, where a run was traced."""
+
+    argv: tuple[str, ...]
+    executable: str
+    cwd: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What backs a cause. `source` names the detector, `runs` the runs that it looked at."""
+
+    kind: EvidenceKind
+    source: str
+    detail: str
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clue:
+    """What a detector says about one difference: a cause by its slug, and the factors it blames."""
+
+    slug: str
+    factors: tuple[str, ...]
+    kind: EvidenceKind
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One cause at one place. `id` is the same from night to night for the same of both."""
+
+    id: str
+    cause: Cause
+    factors: tuple[Suspect, ...]
+    instruction: Instruction | None
+    process: Process | None
+    evidence: tuple[Evidence, ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def confidence(self) -> Confidence:
+        """The best confidence among the suspects; a finding without one is unexplained."""
+        order = list(Confidence)
+        held = [suspect.confidence for suspect in self.factors]
+        return min(held, key=order.index, default=Confidence.UNEXPLAINED)

@@ -1,0 +1,77 @@
+"""The report: everything that repaudit has to say about an image, without a clock or a host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from repaudit.model.experiment import Held, Outcome, Role
+from repaudit.model.finding import Finding
+
+SCHEMA = "repaudit-report/1"
+
+
+class Verdict(StrEnum):
+    """The answer. `inconclusive` is an answer of its own, never folded into yes or no."""
+
+    REPRODUCIBLE = "reproducible"
+    UNREPRODUCIBLE = "unreproducible"
+    INCONCLUSIVE = "inconclusive"
+
+    @property
+    def exit_code(self) -> int:
+        """The process exit code that stands for this verdict."""
+        return {"reproducible": 0, "unreproducible": 1, "inconclusive": 3}[self.value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What was audited. `timestamp` is the epoch that the builder clamped to, None for none.
+
+    For a comparison of two images that exist, `left` and `right` name them and the rest is None.
+    """
+
+    context: str | None = None
+    containerfile: str | None = None
+    builder: str | None = None
+    timestamp: int | None = None
+    left: str | None = None
+    right: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run as the report shows it: the level of each factor by name, and the image's digest."""
+
+    name: str
+    role: Role
+    levels: dict[str, str]
+    outcome: Outcome
+    image: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that kept repaudit from telling, with the way out."""
+
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The whole answer; `repaudit-report/1`.
+
+    `held` are factors that were not varied; `limits` are bounds within varied ones (a program
+    that kept the real clock, say). `problems` is why a verdict is inconclusive.
+    """
+
+    schema: str = SCHEMA
+    verdict: Verdict
+    subject: Subject
+    varied: tuple[str, ...] = ()
+    held: tuple[Held, ...] = ()
+    limits: tuple[Held, ...] = ()
+    runs: tuple[RunRecord, ...] = ()
+    findings: tuple[Finding, ...] = field(default=())
+    problems: tuple[Problem, ...] = ()

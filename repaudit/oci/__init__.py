@@ -1,0 +1,1 @@
+"""Floor 2: reading images as verified streams; layers as entries."""

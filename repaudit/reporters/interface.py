@@ -1,0 +1,35 @@
+"""The contract of a reporter.
+
+Laws, tested for every reporter: the same report and surface give the same bytes, under any
+locale, hash seed, time zone or umask; every finding's id appears; no clock, no host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from repaudit.model.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What the bytes are shown on: `columns` wide, with terminal colours or without."""
+
+    columns: int = 100
+    colour: bool = False
+
+
+class Reporter(Protocol):
+    """One output format."""
+
+    @property
+    def name(self) -> str:
+        """The file's name, as `--format` takes it."""
+
+    @property
+    def summary(self) -> str:
+        """One line for `repaudit list reporters`."""
+
+    def render(self, report: Report, surface: Surface) -> bytes:
+        """Return the whole document."""

@@ -1,0 +1,49 @@
+"""The contract of an image source: a reference in, a verified image set and its blobs out.
+
+Laws, tested for every source: `claims` looks at no more than the file's kind and first bytes;
+every manifest, config and index that comes back was verified against its digest; what is
+malformed raises MalformedError, what cannot be had SourceError; nothing is written outside of
+`scratch`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from repaudit.model.digest import Descriptor
+from repaudit.model.image import ImageSet
+
+
+class Blobs(Protocol):
+    """Opens blobs as they are stored; whoever reads them verifies (see oci.blob)."""
+
+    def open(self, descriptor: Descriptor) -> BinaryIO:
+        """Return the blob's stored bytes; raise SourceError where it is not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An image set that can be read."""
+
+    images: ImageSet
+    blobs: Blobs
+
+
+class Source(Protocol):
+    """One kind of place where an image can be."""
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+
+    @property
+    def summary(self) -> str:
+        """One line for `repaudit list sources` and the help."""
+
+    def claims(self, reference: str) -> bool:
+        """Whether `reference` is of this kind; at most one source claims any reference."""
+
+    def open(self, reference: str, scratch: Path) -> Opened:
+        """Open the image; `scratch` is a folder that the caller removes afterwards."""
