@@ -1,1 +1,8 @@
-"""TODO"""
+"""The image build tools that repaudit can drive, one file each."""
+
+from repaudit.builders.interface import Builder, BuildRequest, Prepared
+from repaudit.host.registry import Registry
+
+BUILDERS: Registry[Builder] = Registry("repaudit.builders", "BUILDER")
+
+__all__ = ["BUILDERS", "BuildRequest", "Builder", "Prepared"]

@@ -15,14 +15,19 @@ from typing import Protocol
 
 from repaudit.model.experiment import Edit, Held, Level
 
+#: Where a build step finds what we bring along. It lies below /dev, a tmpfs of the bundle, so that
+#: no mount point is left in the image.
+HELPERS = "/dev/.repaudit"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What of this machine decides which levels there are.
 
     `cpus` are the CPUs that we may run on. `kernel` is its release and `old_kernel` the one that
-    the UNAME26 personality shows. `preload` is libfaketime's path and `locales` the folder of
-    compiled locales, each None where it is not there. `loop` tells whether a file system of our
+    the UNAME26 personality shows. `preload` is libfaketime's path and `preload_needs` the newest
+    symbol version that it asks of the C library; `locales` is the folder of compiled locales;
+    each is None where it is not there. `loop` tells whether a file system of our
     own can be mounted. `start` is the instant, in seconds since the epoch, at which every run's
     clock starts. `seed` makes the canaries.
     """
@@ -31,6 +36,7 @@ class Machine:
     kernel: str
     old_kernel: str
     preload: str | None
+    preload_needs: str | None
     locales: str | None
     loop: bool
     start: int
@@ -60,7 +66,7 @@ class Factor(Protocol):
     def levels(self, machine: Machine) -> tuple[Level, ...] | Held:
         """Return the levels, control first, or why this machine cannot vary the factor."""
 
-    def edits(self, level: Level) -> tuple[Edit, ...]:
+    def edits(self, level: Level, machine: Machine) -> tuple[Edit, ...]:
         """Return what brings `level` about."""
 
     def observe(self, reading: Mapping[str, str]) -> str | None:

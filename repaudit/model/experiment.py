@@ -47,14 +47,15 @@ class Edit:
     `slot` names what is written; no two factors write the same one:
 
     * `/process/env/NAME`, `/process/user/umask`, `/hostname`, `/mounts/DESTINATION` (runtime-spec)
-    * `exec:affinity` (comma-separated CPUs), `exec:personality` (flags, a number): set on the
+    * `exec:affinity` (comma-separated CPUs), `exec:personality/FLAG` ("on" or "off"): set on the
       process that hands over to the runtime, and inherited
+    * `home:alias`: a second path of the home directory, "" for none; HOME names it
     * `run:clock` (seconds), `run:filesystem` (a hash seed), `run:file/NAME` (the host file to
       copy), `run:text/NAME` (a file's text), `run:directory/NAME`: set up once, when the run starts
 
     `unless` names variables that, if the image sets one of them itself, win over this factor
     (a trailing `*` matches any rest). `needs` is a property of the root file system without which
-    the edit is of no use: "glibc" or "home".
+    the edit is of no use: a symbol version of the C library ("GLIBC_2.34") or "home".
     """
 
     slot: str

@@ -1,0 +1,143 @@
+"""One run's workplace: its own file system, helpers, and the interposer's plan."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from repaudit.host import clock, process, scratch
+from repaudit.model.errors import ToolFailedError
+from repaudit.model.experiment import Edit, Step
+
+_INTERPOSER = Path(__file__).resolve().parent.parent / "interposer" / "main.py"
+_SHIM = """#!/bin/sh
+for word; do
+  case $word in
+    create | run) exec {python} -I -S -B {interposer} {plan} "$@" ;;
+    -*) ;;
+    *) break ;;
+  esac
+done
+exec {runtime} --root {state} "$@"
+"""
+_LEAST_ROOM = 1 << 30
+
+
+class Workplace:
+    """The folder of one run: `store` is the builder's storage, on a file system of its own."""
+
+    def __init__(
+        self, folder: Path, jail: process.Jail, edits: Mapping[str, Sequence[Edit]], room: int
+    ) -> None:
+        self.jail = jail
+        self.store = folder / "store"
+        self.helpers = folder / "helpers"
+        self.runtime = folder / "runtime"
+        self.blobs = folder / "blobs" / "sha256"
+        self.log = folder / "log"
+        self._folder = folder
+        self._edits = edits
+        for name in ("store", "helpers", "readings", "state"):
+            (folder / name).mkdir(parents=True)
+        self.blobs.mkdir(parents=True)
+        self._mount(room)
+        self._write_shim()
+
+    def _start_edits(self, prefix: str) -> dict[str, str]:
+        return {
+            edit.slot.removeprefix(prefix): edit.value
+            for edits in self._edits.values()
+            for edit in edits
+            if edit.slot.startswith(prefix)
+        }
+
+    def _mount(self, room: int) -> None:
+        seed = self._start_edits("run:filesystem").get("")
+        if seed is None:
+            (self.store / "tmp").mkdir()
+            return
+        disk = self._folder / "disk"
+        if room < _LEAST_ROOM:
+            raise ToolFailedError(
+                f"only {room >> 20} MiB of room for a build below {self._folder.parent}",
+                hint="set TMPDIR to a folder with more room",
+            )
+        with disk.open("wb") as file:
+            file.truncate(room)
+        # No journal: the file system never outlives its run. Lazy: it takes ten milliseconds.
+        options = f"lazy_itable_init=1,nodiscard,hash_seed={seed}"
+        mke2fs = ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0"]
+        process.check([*mke2fs, "-E", options, str(disk)], doing="making the run's file system")
+        mount = ["mount", "-o", "loop,noatime", str(disk), str(self.store)]
+        self.jail.check(mount, doing="mounting the run's file system")
+        self.jail.path(self.store / "tmp").mkdir()
+
+    def _write_shim(self) -> None:
+        shutil.copy(process.require("busybox", "busybox-static"), self.helpers / "busybox")
+        shutil.copy(process.require("date", "coreutils"), self.helpers / "date")
+        for name, source in self._start_edits("run:file/").items():
+            shutil.copy(source, self.helpers / name)
+        for name, text in self._start_edits("run:text/").items():
+            (self.helpers / name).write_text(text, "utf-8")
+        for name, inner in self._start_edits("run:directory/").items():
+            (self.helpers / (inner or name)).mkdir(parents=True)
+        plan = {
+            "runtime": process.require("runc", "runc"),
+            "state": str(self._folder / "state"),
+            "helpers": str(self.helpers),
+            "steps": str(self._folder / "steps"),
+            "readings": str(self._folder / "readings"),
+            "cgroup": scratch.CGROUP_PREFIX + self._folder.parent.name,
+            "factors": {
+                factor: [(e.slot, e.value, e.unless, e.needs) for e in edits]
+                for factor, edits in self._edits.items()
+            },
+        }
+        path = self._folder / "plan.json"
+        path.write_text(json.dumps(plan), "utf-8")
+        python = Path(sys.executable).resolve()
+        words = {"python": python, "interposer": _INTERPOSER, "plan": path, **plan}
+        self.runtime.write_text(_SHIM.format(**words), "utf-8")
+        self.runtime.chmod(self.runtime.stat().st_mode | stat.S_IXUSR)
+
+    def start_clock(self, start: int) -> None:
+        """Let the steps' clock stand at `start`, plus the level's shift, from now on."""
+        shift = self._start_edits("run:clock").get("")
+        if shift is not None:
+            offset = start + int(shift) - round(clock.now())
+            (self.helpers / "clock").write_text(f"{offset:+010d}\n", "ascii")
+
+    def listing(self) -> str:
+        """Return the order in which the storage lists sixteen fixed names."""
+        folder = self.jail.path(self.store / "tmp" / "order")
+        folder.mkdir()
+        for number in range(16):
+            (folder / f"name{number}").touch()
+        order = ",".join(os.listdir(folder))  # noqa: PTH208 - the order is the point
+        shutil.rmtree(folder)
+        return order
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return what the interposer did for each step."""
+        path = self._folder / "steps"
+        lines = path.read_text("utf-8").splitlines() if path.exists() else ()
+        records = map(json.loads, lines)
+        return tuple(
+            Step(args=tuple(r["args"]), refused=tuple(sorted(r["refused"].items())))
+            for r in records
+        )
+
+    def readings(self) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """Return what each probe saw, each named by the kind of root that it ran in."""
+        found = []
+        for folder in sorted((self._folder / "readings").iterdir()):
+            lines = (folder / "reading").read_text("utf-8", errors="replace").splitlines()
+            pairs = [tuple(line.partition("=")[::2]) for line in lines]
+            seen = [(str(name), str(value)) for name, value in pairs if value]
+            found.append((("root", folder.name), *seen))
+        return tuple(found)

@@ -1,0 +1,189 @@
+"""buildah: one storage, one pair of namespaces and no cache for each run.
+
+Every instruction becomes a layer (`--layers`), so that a difference has a line. Base images are
+read in place, from a storage that all runs share and none writes (`overlay.imagestore`); only
+layers that the build made are read, straight from the storage, without a push.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import shutil
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from repaudit.builders._workplace import Workplace
+from repaudit.builders.interface import Builder, BuildRequest, Prepared
+from repaudit.host import clock, process
+from repaudit.model.digest import sha256
+from repaudit.model.errors import SourceError
+from repaudit.model.experiment import BuildRun, Edit, Failure, Outcome, PlannedRun
+
+_STEP = re.compile(r"(\[\d+/\d+\] )?STEP \d+/\d+: ")
+_LOG_LINES = 20
+
+
+class _Buildah:
+    name = "buildah"
+    summary = "Dockerfiles and Containerfiles, with buildah and runc"
+
+    def prepare(
+        self, request: BuildRequest, images: Sequence[str], folder: Path, jobs: int
+    ) -> Prepared:
+        process.require("buildah", "buildah")
+        process.require("runc", "runc")
+        process.require("containers-storage", "containers-storage")
+        own = folder / "bases"
+        stores = _host_stores()
+        bases = tuple((image, _resolve(image, own, stores)) for image in images)
+        if own.exists():
+            stores = (*stores, str(own / "root"))
+        room = shutil.disk_usage(folder).free * 9 // 10 // max(jobs, 1)
+        return Prepared(request=request, stores=stores, bases=bases, room=room)
+
+    def build(
+        self,
+        prepared: Prepared,
+        run: PlannedRun,
+        edits: Mapping[str, Sequence[Edit]],
+        folder: Path,
+        start: int,
+        line: Callable[[str], None],
+    ) -> BuildRun:
+        began = clock.ticks()
+        with process.Jail() as jail:
+            place = Workplace(folder, jail, edits, prepared.room)
+            order = (("root", "storage"), ("file_order", place.listing()))
+            storage = _storage(place.store, prepared.stores)
+            steps: deque[str] = deque(maxlen=1)
+            last: deque[str] = deque(maxlen=_LOG_LINES)
+
+            def hear(text: str) -> None:
+                last.append(text)
+                if _STEP.match(text):
+                    steps.append(text)
+                line(text)
+
+            place.start_clock(start)
+            status = jail.follow(
+                _command(prepared.request, place, storage),
+                log=place.log,
+                env={"TMPDIR": str(place.store / "tmp")},
+                line=hear,
+            )
+            image = None if status else _export(place, prepared.stores)
+            failure = Failure(instruction=next(iter(steps), None), status=status, log=tuple(last))
+            return BuildRun(
+                planned=run,
+                outcome=Outcome.FAILED if status else Outcome.BUILT,
+                image=image,
+                blobs=str(folder) if image else None,
+                failure=failure if status else None,
+                steps=place.steps(),
+                readings=(order, *place.readings()),
+                milliseconds=round((clock.ticks() - began) * 1000),
+            )
+
+
+def _storage(store: Path, stores: Sequence[str]) -> list[str]:
+    shared = [f"--storage-opt=overlay.imagestore={path}" for path in stores]
+    root, run = f"--root={store / 'root'}", f"--runroot={store / 'run'}"
+    return [root, run, "--storage-driver=overlay", *shared]
+
+
+def _host_stores() -> tuple[str, ...]:
+    """Return the host's own image storage, if it is one that can be shared."""
+    info = json.loads(process.check(["buildah", "info"], doing="asking buildah for its storage"))
+    store = info["store"]
+    root = str(store["GraphRoot"])
+    usable = store["GraphDriverName"] == "overlay" and Path(root, "overlay-images").is_dir()
+    return (root,) if usable else ()
+
+
+def _resolve(image: str, own: Path, stores: Sequence[str]) -> str:
+    """Return the digest of a base image; fetch it into our own storage if the host has none."""
+    ask = ["inspect", "--type=image", "--format={{.FromImageDigest}}"]
+    found = process.run(["buildah", *ask, image])
+    if found.status == 0:
+        return found.stdout.decode().strip()
+    storage = _storage(own, stores)
+    pulled = process.run(["buildah", *storage, "pull", "--quiet", image])
+    if pulled.status != 0:
+        raise SourceError(
+            f"the base image {image} cannot be had: {pulled.last_words}",
+            hint="check its name, and that its registry can be reached; or bring it into the "
+            f"host's storage first: buildah pull {image}",
+        )
+    name = pulled.stdout.decode().split()[-1]
+    return process.check(["buildah", *storage, *ask, name], doing="asking for a digest").decode()
+
+
+@functools.cache
+def _help() -> str:
+    return process.run(["buildah", "bud", "--help"]).stdout.decode(errors="replace")
+
+
+def timestamp_flags(epoch: int | None, usage: str) -> list[str]:
+    """Return the flags that clamp times to `epoch`, by what the installed buildah's help knows.
+
+    buildah 1.41 has `--source-date-epoch`, which leaves older times alone and tells the steps;
+    before, `--timestamp` sets all times to one.
+    """
+    if epoch is None:
+        return []
+    if "--source-date-epoch" in usage and "--rewrite-timestamp" in usage:
+        return [f"--source-date-epoch={epoch}", "--rewrite-timestamp"]
+    return [f"--timestamp={epoch}"]
+
+
+def _command(request: BuildRequest, place: Workplace, storage: Sequence[str]) -> list[str]:
+    arguments = [f"--build-arg={name}={value}" for name, value in request.build_args]
+    return [
+        "buildah",
+        *storage,
+        "bud",
+        "--isolation=oci",
+        f"--runtime={place.runtime}",
+        "--no-cache",
+        "--layers",
+        "--pull=false",
+        "--network=host",
+        f"--iidfile={place.store / 'image-id'}",
+        f"--file={request.containerfile}",
+        *timestamp_flags(request.timestamp, _help()),
+        *arguments,
+        *(f"--secret={secret}" for secret in request.secrets),
+        *([f"--target={request.target}"] if request.target else []),
+        str(request.context),
+    ]
+
+
+def _export(place: Workplace, stores: Sequence[str]) -> str:
+    """Copy manifest, config and new layers out of the storage; return the manifest's digest."""
+    config = place.jail.path(place.store / "image-id").read_text("ascii").strip()
+    identity = config.removeprefix("sha256:")
+    shared = [f"--storage-opt=overlay.imagestore={path}" for path in stores]
+    store = ["-g", f"{place.store / 'root'}", "-R", f"{place.store / 'run'}", "-s", "overlay"]
+
+    def ask(command: str, *words: str) -> bytes:
+        argv = ["containers-storage", command, *store, *shared, *words]
+        return place.jail.check(argv, doing="reading the image that was built")
+
+    manifest = ask("get-image-data", identity, "manifest")
+    config_text = ask("get-image-data", identity, f"sha256:{identity}")
+    diff_ids = set(json.loads(config_text)["rootfs"]["diff_ids"])
+    for layer in json.loads(ask("layers", "--json")):
+        made_here = place.jail.path(place.store / "root" / "overlay" / layer["id"]).exists()
+        digest = layer.get("diff-digest", "")
+        if made_here and digest in diff_ids:
+            target = place.blobs / digest.removeprefix("sha256:")
+            ask("diff", "--uncompressed", f"--file={target}", layer["id"])
+    for blob in (manifest, config_text):
+        (place.blobs / sha256(blob).removeprefix("sha256:")).write_bytes(blob)
+    return sha256(manifest)
+
+
+BUILDER: Builder = _Buildah()

@@ -1,0 +1,73 @@
+"""The contract of a builder.
+
+Laws: two control runs of `golden/clean-scratch` give equal images; a build that fails gives an
+Outcome, not an exception; only layers that the build made are read; when `build` returns, or its
+process is killed, no mount, process or container is left; it may be called from several threads at
+once with different folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from repaudit.model.experiment import BuildRun, Edit, PlannedRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """What is to be built. `timestamp` is the epoch to clamp times to, None for a bare build."""
+
+    context: Path
+    containerfile: Path
+    target: str | None
+    build_args: tuple[tuple[str, str], ...]
+    secrets: tuple[str, ...]
+    timestamp: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What all runs share: the request, and where the base images lie, each by its digest.
+
+    `room` is how many bytes each run may fill.
+    """
+
+    request: BuildRequest
+    stores: tuple[str, ...]
+    bases: tuple[tuple[str, str], ...]
+    room: int
+
+
+class Builder(Protocol):
+    """Drives one image build tool, with the interposer in the place of its runtime."""
+
+    @property
+    def name(self) -> str:
+        """The file's name, as `--builder` takes it."""
+
+    @property
+    def summary(self) -> str:
+        """One line for `repaudit list builders`."""
+
+    def prepare(
+        self, request: BuildRequest, images: Sequence[str], folder: Path, jobs: int
+    ) -> Prepared:
+        """Resolve `images`, once for all runs; `folder` and below is ours to fill."""
+
+    def build(
+        self,
+        prepared: Prepared,
+        run: PlannedRun,
+        edits: Mapping[str, Sequence[Edit]],
+        folder: Path,
+        start: int,
+        line: Callable[[str], None],
+    ) -> BuildRun:
+        """Build once, in `folder`, with each factor's edits in force.
+
+        Every run's clock starts at `start`, in seconds since the epoch. `line` is told each line
+        that the build prints, as it comes.
+        """

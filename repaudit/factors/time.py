@@ -1,0 +1,60 @@
+"""The wall clock of a build step.
+
+libfaketime is preloaded and reads its offset from a file, so that the environment is the same in
+every run and a step that writes its environment down does not differ by our doing. The variant is
+400 days ahead: another year, month and weekday, so that formats with whole days show it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from repaudit.factors.interface import HELPERS, Factor, Machine
+from repaudit.model.experiment import Edit, Held, Level
+
+_DAY = 86_400
+_LIBRARY = "libfaketime.so.1"
+_OWN = ("LD_PRELOAD", "FAKETIME*")
+_ENV = {
+    "LD_PRELOAD": f"{HELPERS}/{_LIBRARY}",
+    "FAKETIME_TIMESTAMP_FILE": f"{HELPERS}/clock",
+    "NO_FAKE_STAT": "1",  # files keep their real times; layers are clamped by the builder
+    "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # time-outs and sleeps stay as they are
+}
+
+
+class _Time:
+    name = "time"
+    summary = "the wall clock, 400 days ahead (libfaketime; static programs keep the real one)"
+    slots = frozenset(
+        {"run:clock", f"run:file/{_LIBRARY}", *(f"/process/env/{name}" for name in _ENV)}
+    )
+
+    def levels(self, machine: Machine) -> tuple[Level, ...] | Held:
+        if machine.preload is None:
+            return Held(factor=self.name, reason="libfaketime is not installed")
+        return (
+            Level(factor=self.name, name="start", value="0"),
+            Level(factor=self.name, name="start+400d", value=str(400 * _DAY)),
+            # Certificates and signed package lists may have run out by then; they have not
+            # a day later, and the date differs all the same.
+            Level(factor=self.name, name="start+26h", value=str(26 * 3_600)),
+        )
+
+    def edits(self, level: Level, machine: Machine) -> tuple[Edit, ...]:
+        needs = machine.preload_needs
+        return (
+            Edit(slot="run:clock", value=level.value),
+            Edit(slot=f"run:file/{_LIBRARY}", value=machine.preload or ""),
+            *(
+                Edit(slot=f"/process/env/{name}", value=value, unless=_OWN, needs=needs)
+                for name, value in _ENV.items()
+            ),
+        )
+
+    def observe(self, reading: Mapping[str, str]) -> str | None:
+        epoch = reading.get("epoch", "")
+        return f"day {int(epoch) // _DAY}" if epoch.isdigit() else None
+
+
+FACTOR: Factor = _Time()

@@ -1,0 +1,191 @@
+"""Running programs: argv lists, an allow-listed environment, and none that outlives us."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from repaudit.model.errors import ToolFailedError, ToolMissingError
+
+#: What a program may see of our own environment: how to reach the network, credentials, PATH.
+_PASSED = (
+    "HOME",
+    "PATH",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "REGISTRY_AUTH_FILE",
+    "DOCKER_CONFIG",
+    "XDG_RUNTIME_DIR",
+    "CONTAINERS_CONF",
+    "CONTAINERS_REGISTRIES_CONF",
+    "CONTAINERS_STORAGE_CONF",
+)
+_FIXED = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
+#: The kernel kills the child when the thread that started it ends, SIGKILL included.
+_TIED = ("setpriv", "--pdeathsig", "KILL", "--")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How a program ended: exit status (negative: killed by that signal) and what it printed."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def last_words(self) -> str:
+        """The last line of stderr that is not empty, for messages."""
+        lines = self.stderr.decode(errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else f"exit status {self.status}"
+
+
+def find_tool(tool: str) -> str | None:
+    """Return the path of a program, None where it is not installed."""
+    return shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin:/usr/bin:/bin")
+
+
+def require(tool: str, package: str) -> str:
+    """Return the path of a program; raise ToolMissingError, naming the Debian package, if none."""
+    path = find_tool(tool)
+    if path is None:
+        raise ToolMissingError(tool, package)
+    return path
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment that programs get: the allow-list, fixed words, then `extra`."""
+    passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    return {**passed, **_FIXED, **(extra or {})}
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Result:
+    """Run a program to its end. After `timeout` seconds it is killed and the status is -9."""
+    with subprocess.Popen(
+        [*_TIED, *argv],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(env),
+        cwd=cwd,
+        start_new_session=True,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=timeout)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            stdout, stderr = process.communicate()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+        return Result(status=process.returncode, stdout=stdout, stderr=stderr)
+
+
+def check(argv: Sequence[str], *, doing: str, env: Mapping[str, str] | None = None) -> bytes:
+    """Run a program and return its stdout; raise ToolFailedError, saying `doing`, if it fails."""
+    result = run(argv, env=env)
+    if result.status != 0:
+        raise ToolFailedError(
+            f"{doing}: {Path(argv[0]).name}: {result.last_words}",
+            hint="run `repaudit doctor` to see what this machine can do",
+        )
+    return result.stdout
+
+
+class Jail:
+    """A mount and PID namespace of its own. When it ends, or we do, all in it is gone.
+
+    Two halves are needed for that (util-linux `unshare --kill-child` and PR_SET_PDEATHSIG): a
+    killed parent takes `unshare` along, and that takes the namespace's first process, with which
+    the kernel ends all others and drops the mounts. Make it on the main thread: PR_SET_PDEATHSIG
+    is about the thread, not the process.
+    """
+
+    def __init__(self) -> None:
+        unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
+        self._process = subprocess.Popen(
+            [*_TIED, *unshare, "sh", "-c", "echo ready; exec sleep infinity"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            start_new_session=True,
+        )
+        out, err = self._process.stdout, self._process.stderr
+        if out is None or err is None or out.readline() != b"ready\n":
+            self._process.wait()
+            words = err.read().decode(errors="replace").strip() if err else ""
+            raise ToolFailedError(
+                f"making a namespace: {words or 'unshare failed'}",
+                hint="repaudit must run as root, where mount and PID namespaces are allowed",
+            )
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+        self.pid = int(children[0])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def inside(self, argv: Sequence[str]) -> list[str]:
+        """Return the command that runs `argv` in here."""
+        return ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--wd=/", "--", *argv]
+
+    def path(self, path: Path) -> Path:
+        """Return where we see, from outside, what is `path` in here."""
+        return Path(f"/proc/{self.pid}/root") / path.relative_to("/")
+
+    def check(self, argv: Sequence[str], *, doing: str) -> bytes:
+        """Like `check`, in here."""
+        return check(self.inside(argv), doing=doing)
+
+    def follow(
+        self,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str],
+        line: Callable[[str], None],
+    ) -> int:
+        """Run `argv` in here, hand each line that it prints to `line`, and keep all in `log`."""
+        with (
+            log.open("wb") as copy,
+            subprocess.Popen(
+                [*_TIED, *self.inside(argv)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=environment(env),
+                start_new_session=True,
+            ) as process,
+        ):
+            for raw in process.stdout or ():
+                copy.write(raw)
+                line(raw.decode(errors="replace").rstrip("\n"))
+            return process.wait()

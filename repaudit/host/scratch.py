@@ -1,0 +1,118 @@
+"""Scratch space that a killed run cannot leave behind for good, and files that are never half.
+
+Each run owns a folder `/var/tmp/repaudit-UID/TOKEN` (or below TMPDIR) and a lock on it. A lock ends
+with its process, however that ends, so the next start finds the folders without one and removes
+them, together with their control groups.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from repaudit.model.errors import ToolFailedError, UsageError
+
+_CGROUPS = Path("/sys/fs/cgroup")
+#: Prefix of the control groups of one run's steps; the folder's name follows.
+CGROUP_PREFIX = "repaudit-"
+
+
+def _home() -> Path:
+    base = Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108 - owner and type are checked
+    home = base / f"repaudit-{os.getuid()}"
+    try:
+        home.mkdir(mode=0o700, exist_ok=True)
+        status = home.lstat()
+    except OSError as error:
+        raise ToolFailedError(
+            f"making scratch space: {error}", hint="set TMPDIR to a folder with room"
+        ) from error
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise ToolFailedError(f"{home} is not a folder of ours", hint="remove it, or set TMPDIR")
+    return home
+
+
+def _remove(folder: Path) -> None:
+    for group in _CGROUPS.glob(f"*/{CGROUP_PREFIX}{folder.name}"):
+        _remove_cgroup(group)
+    _remove_cgroup(_CGROUPS / f"{CGROUP_PREFIX}{folder.name}")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_cgroup(group: Path) -> None:
+    with suppress(OSError):
+        for child in group.iterdir():
+            if child.is_dir():
+                _remove_cgroup(child)
+    with suppress(OSError):
+        group.rmdir()
+
+
+def _try_lock(folder: Path) -> int | None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Yield a new folder of our own, removed at the end; first remove what dead runs left."""
+    home = _home()
+    gate = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        for old in home.iterdir():
+            dead = _try_lock(old)
+            if dead is not None:
+                _remove(old)
+                os.close(dead)
+        folder = home / secrets.token_hex(4)
+        folder.mkdir(mode=0o700)
+        lock = _try_lock(folder)
+    finally:
+        os.close(gate)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+        if lock is not None:
+            os.close(lock)
+
+
+def cache(name: str) -> Path:
+    """Return the folder `name` of the user's cache (XDG_CACHE_HOME), made if it is not there."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    folder = Path(base) / "repaudit" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; raise UsageError where it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+            try:
+                file.write(data)
+                file.flush()
+                os.fchmod(file.fileno(), 0o644)
+                os.replace(file.name, path)  # noqa: PTH105 - the name is a str
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(file.name)  # noqa: PTH108
+                raise
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}", hint="name a folder that can be written"
+        ) from error

@@ -1,0 +1,129 @@
+"""Bring levels about in a bundle's config.json (runtime-spec config.md). Pure functions."""
+
+from __future__ import annotations
+
+import copy
+import fnmatch
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+HELPERS = "/dev/.repaudit"
+#: The slots that the builder has seen to when the run started.
+_AT_START = "run:"
+
+
+class Change(NamedTuple):
+    """An Edit as the run's plan holds it (see model.experiment.Edit for the meaning)."""
+
+    slot: str
+    value: str
+    unless: Sequence[str]
+    needs: str | None
+
+
+class Facts(NamedTuple):
+    """What the edits ask about the bundle: has(need) and where the helpers and the root lie."""
+
+    has: Callable[[str], bool]
+    home: str | None
+    home_source: str | None
+    helpers: str
+
+
+class Edited(NamedTuple):
+    """The new config, the CPUs to run on, the personality flags, and the factors refused."""
+
+    config: dict[str, Any]
+    cpus: tuple[int, ...]
+    personality: tuple[str, ...]
+    refused: dict[str, str]
+
+
+def apply(
+    config: Mapping[str, Any], factors: Mapping[str, Sequence[Change]], facts: Facts
+) -> Edited:
+    """Return `config` with every factor's changes, and why a factor could not be applied.
+
+    A factor is applied whole or not at all. What the image sets itself stays: a variable in the
+    step's environment that the builder did not make is the Containerfile's own choice.
+    """
+    new = copy.deepcopy(dict(config))
+    process = new.setdefault("process", {})
+    env = dict(item.partition("=")[::2] for item in process.get("env", ()))
+    own = {n for n, v in env.items() if not (n == "HOSTNAME" and v == config.get("hostname"))}
+    result = Edited(new, (), (), {})
+    new.setdefault("mounts", []).append(_bind(HELPERS, facts.helpers, writable=False))
+    for factor, changes in factors.items():
+        reason = _refusal(changes, own, facts)
+        if reason is not None:
+            result.refused[factor] = reason
+            continue
+        for change in changes:
+            result = _one(result, change, env, own, facts)
+    process["env"] = [f"{name}={value}" for name, value in env.items()]
+    return result
+
+
+def _refusal(changes: Sequence[Change], own: set[str], facts: Facts) -> str | None:
+    for change in changes:
+        for pattern in change.unless:
+            set_by_image = fnmatch.filter(sorted(own), pattern)
+            if set_by_image:
+                return f"the image sets {set_by_image[0]} itself"
+        if change.needs == "home" and facts.home is None:
+            return "the step's user has no home directory in the image"
+        if change.needs not in {None, "home"} and not facts.has(str(change.needs)):
+            return f"the image has no glibc with {change.needs} (static, musl, or older)"
+    return None
+
+
+def _one(
+    result: Edited, change: Change, env: dict[str, str], own: set[str], facts: Facts
+) -> Edited:
+    place, _, name = change.slot.lstrip("/").partition("/")
+    if place == "exec:affinity":
+        return result._replace(cpus=tuple(map(int, change.value.split(","))))
+    if place == "exec:personality":
+        flags = (name,) if change.value == "on" else ()
+        return result._replace(personality=result.personality + flags)
+    if place == "process" and name.startswith("env/"):
+        env.update({n: change.value for n in [name[4:]] if n not in own})
+    elif not place.startswith(_AT_START):
+        _write(result.config, change.slot, change.value, env, facts)
+    return result
+
+
+def _write(
+    config: dict[str, Any], slot: str, value: str, env: dict[str, str], facts: Facts
+) -> None:
+    if slot == "/process/user/umask":
+        config["process"].setdefault("user", {})["umask"] = int(value, 8)
+    elif slot == "/hostname":
+        config["hostname"] = value
+    elif slot == "home:alias":
+        if value and facts.home_source:
+            config["mounts"].append(_bind(value, facts.home_source, writable=True))
+            env["HOME"] = value
+    elif slot.startswith("/mounts/"):
+        _mount(config, slot.removeprefix("/mounts"), value, facts)
+    else:
+        raise ValueError(f"no such slot: {slot}")
+
+
+def _mount(config: dict[str, Any], destination: str, value: str, facts: Facts) -> None:
+    """Mount below our own folder, or over what the builder mounts; never elsewhere.
+
+    A mount point that is not in the image yet would be left in it as an empty file.
+    """
+    source = value if value.startswith("/") else f"{facts.helpers}/{value}"
+    if destination.startswith(HELPERS):
+        config["mounts"].append(_bind(destination, source, writable=False))
+        return
+    for mount in config["mounts"]:
+        if mount["destination"] == destination:
+            mount["source"] = source
+
+
+def _bind(destination: str, source: str, *, writable: bool) -> dict[str, Any]:
+    options = ["rbind"] if writable else ["rbind", "ro"]
+    return {"destination": destination, "type": "bind", "source": source, "options": options}

@@ -1,0 +1,121 @@
+"""What the builder calls for `create` (buildah, podman, dockerd) and `run` (BuildKit).
+
+Started as `python3 -I -S -B main.py PLAN VERB --bundle DIR … ID`: it edits the bundle, probes once
+what a step sees, and hands over to the real runtime. Verbs that need no edit never come here. It
+starts once for each step, so it imports the standard library's light half alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from repaudit.interposer import edit, rootfs
+
+_FLAGS = {"UNAME26": "--uname-2.6", "ADDR_NO_RANDOMIZE": "--addr-no-randomize"}
+#: Run by a static busybox; date is the host's and so runs with the image's own C library.
+_PROBE = """
+cd /dev/.repaudit
+echo "umask=$(umask)"
+echo "hostname=$(./busybox hostname)"
+echo "kernel=$(./busybox uname -r)"
+echo "cpus=$(./busybox nproc)"
+echo "zone=$(./busybox date +%z)"
+echo "home=$HOME"
+echo "user=$USER"
+echo "environment=$BUILD_ENVIRONMENT_CANARY"
+one=$(./busybox grep stack /proc/self/maps); two=$(./busybox grep stack /proc/self/maps)
+if [ "$one" = "$two" ]; then echo aslr=off; else echo aslr=on; fi
+echo "epoch=$(./date +%s)"
+echo "month=$(./date -u -d @0 +%B)"
+"""
+
+
+def main(plan_path: str, argv: list[str]) -> None:
+    """Edit the bundle that `argv` names, and become the runtime."""
+    with open(plan_path, encoding="utf-8") as file:
+        plan = json.load(file)
+    bundle = argv[argv.index("--bundle") + 1] if "--bundle" in argv else os.getcwd()
+    path = os.path.join(bundle, "config.json")
+    with open(path, encoding="utf-8") as file:
+        config = json.load(file)
+    root = os.path.join(bundle, config["root"]["path"])
+    libc = rootfs.libc(root)
+    edited = edit.apply(config, _factors(plan), _facts(plan, config, root, libc))
+    edited.config.setdefault("linux", {})["cgroupsPath"] = f"/{plan['cgroup']}/{argv[-1]}"
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(edited.config, file)
+    _record(plan, edited)
+    os.sched_setaffinity(0, edited.cpus or os.sched_getaffinity(0))
+    command = [*_personality(edited), plan["runtime"], "--root", plan["state"]]
+    _probe(plan, edited, root, len(libc or b""), command)
+    os.execvp(command[0], [*command, *argv])  # noqa: S606 - to become the runtime is the point
+
+
+def _factors(plan: dict[str, Any]) -> dict[str, list[edit.Change]]:
+    return {name: [edit.Change(*c) for c in changes] for name, changes in plan["factors"].items()}
+
+
+def _facts(
+    plan: dict[str, Any], config: dict[str, Any], root: str, libc: bytes | None
+) -> edit.Facts:
+    home = rootfs.home(root, config["process"].get("user", {}).get("uid", 0))
+    return edit.Facts(
+        has=lambda symbol: symbol.encode() + b"\0" in (libc or b""),
+        home=home,
+        home_source=rootfs.resolve(root, home) if home else None,
+        helpers=plan["helpers"],
+    )
+
+
+def _record(plan: dict[str, Any], edited: edit.Edited) -> None:
+    step = {"args": edited.config["process"].get("args", []), "refused": edited.refused}
+    with open(plan["steps"], "a", encoding="utf-8") as file:
+        file.write(json.dumps(step) + "\n")
+
+
+def _personality(edited: edit.Edited) -> list[str]:
+    flags = [_FLAGS[name] for name in edited.personality]
+    return ["setarch", *flags, "--"] if flags else []
+
+
+def _probe(
+    plan: dict[str, Any], edited: edit.Edited, root: str, libc_size: int, command: list[str]
+) -> None:
+    """Run the probe in a container like the step's, once for each kind of root and user."""
+    uid = edited.config["process"].get("user", {}).get("uid", 0)
+    refused = "-".join(sorted(edited.refused))
+    folder = os.path.join(plan["readings"], f"{libc_size}-{uid}-{refused}")
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        return
+    config = dict(edited.config)
+    config.pop("hooks", None)
+    config["root"] = {"path": root, "readonly": False}
+    config["linux"] = {**config["linux"], "cgroupsPath": f"/{plan['cgroup']}/probe"}
+    config["process"] = {
+        **config["process"],
+        "args": [f"{edit.HELPERS}/busybox", "sh", "-c", _PROBE],
+        "cwd": "/",
+        "terminal": False,
+    }
+    with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
+        json.dump(config, file)
+    with open(os.path.join(folder, "reading"), "wb") as out:
+        subprocess.run(
+            [*command, "run", "--bundle", folder, f"probe-{os.getpid()}"],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
