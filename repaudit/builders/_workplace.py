@@ -105,11 +105,11 @@ class Workplace:
         self.runtime.write_text(_SHIM.format(**words), "utf-8")
         self.runtime.chmod(self.runtime.stat().st_mode | stat.S_IXUSR)
 
-    def start_clock(self, start: int) -> None:
-        """Let the steps' clock stand at `start`, plus the level's shift, from now on."""
-        shift = self._start_edits("run:clock").get("")
-        if shift is not None:
-            offset = start + int(shift) - round(clock.now())
+    def start_clock(self) -> None:
+        """Let the steps' clock stand, from now on, where the time level says that it starts."""
+        start = self._start_edits("run:clock").get("")
+        if start is not None:
+            offset = int(start) - round(clock.now())
             (self.helpers / "clock").write_text(f"{offset:+010d}\n", "ascii")
 
     def listing(self) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from repaudit.builders._workplace import Workplace
-from repaudit.builders.interface import Builder, BuildRequest, Prepared
+from repaudit.builders.interface import Base, Builder, BuildRequest, Prepared
 from repaudit.host import clock, process
 from repaudit.model.digest import sha256
 from repaudit.model.errors import SourceError
@@ -24,6 +24,10 @@ from repaudit.model.experiment import BuildRun, Edit, Failure, Outcome, PlannedR
 
 _STEP = re.compile(r"(\[\d+/\d+\] )?STEP \d+/\d+: ")
 _LOG_LINES = 20
+_INSPECT = (
+    *("inspect", "--type=image", "--format"),
+    "{{.FromImageDigest}} {{len .OCIv1.History}}",
+)
 
 
 class _Buildah:
@@ -38,7 +42,7 @@ class _Buildah:
         process.require("containers-storage", "containers-storage")
         own = folder / "bases"
         stores = _host_stores()
-        bases = tuple((image, _resolve(image, own, stores)) for image in images)
+        bases = tuple(_resolve(image, own, stores) for image in images)
         if own.exists():
             stores = (*stores, str(own / "root"))
         room = shutil.disk_usage(folder).free * 9 // 10 // max(jobs, 1)
@@ -50,7 +54,6 @@ class _Buildah:
         run: PlannedRun,
         edits: Mapping[str, Sequence[Edit]],
         folder: Path,
-        start: int,
         line: Callable[[str], None],
     ) -> BuildRun:
         began = clock.ticks()
@@ -67,7 +70,7 @@ class _Buildah:
                     steps.append(text)
                 line(text)
 
-            place.start_clock(start)
+            place.start_clock()
             status = jail.follow(
                 _command(prepared.request, place, storage),
                 log=place.log,
@@ -87,6 +90,14 @@ class _Buildah:
                 milliseconds=round((clock.ticks() - began) * 1000),
             )
 
+    def check_bases(self, prepared: Prepared) -> None:
+        for base in prepared.bases:
+            if _find(base.name, prepared.stores) not in {None, base}:
+                raise SourceError(
+                    f"the base image {base.name} changed while the builds ran",
+                    hint="pin it by digest (FROM name@sha256:…), or run again",
+                )
+
 
 def _storage(store: Path, stores: Sequence[str]) -> list[str]:
     shared = [f"--storage-opt=overlay.imagestore={path}" for path in stores]
@@ -103,12 +114,25 @@ def _host_stores() -> tuple[str, ...]:
     return (root,) if usable else ()
 
 
-def _resolve(image: str, own: Path, stores: Sequence[str]) -> str:
-    """Return the digest of a base image; fetch it into our own storage if the host has none."""
-    ask = ["inspect", "--type=image", "--format={{.FromImageDigest}}"]
-    found = process.run(["buildah", *ask, image])
-    if found.status == 0:
-        return found.stdout.decode().strip()
+def _find(image: str, stores: Sequence[str]) -> Base | None:
+    """Return an image that one of the storages has."""
+    for store in stores:
+        found = process.run(["buildah", f"--root={store}", *_INSPECT, image])
+        if found.status == 0:
+            return _base(image, found.stdout)
+    return None
+
+
+def _base(image: str, answer: bytes) -> Base:
+    digest, history = answer.decode().split()
+    return Base(name=image, digest=digest, history=int(history))
+
+
+def _resolve(image: str, own: Path, stores: Sequence[str]) -> Base:
+    """Return a base image; fetch it into our own storage if the host has none."""
+    known = _find(image, stores)
+    if known is not None:
+        return known
     storage = _storage(own, stores)
     pulled = process.run(["buildah", *storage, "pull", "--quiet", image])
     if pulled.status != 0:
@@ -117,8 +141,9 @@ def _resolve(image: str, own: Path, stores: Sequence[str]) -> str:
             hint="check its name, and that its registry can be reached; or bring it into the "
             f"host's storage first: buildah pull {image}",
         )
-    name = pulled.stdout.decode().split()[-1]
-    return process.check(["buildah", *storage, *ask, name], doing="asking for a digest").decode()
+    identity = pulled.stdout.decode().split()[-1]
+    ask = ["buildah", *storage, *_INSPECT, identity]
+    return _base(image, process.check(ask, doing="asking for a digest"))
 
 
 @functools.cache

@@ -29,15 +29,24 @@ class BuildRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """A base image: its name in the Containerfile, its digest, how many history entries it has."""
+
+    name: str
+    digest: str
+    history: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What all runs share: the request, and where the base images lie, each by its digest.
+    """What all runs share: the request, the base images, and the storages that hold them.
 
     `room` is how many bytes each run may fill.
     """
 
     request: BuildRequest
     stores: tuple[str, ...]
-    bases: tuple[tuple[str, str], ...]
+    bases: tuple[Base, ...]
     room: int
 
 
@@ -63,11 +72,12 @@ class Builder(Protocol):
         run: PlannedRun,
         edits: Mapping[str, Sequence[Edit]],
         folder: Path,
-        start: int,
         line: Callable[[str], None],
     ) -> BuildRun:
         """Build once, in `folder`, with each factor's edits in force.
 
-        Every run's clock starts at `start`, in seconds since the epoch. `line` is told each line
-        that the build prints, as it comes.
+        `line` is told each line that the build prints, as it comes.
         """
+
+    def check_bases(self, prepared: Prepared) -> None:
+        """Raise SourceError if a base image is no longer the one that was resolved."""

@@ -33,12 +33,12 @@ class _Time:
     def levels(self, machine: Machine) -> tuple[Level, ...] | Held:
         if machine.preload is None:
             return Held(factor=self.name, reason="libfaketime is not installed")
-        return (
-            Level(factor=self.name, name="start", value="0"),
-            Level(factor=self.name, name="start+400d", value=str(400 * _DAY)),
-            # Certificates and signed package lists may have run out by then; they have not
-            # a day later, and the date differs all the same.
-            Level(factor=self.name, name="start+26h", value=str(26 * 3_600)),
+        # Certificates and signed package lists may have run out in 400 days; they have not a day
+        # later, and the date differs all the same.
+        shifts = {"start": 0, "start+400d": 400 * _DAY, "start+26h": 26 * 3_600}
+        return tuple(
+            Level(factor=self.name, name=name, value=str(machine.start + shift))
+            for name, shift in shifts.items()
         )
 
     def edits(self, level: Level, machine: Machine) -> tuple[Edit, ...]:

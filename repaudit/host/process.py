@@ -6,11 +6,12 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from repaudit.model.errors import ToolFailedError, ToolMissingError
 
@@ -36,6 +37,39 @@ _PASSED = (
 _FIXED = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 #: The kernel kills the child when the thread that started it ends, SIGKILL included.
 _TIED = ("setpriv", "--pdeathsig", "KILL", "--")
+
+
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+@contextmanager
+def _started(
+    argv: Sequence[str],
+    **options: Any,  # noqa: ANN401 - as Popen takes them
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program in a process group of its own, and leave nothing of it at the end."""
+    with subprocess.Popen(
+        [*_TIED, *argv], stdin=subprocess.DEVNULL, start_new_session=True, **options
+    ) as process:
+        _running.add(process)
+        try:
+            yield process
+        except BaseException:
+            _kill(process)
+            raise
+        finally:
+            _running.discard(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def stop_all() -> None:
+    """End every program that is running, from whichever thread it was started."""
+    for process in tuple(_running):
+        _kill(process)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,22 +114,13 @@ def run(
     cwd: Path | None = None,
 ) -> Result:
     """Run a program to its end. After `timeout` seconds it is killed and the status is -9."""
-    with subprocess.Popen(
-        [*_TIED, *argv],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(env),
-        cwd=cwd,
-        start_new_session=True,
-    ) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with _started(argv, env=environment(env), cwd=cwd, **pipes) as process:
         try:
             stdout, stderr = process.communicate(timeout=timeout)
-        except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)
+        except subprocess.TimeoutExpired:
+            _kill(process)
             stdout, stderr = process.communicate()
-            if not isinstance(error, subprocess.TimeoutExpired):
-                raise
         return Result(status=process.returncode, stdout=stdout, stderr=stderr)
 
 
@@ -115,24 +140,26 @@ class Jail:
 
     Two halves are needed for that (util-linux `unshare --kill-child` and PR_SET_PDEATHSIG): a
     killed parent takes `unshare` along, and that takes the namespace's first process, with which
-    the kernel ends all others and drops the mounts. Make it on the main thread: PR_SET_PDEATHSIG
-    is about the thread, not the process.
+    the kernel ends all others and drops the mounts. PR_SET_PDEATHSIG is about the thread that
+    makes it, so that thread must live as long as the jail is in use.
     """
 
     def __init__(self) -> None:
         unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
-        self._process = subprocess.Popen(
-            [*_TIED, *unshare, "sh", "-c", "echo ready; exec sleep infinity"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(),
-            start_new_session=True,
+        self._held = ExitStack()
+        self._process = self._held.enter_context(
+            _started(
+                [*unshare, "sh", "-c", "echo ready; exec sleep infinity"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment(),
+            )
         )
         out, err = self._process.stdout, self._process.stderr
         if out is None or err is None or out.readline() != b"ready\n":
-            self._process.wait()
+            self._process.kill()
             words = err.read().decode(errors="replace").strip() if err else ""
+            self._held.close()
             raise ToolFailedError(
                 f"making a namespace: {words or 'unshare failed'}",
                 hint="repaudit must run as root, where mount and PID namespaces are allowed",
@@ -151,7 +178,7 @@ class Jail:
         trace: TracebackType | None,
     ) -> None:
         self._process.kill()
-        self._process.communicate()
+        self._held.close()
 
     def inside(self, argv: Sequence[str]) -> list[str]:
         """Return the command that runs `argv` in here."""
@@ -176,13 +203,11 @@ class Jail:
         """Run `argv` in here, hand each line that it prints to `line`, and keep all in `log`."""
         with (
             log.open("wb") as copy,
-            subprocess.Popen(
-                [*_TIED, *self.inside(argv)],
-                stdin=subprocess.DEVNULL,
+            _started(
+                self.inside(argv),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=environment(env),
-                start_new_session=True,
             ) as process,
         ):
             for raw in process.stdout or ():

@@ -50,8 +50,9 @@ class Edit:
     * `exec:affinity` (comma-separated CPUs), `exec:personality/FLAG` ("on" or "off"): set on the
       process that hands over to the runtime, and inherited
     * `home:alias`: a second path of the home directory, "" for none; HOME names it
-    * `run:clock` (seconds), `run:filesystem` (a hash seed), `run:file/NAME` (the host file to
-      copy), `run:text/NAME` (a file's text), `run:directory/NAME`: set up once, when the run starts
+    * `run:clock` (the epoch that the run's clock starts at), `run:filesystem` (a hash seed),
+      `run:file/NAME` (the host file to copy), `run:text/NAME` (a file's text),
+      `run:directory/NAME`: set up once, when the run starts
 
     `unless` names variables that, if the image sets one of them itself, win over this factor
     (a trailing `*` matches any rest). `needs` is a property of the root file system without which

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from repaudit.model.difference import Difference
 
+#: The slug of the cause that stands for none.
+UNEXPLAINED = "unexplained"
+
 
 class Confidence(StrEnum):
     """How sure an attribution is."""
@@ -96,7 +99,13 @@ class Finding:
 
     @property
     def confidence(self) -> Confidence:
-        """The best confidence among the suspects; a finding without one is unexplained."""
+        """The best confidence among the suspects.
+
+        Without suspects a known cause is indicated all the same: a checksum, say, follows from
+        another finding and has no factor of its own.
+        """
+        if self.cause.slug == UNEXPLAINED:
+            return Confidence.UNEXPLAINED
         order = list(Confidence)
         held = [suspect.confidence for suspect in self.factors]
-        return min(held, key=order.index, default=Confidence.UNEXPLAINED)
+        return min(held, key=order.index, default=Confidence.INDICATED)

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Floor 4: one verb each, functions over values: plan, build, compare, attribute."""

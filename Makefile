@@ -1,0 +1,62 @@
+# Four commands for people: make demo, make test, make bench, make install. Each installs what it
+# needs (Debian packages with apt-get, Python packages in .venv) and says so.
+
+PYTHON ?= python3
+TOOLS := buildah runc containers-storage skopeo busybox-static libfaketime locales e2fsprogs \
+	util-linux mount git bubblewrap diffoscope-minimal ca-certificates $(VENV_PACKAGE)
+EXTRA := mmdebstrap docker-registry
+VENV_PACKAGE := $(if $(wildcard .venv),,python3-venv)
+
+.DEFAULT_GOAL := help
+.PHONY: help install develop test demo bench lint clean
+
+help:
+	@echo "make install   the tool, at .venv/bin/repaudit"
+	@echo "make demo      audit a faulty image and its repaired neighbour"
+	@echo "make test      every test"
+	@echo "make bench     speed, as ratios to the bare tools"
+
+install: .venv/installed
+	@echo "repaudit is at .venv/bin/repaudit"
+
+# $(call packages,NAMES): install those Debian packages that are missing.
+packages = @missing=$$(dpkg-query -W -f='$${Package} $${db:Status-Status}\n' $(1) 2>/dev/null \
+	| awk '$$2 == "installed" {print $$1}' > .venv-have; \
+	for p in $(1); do grep -qx "$$p" .venv-have || printf '%s ' "$$p"; done; rm -f .venv-have); \
+	if [ -n "$$missing" ]; then echo "installing Debian packages: $$missing"; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	apt-get install -qq -y --no-install-recommends $$missing >/dev/null; fi
+
+.PHONY: tools extra
+tools:
+	$(call packages,$(TOOLS))
+extra: tools
+	$(call packages,$(EXTRA))
+
+.venv/installed: pyproject.toml | tools
+	@echo "installing repaudit and its Python packages in .venv"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/developing: pyproject.toml .venv/installed | extra
+	@echo "installing what the tests need in .venv"
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+develop: .venv/developing
+
+test: tools extra .venv/developing
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy
+	@.venv/bin/python -m pytest
+
+demo: tools extra .venv/installed
+	@.venv/bin/python -m tests.demo
+
+bench: tools extra .venv/developing
+	@.venv/bin/python -m tests.bench
+
+clean:
+	rm -rf .venv build dist

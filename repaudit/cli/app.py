@@ -1,0 +1,82 @@
+"""The command line: commands are put together, errors become words and exit codes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from repaudit import __version__
+from repaudit.cli import diff, doctor, listing, rebuild, report
+from repaudit.host import process
+from repaudit.model.errors import RepauditError
+from repaudit.model.text import printable
+
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="repaudit",
+    help="Is this container image reproducible, and if not, why not?",
+    epilog="Exit codes: 0 reproducible, 1 differences, 2 wrong usage, 3 could not tell.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("rebuild", epilog=rebuild.EXAMPLES)(rebuild.rebuild)
+app.command("diff", epilog=diff.EXAMPLES)(diff.diff)
+app.command("report", epilog=report.EXAMPLES)(report.report)
+app.command("doctor")(doctor.doctor)
+app.command("list")(listing.listing)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"repaudit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Take the options that every command has."""
+
+
+def _say(error: RepauditError) -> None:
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    console.print(Text("error: ", style="bold red").append(printable(error.message), style="none"))
+    for line in filter(None, [error.hint]):
+        console.print(Text("  way out: ", style="bold").append(printable(line), style="none"))
+
+
+class _Interrupted(BaseException):
+    """A signal asks us to end; not a KeyboardInterrupt, which typer would take for its own."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Interrupted
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        app()
+    except RepauditError as error:
+        _say(error)
+        sys.exit(error.exit_code)
+    except _Interrupted:
+        process.stop_all()
+        Console(stderr=True).print("interrupted: nothing was left behind")
+        sys.exit(_INTERRUPTED)
+    sys.exit(0)

@@ -1,0 +1,37 @@
+"""`repaudit diff`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from repaudit import audit
+from repaudit.cli import output
+from repaudit.cli.progress import progress
+from repaudit.host import machine
+
+EXAMPLES = """An image is an OCI layout folder, an OCI or docker archive, or whatever skopeo knows:
+
+repaudit diff build-1/ build-2/
+
+repaudit diff left.tar right.tar --format json
+
+repaudit diff docker://registry.example/app:1 containers-storage:localhost/app:1
+"""
+
+
+def diff(
+    left: Annotated[str, typer.Argument(help="An image.", show_default=False)],
+    right: Annotated[str, typer.Argument(help="Another image.", show_default=False)],
+    format_: Annotated[
+        list[str] | None, typer.Option("--format", help="text, json, …; or NAME=FILE; repeatable.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Compare two images that exist already, down to the bytes of their files."""
+    formats = output.parse_formats(format_ or ())
+    with progress(quiet=quiet, verbose=False) as listener:
+        report = audit.compare_images(left, right, listener, len(machine.cpus()))
+    output.emit(report, formats)
+    raise typer.Exit(report.verdict.exit_code)

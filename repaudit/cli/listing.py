@@ -1,0 +1,55 @@
+"""`repaudit list`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from repaudit.builders import BUILDERS
+from repaudit.factors import FACTORS
+from repaudit.forensics import causes
+from repaudit.model.experiment import INTRINSIC, SETTABLE
+from repaudit.reporters import REPORTERS
+from repaudit.sources import SOURCES
+
+_INTRINSIC = "nobody sets it; a replicate (--builds 3) shows it"
+
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    FACTORS = "factors"
+    CAUSES = "causes"
+    SOURCES = "sources"
+    REPORTERS = "reporters"
+    BUILDERS = "builders"
+
+
+def listing(
+    kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
+) -> None:
+    """List the plug-ins, one a line."""
+    table = Table.grid(padding=(0, 2))
+    for name, summary in _rows(kind):
+        table.add_row(name, summary)
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+
+
+def _rows(kind: Kind) -> list[tuple[str, str]]:
+    match kind:
+        case Kind.FACTORS:
+            rows = [(name, FACTORS.load(name).summary) for name in SETTABLE]
+            return rows + [(name, _INTRINSIC) for name in INTRINSIC]
+        case Kind.CAUSES:
+            return [(cause.slug, cause.title) for cause in causes()]
+        case Kind.SOURCES:
+            return [(source.name, source.summary) for source in SOURCES.all()]
+        case Kind.REPORTERS:
+            return [(reporter.name, reporter.summary) for reporter in REPORTERS.all()]
+        case Kind.BUILDERS:
+            return [(builder.name, builder.summary) for builder in BUILDERS.all()]

@@ -1,0 +1,59 @@
+"""Where reports go: stdout, or the file behind `--format NAME=FILE`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from repaudit.host.scratch import write
+from repaudit.model.errors import UsageError
+from repaudit.model.report import Report
+from repaudit.reporters import REPORTERS, Surface
+
+_COLUMNS = 100
+
+
+def parse_formats(values: Sequence[str]) -> tuple[tuple[str, Path | None], ...]:
+    """Return (reporter, file or None for stdout) pairs; raise UsageError for what is wrong."""
+    formats = []
+    for value in values or ("text",):
+        name, _, file = value.partition("=")
+        REPORTERS.load(name)
+        path = Path(file) if file else None
+        if path is not None:
+            _check_writable(path)
+        formats.append((name, path))
+    if sum(path is None for _, path in formats) > 1:
+        raise UsageError(
+            "two reports for one standard output", hint="give one a file: --format json=FILE"
+        )
+    return tuple(formats)
+
+
+def _check_writable(path: Path) -> None:
+    """Complain before the builds, not after."""
+    parent = path.parent
+    if path.is_dir() or not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise UsageError(f"cannot write {path}", hint="name a file in a folder that exists")
+
+
+def emit(report: Report, formats: Sequence[tuple[str, Path | None]]) -> None:
+    """Write the report in each format; the exit code is the caller's."""
+    for name, path in formats:
+        if path is not None:
+            write(path, REPORTERS.load(name).render(report, Surface()))
+    for name, path in formats:
+        if path is None:
+            sys.stdout.buffer.write(REPORTERS.load(name).render(report, _surface()))
+            sys.stdout.buffer.flush()
+
+
+def _surface() -> Surface:
+    console = Console()
+    if not console.is_terminal:
+        return Surface(columns=_COLUMNS)
+    return Surface(columns=console.width, colour=console.color_system is not None)

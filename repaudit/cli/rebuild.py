@@ -1,0 +1,137 @@
+"""`repaudit rebuild`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from repaudit import audit
+from repaudit.cli import output as out
+from repaudit.cli import settings
+from repaudit.cli.progress import progress
+from repaudit.model.errors import UsageError
+
+EXAMPLES = """Examples:
+
+repaudit rebuild .                            two builds, everything varied
+
+repaudit rebuild --vary umask,time .          only these factors
+
+repaudit rebuild --hold kernel --format json=report.json --output audit/ .
+
+repaudit rebuild --timestamp none .           as a bare build makes the image
+"""
+
+_Context = Annotated[Path, typer.Argument(help="The build context.", show_default=False)]
+_Names = list[str] | None
+
+
+def rebuild(
+    context: _Context = Path(),
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Containerfile or Dockerfile.")
+    ] = None,
+    twice: Annotated[bool, typer.Option("--twice", help="Two builds (the default).")] = False,
+    builds: Annotated[
+        int | None, typer.Option(help="This many builds; from three on, one repeats the control.")
+    ] = None,
+    vary: Annotated[_Names, typer.Option(help="Vary only these factors (F[,F…]).")] = None,
+    hold: Annotated[_Names, typer.Option(help="Vary all but these factors (F[,F…]).")] = None,
+    builder: Annotated[str | None, typer.Option(help="The image build tool.")] = None,
+    build_arg: Annotated[_Names, typer.Option(help="K=V, or K for its value here.")] = None,
+    secret: Annotated[
+        _Names, typer.Option(help="id=NAME,src=FILE, as the builder takes it.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="The stage to build.")] = None,
+    timestamp: Annotated[
+        str | None,
+        typer.Option(help="auto (SOURCE_DATE_EPOCH, last commit, 0), none, or an epoch."),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="Builds side by side (CPUs).", min=1)] = None,
+    seed: Annotated[str | None, typer.Option(help="What the canaries are made from.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Keep images, logs, journal and report in this folder.")
+    ] = None,
+    format_: Annotated[
+        _Names, typer.Option("--format", help="text, json, …; or NAME=FILE; repeatable.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="The builds' own output.")
+    ] = False,
+) -> None:
+    """Build an image under varied environments; say whether it is reproducible, and why not."""
+    if not context.is_dir():
+        raise UsageError(f"no such folder: {context}", hint="CONTEXT is the folder to build")
+    if twice and builds not in {None, 2}:
+        raise UsageError("--twice and --builds disagree", hint="give one of them")
+    given = {
+        "file": file,
+        "builds": builds,
+        "vary": vary,
+        "hold": hold,
+        "builder": builder,
+        "build-arg": build_arg,
+        "secret": secret,
+        "target": target,
+        "timestamp": timestamp,
+        "jobs": jobs,
+        "seed": seed,
+        "output": output,
+        "format": format_,
+    }
+    chosen = settings.load(context) | {key: value for key, value in given.items() if value}
+    formats = out.parse_formats(chosen.get("format", ()))
+    request = _request(context, chosen)
+    with progress(quiet=quiet, verbose=verbose) as listener:
+        report = audit.rebuild(request, listener)
+    out.emit(report, formats)
+    raise typer.Exit(report.verdict.exit_code)
+
+
+def _request(context: Path, chosen: dict[str, Any]) -> audit.RebuildRequest:
+    keep = chosen.get("output")
+    if keep is not None:
+        _check_folder(Path(keep))
+    return audit.RebuildRequest(
+        context=context,
+        file=Path(chosen["file"]) if "file" in chosen else None,
+        vary=_names(chosen.get("vary", ())),
+        hold=_names(chosen.get("hold", ())),
+        builds=chosen.get("builds", 2),
+        builder=chosen.get("builder", "buildah"),
+        build_args=tuple(map(_argument, chosen.get("build-arg", ()))),
+        secrets=tuple(chosen.get("secret", ())),
+        target=chosen.get("target"),
+        timestamp=str(chosen.get("timestamp", "auto")),
+        jobs=chosen.get("jobs"),
+        seed=chosen.get("seed", "repaudit"),
+        output=Path(keep) if keep is not None else None,
+    )
+
+
+def _names(values: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    words = (word.strip() for value in values for word in value.split(","))
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _argument(value: str) -> tuple[str, str]:
+    name, equals, text = value.partition("=")
+    if not name:
+        raise UsageError(f"not a build argument: {value!r}", hint="--build-arg NAME=VALUE")
+    return name, text if equals else os.environ.get(name, "")
+
+
+def _check_folder(path: Path) -> None:
+    """Complain before the builds, not after."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {path}: {error.strerror}", hint="name a folder that can be written"
+        ) from error
+    if not os.access(path, os.W_OK):
+        raise UsageError(f"cannot write to {path}", hint="name a folder that can be written")

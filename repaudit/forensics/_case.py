@@ -1,0 +1,196 @@
+"""What every forensic asks of a case, and how it words a clue."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from repaudit.forensics._catalogue import record
+from repaudit.forensics.interface import Case, Content
+from repaudit.model.difference import Aspect
+from repaudit.model.experiment import Level
+from repaudit.model.finding import Clue, EvidenceKind
+
+#: No forensic unpacks more than this.
+UNPACKED_LIMIT = 64 * 2**20
+_DETAIL_LIMIT = 200
+_MEMORY_LIMIT = 256 * 2**20
+
+
+class Blame(NamedTuple):
+    """A pair of texts that differ, and the cause that it shows; no slug: explained elsewhere."""
+
+    slug: str
+    left: str
+    right: str
+    factors: tuple[str, ...] | None = None
+
+
+def contents(case: Case) -> tuple[bytes, bytes] | None:
+    """Return both sides' bytes where both have some and they differ."""
+    left, right = case.left, case.right
+    if case.difference.aspect is not Aspect.CONTENT or left is None or right is None:
+        return None
+    if not left.data or not right.data or left.data == right.data:
+        return None
+    return left.data, right.data
+
+
+def whole(case: Case) -> bool:
+    """Whether neither side's bytes were cut off."""
+    return bool(case.left and case.right and case.left.whole and case.right.whole)
+
+
+def values(case: Case) -> tuple[str, str] | None:
+    """Return both sides' readable forms where both have one and they differ."""
+    left, right = case.difference.left, case.difference.right
+    if case.difference.aspect is Aspect.CONTENT or left is None or right is None or left == right:
+        return None
+    return left, right
+
+
+def nested(case: Case, name: str, left: bytes, right: bytes) -> Case:
+    """Return the case of a member called `name` of both sides."""
+    path = f"{case.difference.path}!/{name}"
+    return replace(
+        case,
+        difference=replace(case.difference, path=path, aspect=Aspect.CONTENT),
+        left=Content(data=left, size=len(left)),
+        right=Content(data=right, size=len(right)),
+    )
+
+
+def levels(case: Case, factor: str) -> tuple[Level, Level] | None:
+    """Return both runs' levels of `factor`, None where one is not known."""
+    left = next((level for level in case.left_levels if level.factor == factor), None)
+    right = next((level for level in case.right_levels if level.factor == factor), None)
+    return (left, right) if left is not None and right is not None else None
+
+
+def moved(case: Case, factor: str) -> tuple[str, str] | None:
+    """Return both values of `factor` where the runs are known to differ in it."""
+    pair = levels(case, factor)
+    return (pair[0].value, pair[1].value) if pair and pair[0].value != pair[1].value else None
+
+
+def held(case: Case, factor: str) -> bool:
+    """Whether the runs are known to agree in `factor`."""
+    pair = levels(case, factor)
+    return pair is not None and pair[0].value == pair[1].value
+
+
+def without_canaries(case: Case, left: bytes, right: bytes) -> tuple[bytes, bytes]:
+    """Return both sides with their canaries replaced by one text, as canary.py reports those."""
+    for level in case.left_levels:
+        pair = levels(case, level.factor)
+        for a, b in zip(pair[0].canaries, pair[1].canaries, strict=False) if pair else ():
+            left, right = left.replace(a.encode(), b"\0"), right.replace(b.encode(), b"\0")
+    return left, right
+
+
+def quote(value: str | bytes, room: int = 60) -> str:
+    """Return `value` printable, in ASCII, in at most `room` characters."""
+    # Cut before escaping: a value may be megabytes long.
+    text = ascii(value[: room + 1]).removeprefix("b")
+    return (
+        text if len(text) <= room and len(value) <= room else text[: room - 4].rstrip("\\") + "...'"
+    )
+
+
+def sides(left: str | bytes, right: str | bytes, room: int = 60) -> str:
+    """Return both sides, quoted."""
+    return f"{quote(left, room)} on the left, {quote(right, room)} on the right"
+
+
+def clue(
+    slug: str,
+    detail: str,
+    *,
+    factors: tuple[str, ...] | None = None,
+    kind: EvidenceKind = EvidenceKind.SIGNATURE,
+) -> Clue:
+    """Return a clue that blames the catalogue's factors unless others are known better."""
+    blamed = record(slug).factors if factors is None else factors
+    printable = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in detail)
+    bounded = (
+        printable if len(printable) <= _DETAIL_LIMIT else printable[: _DETAIL_LIMIT - 3] + "..."
+    )
+    return Clue(slug=slug, factors=blamed, kind=kind, detail=bounded)
+
+
+def clues(blames: Iterable[Blame], *, hidden: frozenset[str] = frozenset()) -> Iterator[Clue]:
+    """Yield one clue for each cause and set of factors, with its first pair; unexplained last."""
+    found: dict[tuple[str, tuple[str, ...] | None], list[Blame]] = {}
+    for blame in blames:
+        if blame.slug and blame.slug not in hidden:
+            found.setdefault((blame.slug, blame.factors), []).append(blame)
+    for (slug, factors), group in sorted(
+        found.items(), key=lambda item: item[0][0] == "unexplained"
+    ):
+        more = f" (and {len(group) - 1} more)" if len(group) > 1 else ""
+        detail = sides(group[0].left, group[0].right) + more
+        yield clue(slug, detail, factors=factors)
+
+
+def distinct(found: Iterable[Clue]) -> Iterator[Clue]:
+    """Yield the first clue for each cause and set of factors."""
+    seen = set()
+    for each in found:
+        key = (each.slug, each.factors, each.kind)
+        if key not in seen:
+            seen.add(key)
+            yield each
+
+
+def umask_explains(case: Case, left: int, right: int) -> bool:
+    """Whether two modes differ as files do that were made under the two runs' umasks.
+
+    Without known levels, only if one side lacks group's or others' bits that the other has.
+    """
+    values = moved(case, "umask")
+    if values is None:
+        subset = left & right in (left, right)
+        known = levels(case, "umask") is not None
+        return not known and subset and bool(left ^ right) and not (left ^ right) & ~0o077
+    if not all(re.fullmatch(r"0?[0-7]{3}", value) for value in values):
+        return False
+    under_left, under_right = int(values[0], 8), int(values[1], 8)
+    return (
+        left != right
+        and not left & under_left
+        and not right & under_right
+        and left & ~under_right == right & ~under_left
+    )
+
+
+def inflate(data: bytes) -> bytes:
+    """Return what is inside a gzip, xz or bzip2 stream, bounded; `data` itself if it is none.
+
+    A stream that breaks off gives what came before the break.
+    """
+    try:
+        if data.startswith(b"\x1f\x8b"):
+            return _gunzip(data)
+        if data.startswith(b"\xfd7zXZ\0"):
+            return lzma.LZMADecompressor(memlimit=_MEMORY_LIMIT).decompress(data, UNPACKED_LIMIT)
+        if data.startswith(b"BZh"):
+            return bz2.BZ2Decompressor().decompress(data, UNPACKED_LIMIT)
+    except (zlib.error, lzma.LZMAError, EOFError, OSError, ValueError):
+        return b""
+    return data
+
+
+def _gunzip(data: bytes) -> bytes:
+    # A gzip file may hold several members, one after the other (RFC 1952, 2.2).
+    pieces, room = [], UNPACKED_LIMIT
+    while data.startswith(b"\x1f\x8b") and room > 0:
+        stream = zlib.decompressobj(wbits=31)
+        pieces.append(stream.decompress(data, room))
+        room -= len(pieces[-1])
+        data = stream.unused_data
+    return b"".join(pieces)

@@ -1,0 +1,98 @@
+"""The catalogue of causes, `causes.toml`, as values. It ships with the package."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from repaudit.model.difference import Aspect
+from repaudit.model.finding import Cause
+
+_DEFAULT_ASPECTS = ("content", "presence")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A cause, the factors that bring it about, and where it is known to show."""
+
+    cause: Cause
+    factors: tuple[str, ...]
+    paths: tuple[str, ...]
+    aspects: frozenset[Aspect]
+
+    def claims(self, path: str, aspect: Aspect) -> str | None:
+        """Return the glob under which this cause is known to show there, None if it is not."""
+        if aspect not in self.aspects:
+            return None
+        return next((glob for glob in self.paths if _pattern(glob).fullmatch(path)), None)
+
+
+def cause(slug: str) -> Cause:
+    """Return the cause called `slug`; a slug that is not in the catalogue is a KeyError."""
+    return record(slug).cause
+
+
+def causes() -> tuple[Cause, ...]:
+    """Return every cause, sorted by slug."""
+    return tuple(record.cause for record in records())
+
+
+def record(slug: str) -> Record:
+    """Return the whole record of the cause called `slug`."""
+    return _by_slug()[slug]
+
+
+@cache
+def records() -> tuple[Record, ...]:
+    """Return every record, sorted by slug."""
+    text = resources.files("repaudit.forensics").joinpath("causes.toml").read_text("utf-8")
+    found = (_record(table) for table in tomllib.loads(text)["cause"])
+    return tuple(sorted(found, key=lambda record: record.cause.slug))
+
+
+@cache
+def _by_slug() -> dict[str, Record]:
+    return {record.cause.slug: record for record in records()}
+
+
+def _record(table: dict[str, Any]) -> Record:
+    return Record(
+        cause=Cause(
+            slug=table["slug"],
+            title=table["title"],
+            remedy=table["remedy"],
+            reference=table.get("reference"),
+        ),
+        factors=tuple(table["factors"]),
+        paths=tuple(table.get("paths", ())),
+        aspects=frozenset(Aspect(name) for name in table.get("aspects", _DEFAULT_ASPECTS)),
+    )
+
+
+@cache
+def _pattern(glob: str) -> re.Pattern[str]:
+    # pathlib's match knows `**` from Python 3.13 on only, so the globs are translated here.
+    # A leading or inner `**` stands for any number of folders, none included; a last one for
+    # everything below.
+    parts = glob.split("/")
+    pieces = []
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        if part == "**":
+            pieces.append(".+" if last else "(?:[^/]+/)*")
+        else:
+            pieces.append(_name(part) + ("" if last else "/"))
+    return re.compile("".join(pieces), re.DOTALL)
+
+
+def _name(part: str) -> str:
+    # fnmatch's wildcards cross slashes; within one name they must not.
+    wild = {"*": "[^/]*", "?": "[^/]"}
+    words = re.split(r"(\*|\?|\[[^]]+\])", part)
+    return "".join(
+        wild.get(word, word if word.startswith("[") else re.escape(word)) for word in words
+    )

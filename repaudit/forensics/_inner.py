@@ -1,0 +1,97 @@
+"""What is inside an archive or a compressed file, examined as a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from repaudit.forensics import canary, elf, pyc, text
+from repaudit.forensics._case import clue, held, nested, sides, umask_explains
+from repaudit.forensics._order import decide
+from repaudit.forensics.interface import Case
+from repaudit.model.finding import Clue
+
+_INNER = (canary.FORENSIC, elf.FORENSIC, pyc.FORENSIC, text.FORENSIC)
+# So many members with other contents are opened; the rest of an archive shows the same.
+_MOST_OPENED = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A file record of an archive. `time` is as stored: seconds since 1970, or a wall clock's."""
+
+    time: int | None = None
+    owner: str = ""
+    mode: int = 0
+    data: bytes = b""
+
+
+Members = Mapping[tuple[str, int], Member]
+
+
+def changed(left: Members, right: Members, field: str) -> list[tuple[str, Hashable, Hashable]]:
+    """Return (name, left, right) for each member of both sides that differs in `field`."""
+    return [
+        (name, getattr(member, field), getattr(right[name, number], field))
+        for (name, number), member in left.items()
+        if (name, number) in right and getattr(member, field) != getattr(right[name, number], field)
+    ]
+
+
+def first_of(
+    slug: str, pairs: Sequence[tuple[str, Hashable, Hashable]], word: str
+) -> Iterator[Clue]:
+    """Yield one clue for all members that differ in one field; `word` names the field."""
+    if pairs:
+        name, a, b = pairs[0]
+        more = f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
+        yield clue(slug, f"{word} of {name[-60:]}: {sides(str(a), str(b), 40)}{more}")
+
+
+def modes(case: Case, left: Members, right: Members) -> Iterator[Clue]:
+    """Yield the umask where it explains every mode that differs."""
+    found = changed(left, right, "mode")
+    explained = all(
+        umask_explains(case, left[key].mode & 0o7777, right[key].mode & 0o7777)
+        for key in left
+        if key in right and left[key].mode != right[key].mode
+    )
+    shown = [(name, f"{a:04o}", f"{b:04o}") for name, a, b in found]
+    yield from first_of("different_due_to_umask" if explained else "unexplained", shown, "mode")
+
+
+def order(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue]:
+    """Yield `slug` where the same members stand in another order."""
+    one = [name for name, number in left if (name, number) in right]
+    other = [name for name, number in right if (name, number) in left]
+    if one == other:
+        return
+    why = decide(case, one, other)[1]
+    chosen = "random_order_in_output" if held(case, "file_order") else slug
+    yield clue(chosen, f"{len(one)} members in another order: {why}")
+
+
+def insides(case: Case, left: Members, right: Members) -> Iterator[Clue]:
+    """Yield what is found in members whose contents differ."""
+    differ = [key for key in left if key in right and left[key].data != right[key].data]
+    for key in differ[:_MOST_OPENED]:
+        yield from inside(case, key[0], left[key].data, right[key].data)
+    if len(differ) > _MOST_OPENED:
+        yield clue("unexplained", f"{len(differ) - _MOST_OPENED} more members were not opened")
+
+
+def inside(case: Case, name: str, left: bytes, right: bytes) -> Iterator[Clue]:
+    """Yield what is found in one member; `unexplained` where nothing is."""
+    member = nested(case, name, left, right)
+    found = [one for forensic in _INNER for one in forensic.examine(member)]
+    for one in found:
+        yield clue(one.slug, f"in {name[-60:]}: {one.detail}", factors=one.factors, kind=one.kind)
+    if not found:
+        yield clue("unexplained", f"the contents of {name[-80:]} differ")
+
+
+def only_on_one_side(left: Members, right: Members) -> Iterator[Clue]:
+    """Yield `unexplained` where a member has no counterpart."""
+    lone = sorted(left.keys() ^ right.keys())
+    if lone:
+        yield clue("unexplained", f"{len(lone)} members on one side only, first {lone[0][0][-80:]}")

@@ -1,0 +1,144 @@
+"""Two words that differ: what kind of word both are."""
+
+from __future__ import annotations
+
+import re
+
+from repaudit.forensics._case import moved, umask_explains
+from repaudit.forensics._dates import offset
+from repaudit.forensics._words import WORDS, foreign
+from repaudit.forensics.interface import Case
+
+UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+_HEX = re.compile(r"[0-9a-fA-F]{8,}")
+_CHECKSUM = re.compile(
+    r"(?i)(?<![a-z])(?:sha\d*(?:sum)?|md5(?:sum)?|crc\d*|checksum|digest|integrity|etag|commit)"
+    r"(?![a-z])"
+    r"|^\s*[0-9a-f]{32,128}  ?\*?\S"
+)
+_DIGEST_LENGTHS = frozenset({8, 32, 40, 56, 64, 96, 128})
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+_UNIT = re.compile(r"(?:ns|us|µs|ms|s|secs?|seconds?|min|minutes?|msec|milliseconds?)")
+_ADDRESS = re.compile(r"(?:0x0*|0{4})?(?:7f|5[5-9a-f])[0-9a-f]{10}")
+# gcc's temporary assembler and object files
+_OBJECT = re.compile(r"cc[A-Za-z0-9]{6}\.[os]")
+# A name that mktemp(1), mkstemp(3) or Python's tempfile made: six to twelve letters and digits.
+_MADE_UP = re.compile(r"[A-Za-z]{0,8}?[A-Za-z0-9_]{6,12}")
+
+
+def kind(case: Case, line: str, left: str, right: str, after: str) -> str | None:
+    """Return the cause that a pair of words shows; `after` is the word that follows."""
+    return (
+        _number(case, left, right, after)
+        or _named(case, left, right)
+        or _mode(case, left, right)
+        or _random(line, left, right)
+    )
+
+
+def _number(case: Case, left: str, right: str, after: str) -> str | None:
+    cpus = moved(case, "cpus")
+    if cpus and (left, right) == (_count(cpus[0]), _count(cpus[1])) and left != right:
+        return "captures_cpu_count"
+    if all(re.fullmatch(r"(?:19|20)\d\d", word) for word in (left, right)):
+        return "captures_build_date"
+    if _UNIT.fullmatch(after) and _NUMBER.fullmatch(left) and _NUMBER.fullmatch(right):
+        return "captures_execution_time"
+    return None
+
+
+def _count(value: str) -> str:
+    return str(value.count(",") + 1)
+
+
+def _named(case: Case, left: str, right: str) -> str | None:
+    zones = moved(case, "timezone")
+    if zones and _names_zone(left, zones[0]) and _names_zone(right, zones[1]):
+        return "captures_timezone"
+    one, other = WORDS.get(left.lower()), WORDS.get(right.lower())
+    if one and other and len(left) > 1 and len(right) > 1:
+        elsewhere = foreign(one.languages, other.languages, moved=moved(case, "locale") is not None)
+        return "captures_locale" if elsewhere else "captures_build_date"
+    # A language that the table does not know: an English name against any word.
+    named = (one and len(left) > 2 and right.isalpha()) or (
+        other and len(right) > 2 and left.isalpha()
+    )
+    return "captures_locale" if named and moved(case, "locale") else None
+
+
+def _names_zone(word: str, value: str) -> bool:
+    """Whether `word` is how date(1) shows the zone that the TZ string `value` sets."""
+    east = offset(value)
+    if word[:1] in "+-":
+        return east is not None and offset(word) == east
+    return east == 0 and word in ("UTC", "GMT")
+
+
+def _mode(case: Case, left: str, right: str) -> str | None:
+    one, other = _read_mode(left), _read_mode(right)
+    if one is None or other is None:
+        return None
+    # Bare digits may be anything, so they count only where both umasks are known to explain them.
+    known = moved(case, "umask") is not None or not left.isdigit()
+    return "different_due_to_umask" if known and umask_explains(case, one, other) else None
+
+
+def _read_mode(word: str) -> int | None:
+    if re.fullmatch(r"0?[0-7]{3}", word):
+        return int(word, 8)
+    if re.fullmatch(r"[-dlbcps](?:[r-][w-][x-]){3}", word):
+        return sum(1 << (8 - i) for i, letter in enumerate(word[1:]) if letter != "-")
+    return None
+
+
+def _random(line: str, left: str, right: str) -> str | None:
+    if all(re.match(r"/(?:var/)?tmp/|tmp[._]", word) for word in (left, right)):
+        return "captures_temporary_path" if _temporary(left, right) else None
+    if _OBJECT.fullmatch(left) and _OBJECT.fullmatch(right):
+        return "captures_temporary_path"
+    if _ADDRESS.fullmatch(left) and _ADDRESS.fullmatch(right):
+        return "captures_memory_address"
+    if re.fullmatch(UUID, left) and re.fullmatch(UUID, right):
+        return "embeds_random_value"
+    in_hex = _hex(left, right)
+    if not in_hex and not _base64(left, right):
+        return None
+    if _CHECKSUM.search(line) and (not in_hex or len(left) in _DIGEST_LENGTHS):
+        return "checksum_of_varying_file"
+    return "embeds_random_value"
+
+
+def _hex(left: str, right: str) -> bool:
+    # Digits alone may be a size or an inode number, letters alone a word.
+    both = left + right
+    return (
+        len(left) == len(right)
+        and bool(_HEX.fullmatch(left) and _HEX.fullmatch(right))
+        and any(letter.isdigit() for letter in both)
+        and not both.isdigit()
+    )
+
+
+def _base64(left: str, right: str) -> bool:
+    return (
+        len(left) == len(right) >= 16
+        and all(re.fullmatch(r"[A-Za-z0-9+/_-]+={0,2}", word) for word in (left, right))
+        and all(re.search(c, w) for c in (r"[a-z]", r"[A-Z]", r"\d") for w in (left, right))
+        and sum(x != y for x, y in zip(left, right, strict=True)) >= len(left) // 2
+    )
+
+
+def _temporary(left: str, right: str) -> bool:
+    """Whether two paths differ in names such as mktemp makes, and in nothing else."""
+    # Python's random names may hold an underscore, so a second try does not split at it.
+    for separators in (r"([/._-])", r"([/.-])"):
+        parts = re.split(separators, left), re.split(separators, right)
+        if len(parts[0]) == len(parts[1]):
+            pairs = [(x, y) for x, y in zip(*parts, strict=True) if x != y]
+            return bool(pairs) and all(_made_up(x, y) for x, y in pairs)
+    return False
+
+
+def _made_up(left: str, right: str) -> bool:
+    same = len(left) == len(right)
+    return same and bool(_MADE_UP.fullmatch(left) and _MADE_UP.fullmatch(right))

@@ -1,0 +1,112 @@
+"""Two lines that differ: which of their words do, and why."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+
+from repaudit.forensics._case import Blame
+from repaudit.forensics._dates import compare, stamps
+from repaudit.forensics._kinds import UUID, kind
+from repaudit.forensics._order import decide
+from repaudit.forensics._told import MARK, mask
+from repaudit.forensics.interface import Case
+
+# Longer lines (minified scripts) are compared around the place where they first differ.
+LINE_LIMIT = 4000
+_WORD_LIMIT = 300
+_CONTEXT = 120
+_WORD = re.compile(
+    rf"{MARK}\w+{MARK}|(?<!\w){UUID}(?!\w)"
+    r"|/(?:var/)?tmp/[^\s'\":;,)\]>]+|(?<!\w)tmp[._][A-Za-z0-9_]{6,12}(?!\w)"
+    r"|(?<!\w)cc[A-Za-z0-9]{6}\.[os](?!\w)"
+    r"|(?<!\S)[-dlbcps](?:[r-][w-][xsStT-]){3}(?!\w)"
+    r"|0x[0-9a-fA-F]+|(?<![\w.])[+-]\d\d:?(?:\d\d)?(?!\w)"
+    r"|(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}={0,2}|[0-9a-fA-F]{8,}(?!\w)"
+    r"|\d+(?:[.,]\d+)?|[^\W\d_]+|\S"
+)
+_ATOM = re.compile(rf"{MARK}\w+{MARK}|[0-9a-fA-F]{{8,}}(?![0-9a-zA-Z])|\d+(?:\.\d+)?|[^\W\d_]+|\S")
+
+
+def compare_lines(case: Case, left: str, right: str) -> Iterator[Blame]:
+    """Yield a cause for each pair of words that differs; `unexplained` for what is not known."""
+    left, right = _window(left, right)
+    left, right, told = mask(case, left, right)
+    yield from told
+    left, right, dated = _mask_stamps(case, left, right)
+    yield from dated
+    if left != right:
+        yield from _compare_words(case, left, right)
+
+
+def _window(left: str, right: str) -> tuple[str, str]:
+    if max(len(left), len(right)) <= LINE_LIMIT:
+        return left, right
+    pairs = enumerate(zip(left, right, strict=False))
+    start = max(0, next((i for i, (a, b) in pairs if a != b), 0) - _CONTEXT)
+    return left[start : start + LINE_LIMIT], right[start : start + LINE_LIMIT]
+
+
+def _mask_stamps(case: Case, left: str, right: str) -> tuple[str, str, list[Blame]]:
+    """Replace dates and times, where both lines have as many."""
+    in_left, in_right = list(stamps(left)), list(stamps(right))
+    if len(in_left) != len(in_right):
+        return left, right, []
+    pairs = list(zip(in_left, in_right, strict=True))
+    found = [blame for a, b in pairs for blame in compare(case, a, b)]
+    for a, b in reversed(pairs):
+        left = f"{left[: a.start]}{MARK}date{MARK}{left[a.end :]}"
+        right = f"{right[: b.start]}{MARK}date{MARK}{right[b.end :]}"
+    return left, right, found
+
+
+def _compare_words(case: Case, left: str, right: str) -> Iterator[Blame]:
+    a, b = _WORD.findall(left), _WORD.findall(right)
+    if a == b:
+        yield Blame("unexplained", _shown(left), _shown(right))
+        return
+    if Counter(a) == Counter(b):
+        yield _permuted(case, left, right, a, b)
+        return
+    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
+    a, b = a[start : start + _WORD_LIMIT], b[start : start + _WORD_LIMIT]
+    blocks = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+    for verb, i, i_end, j, j_end in blocks:
+        if verb == "equal":
+            continue
+        if i_end - i != j_end - j:
+            yield Blame("unexplained", _shown(" ".join(a[i:i_end])), _shown(" ".join(b[j:j_end])))
+            continue
+        for k in range(i_end - i):
+            after = a[i + k + 1] if i + k + 1 < len(a) else ""
+            yield from _compare_pair(case, left, a[i + k], b[j + k], after)
+
+
+def _permuted(case: Case, left: str, right: str, a: list[str], b: list[str]) -> Blame:
+    pair = _shown(left), _shown(right)
+    # Braces: a set or a mapping, whose order follows the hash seed of the process.
+    if re.search(r"\{.*\}", left):
+        return Blame("random_order_in_output", *pair)
+    names = ([word for word in words if re.search(r"\w", word)] for words in (a, b))
+    return Blame(decide(case, *names)[0], *pair)
+
+
+def _compare_pair(case: Case, line: str, a: str, b: str, after: str) -> Iterator[Blame]:
+    slug = kind(case, line, a, b, after)
+    if slug:
+        yield Blame(slug, a, b)
+        return
+    parts_a, parts_b = _ATOM.findall(a), _ATOM.findall(b)
+    if len(parts_a) != len(parts_b) or len(parts_a) < 2:
+        yield Blame("unexplained", _shown(a), _shown(b))
+        return
+    followers = [*parts_a[1:], after]
+    for x, y, follower in zip(parts_a, parts_b, followers, strict=True):
+        if x != y:
+            yield Blame(kind(case, line, x, y, follower) or "unexplained", _shown(x), _shown(y))
+
+
+def _shown(text: str) -> str:
+    return text.replace(MARK, "~")

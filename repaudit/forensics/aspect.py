@@ -1,0 +1,66 @@
+"""What of an entry differs beside its content: mode, owner, times, order, attributes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from repaudit.forensics._case import clue, moved, sides, umask_explains, values
+from repaudit.forensics.interface import Case, Forensic
+from repaudit.model.difference import Aspect
+from repaudit.model.finding import Clue
+
+
+class _Aspect:
+    name = "aspect"
+
+    def examine(self, case: Case) -> Iterator[Clue]:
+        """Yield the cause that this aspect differs by, where it can have but one."""
+        pair = values(case)
+        judge = _JUDGES.get(case.difference.aspect)
+        slug = judge(case, *pair) if pair and judge else None
+        if pair and slug:
+            yield clue(slug, f"{case.difference.aspect} {sides(*pair)}")
+
+
+def _mode(case: Case, left: str, right: str) -> str | None:
+    if not all(re.fullmatch(r"[0-7]{3,5}", mode) for mode in (left, right)):
+        return None
+    explained = umask_explains(case, int(left, 8), int(right, 8))
+    return "different_due_to_umask" if explained else None
+
+
+def _mtime(_case: Case, _left: str, _right: str) -> str:
+    return "layer_mtimes_not_clamped"
+
+
+def _order(_case: Case, _left: str, _right: str) -> str:
+    return "random_order_of_layer_entries"
+
+
+def _owner(case: Case, _left: str, _right: str) -> str | None:
+    # An ID may also follow the order in which packages make accounts; only a user who is known
+    # to differ is blamed.
+    return "owner_follows_build_user" if moved(case, "user") or not case.left_levels else None
+
+
+def _xattr(_case: Case, _left: str, _right: str) -> str:
+    return "xattrs_follow_filesystem"
+
+
+def _compression(case: Case, left: str, right: str) -> str | None:
+    # "MEDIA-TYPE DIGEST" is a layer's blob; two bare digests are other bytes of another kind.
+    typed = all(re.match(r"\S+/\S+ \S+:", side) for side in (left, right))
+    return "layer_compression_differs" if typed and case.difference.layer is not None else None
+
+
+_JUDGES: dict[Aspect, Callable[[Case, str, str], str | None]] = {
+    Aspect.MODE: _mode,
+    Aspect.OWNER: _owner,
+    Aspect.MTIME: _mtime,
+    Aspect.ORDER: _order,
+    Aspect.XATTR: _xattr,
+    Aspect.COMPRESSION: _compression,
+}
+
+FORENSIC: Forensic = _Aspect()

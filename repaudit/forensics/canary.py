@@ -1,0 +1,104 @@
+"""A canary of each run, at the same place: the step read the factor that planted it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from repaudit.forensics._case import clue, contents, inflate, quote, sides, values
+from repaudit.forensics.interface import Case, Forensic
+from repaudit.model.difference import Aspect
+from repaudit.model.experiment import Level
+from repaudit.model.finding import Clue, EvidenceKind
+
+# What a file shows that holds a canary of this factor.
+_CAUSES = {
+    "timezone": "captures_timezone",
+    "locale": "captures_locale",
+    "hostname": "captures_hostname",
+    "user": "captures_user_name",
+    "home": "captures_home_dir",
+    "environment": "captures_environment",
+    "build_path": "captures_build_path",
+    "time": "captures_build_date",
+    "kernel": "captures_kernel_version",
+}
+_ENCODINGS = ("utf-8", "utf-16-le")
+# So many bytes before or after a canary must agree for two places to be the same one.
+_CONTEXT = 8
+
+
+class _Canary:
+    name = "canary"
+
+    def examine(self, case: Case) -> Iterator[Clue]:
+        """Yield the cause of each factor whose canaries both sides hold."""
+        found = _bytes(case)
+        if found is None:
+            return
+        for level in case.left_levels:
+            other = next((one for one in case.right_levels if one.factor == level.factor), None)
+            if other is None or level.value == other.value or level.factor not in _CAUSES:
+                continue
+            detail = _match(level, other, *found)
+            if detail:
+                slug = _CAUSES[level.factor]
+                yield clue(slug, detail, factors=(level.factor,), kind=EvidenceKind.CANARY)
+
+
+def _bytes(case: Case) -> tuple[bytes | None, bytes | None] | None:
+    """Return what may hold canaries; a side that is not there is None."""
+    difference = case.difference
+    if difference.aspect is Aspect.PRESENCE:
+        name = difference.path.encode("utf-8", "surrogateescape")
+        if (difference.left is None) == (difference.right is None):
+            return None
+        return (None, name) if difference.left is None else (name, None)
+    if difference.aspect is Aspect.CONTENT:
+        data = contents(case)
+        return (inflate(data[0]), inflate(data[1])) if data else None
+    texts = values(case)
+    if texts is None:
+        return None
+    return texts[0].encode("utf-8", "surrogateescape"), texts[1].encode("utf-8", "surrogateescape")
+
+
+def _match(
+    left_level: Level, right_level: Level, left: bytes | None, right: bytes | None
+) -> str | None:
+    for encoding in _ENCODINGS:
+        for number in range(max(len(left_level.canaries), len(right_level.canaries))):
+            tokens = [
+                level.canaries[number].encode(encoding) if number < len(level.canaries) else None
+                for level in (left_level, right_level)
+            ]
+            if _corresponds(tokens[0], tokens[1], left, right):
+                shown = [token.decode(encoding) if token else None for token in tokens]
+                return _detail(shown[0], shown[1])
+    return None
+
+
+def _detail(left: str | None, right: str | None) -> str:
+    if left is not None and right is not None:
+        return f"the canaries {sides(left, right)}"
+    side = "left" if left is not None else "right"
+    return f"the canary {quote(left or right or '')} on the {side}; the other run has none"
+
+
+def _corresponds(a: bytes | None, b: bytes | None, left: bytes | None, right: bytes | None) -> bool:
+    """Whether each side holds its own run's canary, and at the same place where both have one."""
+    if left is None or right is None:  # a name on one side only
+        token, data = (a, left) if right is None else (b, right)
+        return bool(token and data and token in data)
+    if a is None or b is None:  # only one of the two levels has a canary
+        token = a or b
+        own, other = (left, right) if b is None else (right, left)
+        return token is not None and token in own and token not in other
+    if a == b or a not in left or b not in right or b in left or a in right:
+        return False
+    i, j = left.index(a), right.index(b)
+    before = left[max(0, i - _CONTEXT) : i] == right[max(0, j - _CONTEXT) : j]
+    ends = left[i + len(a) :][:_CONTEXT], right[j + len(b) :][:_CONTEXT]
+    return i == j or before or ends[0] == ends[1]
+
+
+FORENSIC: Forensic = _Canary()

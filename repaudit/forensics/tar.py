@@ -1,0 +1,37 @@
+"""tar archives, plain or compressed: times, owners, modes and order of the members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from repaudit.forensics._case import contents, distinct, inflate
+from repaudit.forensics._inner import changed, first_of, insides, modes, only_on_one_side, order
+from repaudit.forensics._tarball import is_tar, members
+from repaudit.forensics.interface import Case, Forensic
+from repaudit.model.finding import Clue
+
+
+class _Tar:
+    name = "tar"
+
+    def examine(self, case: Case) -> Iterator[Clue]:
+        """Yield what of the headers differs, and what is found in the members."""
+        data = contents(case)
+        if data is None:
+            return
+        left, right = inflate(data[0]), inflate(data[1])
+        if left != right and is_tar(left) and is_tar(right):
+            yield from distinct(_compare(case, left, right))
+
+
+def _compare(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
+    a, b = members(left), members(right)
+    yield from first_of("timestamps_in_tarball", changed(a, b, "time"), "mtime")
+    yield from first_of("users_and_groups_in_tarball", changed(a, b, "owner"), "owner")
+    yield from modes(case, a, b)
+    yield from order(case, "random_order_in_tarball", a, b)
+    yield from insides(case, a, b)
+    yield from only_on_one_side(a, b)
+
+
+FORENSIC: Forensic = _Tar()

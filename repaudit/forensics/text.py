@@ -1,0 +1,135 @@
+"""Text that differs word by word: dates, zones, levels of the runs, random values, order."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from itertools import chain
+
+from repaudit.forensics._case import Blame, clue, clues, contents, inflate, values
+from repaudit.forensics._catalogue import records
+from repaudit.forensics._order import decide
+from repaudit.forensics._tokens import LINE_LIMIT, compare_lines
+from repaudit.forensics.interface import Case, Forensic
+from repaudit.model.difference import Aspect
+from repaudit.model.finding import Clue
+
+# Beyond so many differing lines the rest shows the same, and difflib takes minutes.
+_LINES = 5000
+_CHARACTERS = 1 << 20
+_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----")
+_STRINGS = frozenset({Aspect.LINK, Aspect.CONFIG, Aspect.HISTORY, Aspect.ANNOTATION})
+# Controls that no text holds; NUL among them.
+_BINARY = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f\x80-\x84\x86-\x9f]")
+
+
+class _Text:
+    name = "text"
+
+    def examine(self, case: Case) -> Iterator[Clue]:
+        """Yield a clue for each kind of word that differs, and one for what is not known."""
+        pair = _texts(case)
+        if pair is None:
+            return
+        left, right = (_PEM.sub(r"<\1>", text) for text in pair)
+        keys = [tuple(hit[0] for hit in _PEM.finditer(text)) for text in pair]
+        if keys[0] != keys[1] and keys[0] and keys[1]:
+            label = keys[0][0].split("\n")[0]
+            yield clue("embeds_random_key", f"the blocks that start with {label} differ")
+        yield from _compare_texts(case, left.splitlines(), right.splitlines())
+
+
+def _texts(case: Case) -> tuple[str, str] | None:
+    if case.difference.aspect in _STRINGS:
+        path = case.difference.path.lstrip("/")
+        known = any(record.claims(path, case.difference.aspect) for record in records())
+        return None if known else values(case)
+    data = contents(case)
+    if data is None:
+        return None
+    left, right = _decoded(inflate(data[0])), _decoded(inflate(data[1]))
+    return (left, right) if left and right and left != right else None
+
+
+def _decoded(data: bytes) -> str | None:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # A bound may have cut the last character; else old text is Latin-1.
+        cut = len(data) - error.start < 4
+        text = data[: error.start].decode("utf-8") if cut else data.decode("latin-1")
+    return None if _BINARY.search(text) else text
+
+
+def _compare_texts(case: Case, left: list[str], right: list[str]) -> Iterator[Clue]:
+    if len(left) > 1 and left != right and Counter(left) == Counter(right):
+        slug, why = decide(case, left, right)
+        yield clue(slug, f"{len(left)} lines in another order: {why}")
+        return
+    left, right = _trimmed(left, right)
+    lone_left, lone_right, pairs = _aligned(left, right)
+    shared = Counter(lone_left) & Counter(lone_right)
+    strays_left, strays_right = (_without(lone, shared) for lone in (lone_left, lone_right))
+    if shared:
+        slug, why = decide(case, _only(lone_left, shared), _only(lone_right, shared))
+        yield clue(slug, f"{shared.total()} lines in another order: {why}")
+    strays = zip(strays_left, strays_right, strict=False)
+    found = (compare_lines(case, a, b) for a, b in _sample([*pairs, *strays]))
+    yield from clues(chain(chain.from_iterable(found), _left_over(strays_left, strays_right)))
+
+
+def _trimmed(left: list[str], right: list[str]) -> tuple[list[str], list[str]]:
+    shorter, start = min(len(left), len(right)), 0
+    while start < shorter and left[start] == right[start]:
+        start += 1
+    end = 0
+    while end < shorter - start and left[-1 - end] == right[-1 - end]:
+        end += 1
+    return left[start : len(left) - end], right[start : len(right) - end]
+
+
+def _aligned(
+    left: list[str], right: list[str]
+) -> tuple[list[str], list[str], list[tuple[str, str]]]:
+    """Return the lines of one side only, and the pairs that stand at the same place."""
+    if len(left) == len(right) and len(left) > _LINES:
+        pairs = [(a, b) for a, b in zip(left, right, strict=True) if a != b]
+        return [], [], pairs[:_LINES]
+    left, right = left[:_LINES], right[:_LINES]
+    lone_left, lone_right, pairs = [], [], []
+    for verb, i, i_end, j, j_end in SequenceMatcher(None, left, right).get_opcodes():
+        if verb == "replace" and i_end - i == j_end - j:
+            moved = Counter(left[i:i_end]) == Counter(right[j:j_end])
+            if not moved:
+                pairs += zip(left[i:i_end], right[j:j_end], strict=True)
+                continue
+        if verb != "equal":
+            lone_left += left[i:i_end]
+            lone_right += right[j:j_end]
+    return lone_left, lone_right, pairs
+
+
+def _sample(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return as many pairs, evenly spread, as can be compared word by word in seconds."""
+    size = sum(min(len(a) + len(b), LINE_LIMIT) for a, b in pairs)
+    return pairs[:: max(1, size // _CHARACTERS)]
+
+
+def _without(lines: list[str], shared: Counter[str]) -> list[str]:
+    return [line for line in lines if line not in shared]
+
+
+def _only(lines: list[str], shared: Counter[str]) -> list[str]:
+    return [line for line in lines if line in shared]
+
+
+def _left_over(left: list[str], right: list[str]) -> Iterator[Blame]:
+    for line in left[len(right) :]:
+        yield Blame("unexplained", line, "")
+    for line in right[len(left) :]:
+        yield Blame("unexplained", "", line)
+
+
+FORENSIC: Forensic = _Text()

@@ -1,0 +1,113 @@
+"""The members of a tar archive, one merged header each, with its data yet to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from repaudit.model.errors import MalformedError
+from repaudit.oci import header as headers
+from repaudit.oci import pax, sparse
+from repaudit.oci.cursor import Cursor, truncated
+from repaudit.oci.header import BLOCK, Header
+
+#: No real layer comes near; without a bound a small bomb would keep us busy for days.
+MAX_MEMBERS = 5_000_000
+#: An extended header and a long name are held in memory. Linux paths end at 4 KiB.
+MAX_EXTENDED = 1 << 20
+MAX_NAME = 64 << 10
+#: How many extended headers may stand before one member. Real ones have up to three.
+MAX_HEADERS = 64
+_ZERO = bytes(BLOCK)
+_REGULAR = frozenset(b"0\0" + b"7")
+
+
+def members(cursor: Cursor) -> Iterator[Header]:
+    """Yield each member's header; the cursor then stands at its data, `header.size` bytes.
+
+    What of the data was not read when the next one is asked for is skipped. Global extended
+    headers are checked and not applied, as Docker, containerd and podman do. Raises
+    MalformedError for whatever is not a tar archive in each of its blocks.
+    """
+    pending = _Pending()
+    count = 0
+    while block := cursor.block():
+        if block == _ZERO:
+            break
+        header = headers.parse(block)
+        if _absorb(pending, header, cursor):
+            continue
+        count += 1
+        if count > MAX_MEMBERS:
+            raise MalformedError(f"layer: more than {MAX_MEMBERS} members")
+        if pending.headers:
+            _merge(header, pending, cursor)
+            pending = _Pending()
+        if header.type == ord("S"):
+            sparse.old(header, block, cursor)
+        elif header.type == 0 and header.name.endswith(b"/"):
+            header.type, header.size = ord("5"), 0  # V7 had no directory type
+        end = cursor.offset + header.size + -header.size % BLOCK
+        yield header
+        cursor.skip(end - cursor.offset)
+    _finish(cursor, pending, last=block, empty=count == 0)
+
+
+class _Pending:
+    """What extended headers said about the member that follows them."""
+
+    def __init__(self) -> None:
+        self.records: dict[bytes, bytes] = {}
+        self.name = b""
+        self.link = b""
+        self.headers = 0
+
+
+def _absorb(pending: _Pending, header: Header, cursor: Cursor) -> bool:
+    """Take in an extended header; tell whether it was one."""
+    kind = chr(header.type)
+    if kind not in "xgLK":
+        return False
+    bound = MAX_EXTENDED if kind in "xg" else MAX_NAME + 1
+    if header.size > bound:
+        raise MalformedError(f"layer: an extended header of {header.size} bytes")
+    data = cursor.take(header.size)
+    cursor.skip(-header.size % BLOCK)
+    if kind == "x":
+        pending.records = pax.records(data)
+    elif kind == "g":
+        pax.records(data)
+    elif kind == "L":
+        pending.name = _long(data)
+    else:
+        pending.link = _long(data)
+    pending.headers += 1
+    if pending.headers > MAX_HEADERS:
+        raise MalformedError(f"layer: more than {MAX_HEADERS} extended headers for one member")
+    return True
+
+
+def _long(data: bytes) -> bytes:
+    name = data.rstrip(b"\0")
+    if b"\0" in name:
+        raise MalformedError(f"layer: a NUL in a name: {name!r:.200}")
+    return name
+
+
+def _merge(header: Header, pending: _Pending, cursor: Cursor) -> None:
+    pax.merge(header, pending.records)
+    size = pax.stored_size(pending.records)
+    if size is not None and header.type not in headers.NO_DATA:
+        header.size = size
+    header.name = pending.name or header.name
+    header.link = pending.link or header.link
+    if header.type in _REGULAR:
+        sparse.extended(header, pending.records, cursor)
+
+
+def _finish(cursor: Cursor, pending: _Pending, *, last: bytes, empty: bool) -> None:
+    """Check that the archive ends as one: two zero blocks or one or none, and then only zeros."""
+    if pending.records or pending.name or pending.link or (empty and not last):
+        raise truncated()
+    second = cursor.block() if last else b""
+    if second and (second != _ZERO or not cursor.only_zeros()):
+        raise MalformedError("layer: there is more data after the end of the archive")

@@ -1,0 +1,99 @@
+"""Sparse members of tar (GNU tar manual, "Storing Sparse Files"). Holes are never filled here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from repaudit.model.errors import MalformedError
+from repaudit.oci.cursor import Cursor, truncated
+from repaudit.oci.header import BLOCK, Header, number
+from repaudit.oci.pax import integer
+
+#: A map is held in memory, so it is bounded: this many regions take some 20 MB.
+MAX_REGIONS = 100_000
+#: Where GNU's own header and its continuation blocks hold their regions, and the flag for more.
+_FIRST, _FIRST_MORE, _REAL_SIZE = range(386, 482, 24), 482, slice(483, 495)
+_NEXT, _NEXT_MORE = range(0, 504, 24), 504
+
+
+def old(header: Header, block: bytes, cursor: Cursor) -> None:
+    """Read the map of a type `S` member: four regions in the header, more in blocks after it."""
+    header.real_size = number(block[_REAL_SIZE])
+    values = _old_regions(block, _FIRST)
+    more = block[_FIRST_MORE]
+    while more:
+        block = cursor.block()
+        if not block:
+            raise truncated()
+        values += _old_regions(block, _NEXT)
+        more = block[_NEXT_MORE]
+        _bound(len(values))
+    _set_regions(header, values)
+
+
+def extended(header: Header, found: Mapping[bytes, bytes], cursor: Cursor) -> None:
+    """Read the map that PAX records hold (0.0, 0.1) or announce (1.0); do nothing without one."""
+    version = found.get(b"GNU.sparse.major"), found.get(b"GNU.sparse.minor")
+    in_data = version == (b"1", b"0")
+    text = found.get(b"GNU.sparse.map", b"")
+    if not in_data and not text and b"GNU.sparse.numblocks" not in found:
+        return
+    size = found.get(b"GNU.sparse.realsize") or found.get(b"GNU.sparse.size")
+    if not size:
+        raise MalformedError(f"layer: {header.name!r:.200} is sparse but has no real size")
+    header.real_size = integer(size)
+    header.name = found.get(b"GNU.sparse.name") or header.name
+    if in_data:
+        values = _map_in_data(header, cursor)
+    else:
+        values = [integer(word) for word in text.split(b",")] if text else []
+    _set_regions(header, values)
+
+
+def _old_regions(block: bytes, places: range) -> list[int]:
+    values: list[int] = []
+    for at in places:
+        if block[at] == 0:
+            break
+        values += (number(block[at : at + 12]), number(block[at + 12 : at + 24]))
+    return values
+
+
+def _map_in_data(header: Header, cursor: Cursor) -> list[int]:
+    """Read `COUNT, OFFSET, LENGTH, …`, a line each, from the front of the data, in whole blocks."""
+    lines: list[bytes] = []
+    rest, need = b"", 1
+    while len(lines) < need:
+        if header.size < BLOCK or len(rest) >= BLOCK:
+            raise MalformedError(f"layer: {header.name!r:.200} has no whole sparse map")
+        header.size -= BLOCK
+        block = cursor.block()
+        if not block:
+            raise truncated()
+        *new, rest = (rest + block).split(b"\n")
+        lines += new
+        if lines and need == 1:
+            need += 2 * integer(lines[0])
+            _bound(need)
+    return [integer(line) for line in lines[1:need]]
+
+
+def _bound(values: int) -> None:
+    if values > 2 * MAX_REGIONS:
+        raise MalformedError(f"layer: a sparse map of more than {MAX_REGIONS} regions")
+
+
+def _set_regions(header: Header, values: Sequence[int]) -> None:
+    """Set the regions after checking that they ascend, fit, and add up to what is stored."""
+    regions = tuple(zip(values[::2], values[1::2], strict=False))
+    end = 0
+    for start, length in regions:
+        if start < end or length < 0:
+            break
+        end = start + length
+    else:
+        stored = sum(length for _, length in regions)
+        if len(values) % 2 == 0 and end <= (header.real_size or 0) and stored == header.size:
+            header.regions = regions
+            return
+    raise MalformedError(f"layer: {header.name!r:.200} has a sparse map that does not fit its data")

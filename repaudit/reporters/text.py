@@ -1,0 +1,197 @@
+"""The report for a person at a terminal: the verdict with its scope, then cause by cause."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.finding import Confidence, Finding
+from repaudit.model.report import Report, Verdict
+from repaudit.model.text import printable
+from repaudit.reporters.interface import Reporter, Surface
+
+_COLOURS = {
+    Verdict.REPRODUCIBLE: "bold green",
+    Verdict.UNREPRODUCIBLE: "bold red",
+    Verdict.INCONCLUSIVE: "bold yellow",
+}
+_TONES = {
+    Confidence.DEMONSTRATED: "red",
+    Confidence.INDICATED: "yellow",
+    Confidence.UNEXPLAINED: "magenta",
+}
+_MOST_FILES = 8
+_MOST_DETAIL = 12
+_MOST_EVIDENCE = 3
+
+
+class _Text:
+    name = "text"
+    summary = "the report for people"
+
+    def render(self, report: Report, surface: Surface) -> bytes:
+        out = io.StringIO()
+        console = Console(
+            file=out,
+            width=surface.columns,
+            force_terminal=surface.colour,
+            color_system="standard" if surface.colour else None,
+            no_color=not surface.colour,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            legacy_windows=False,
+            _environ={},  # nothing of the environment may change the bytes
+        )
+        _header(console, report)
+        shown: set[Difference] = set()
+        for place, findings in groupby(report.findings, key=_place):
+            console.print()
+            console.print(Text(place, style="bold underline"))
+            for finding in findings:
+                _finding(console, finding, shown)
+        _footer(console, report)
+        lines = (line.rstrip() for line in out.getvalue().splitlines())
+        return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
+
+
+def _header(console: Console, report: Report) -> None:
+    title = Text(report.verdict.value, style=_COLOURS[report.verdict])
+    subject = report.subject
+    if subject.left is not None:
+        names = printable(f"  {subject.left} against {subject.right}")
+        title.append(names, style="default not bold")
+    else:
+        clamp = "bare" if subject.timestamp is None else f"times clamped to {subject.timestamp}"
+        title.append(
+            printable(f"  {subject.containerfile} ({subject.builder}, {clamp})"),
+            style="default not bold",
+        )
+    console.print(title)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for name, value in _scope(report):
+        table.add_row(name, Text(printable(value)))
+    if table.row_count:
+        console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _scope(report: Report) -> Iterator[tuple[str, str]]:
+    if report.runs:
+        built = ", ".join(f"{run.name} {(run.image or run.outcome)[:19]}" for run in report.runs)
+        yield "runs", built
+        yield "varied", " ".join(report.varied) or "nothing"
+    grouped: dict[str, list[str]] = {}
+    for held in report.held:
+        grouped.setdefault(held.reason, []).append(held.factor)
+    for reason, factors in grouped.items():
+        yield "held", f"{' '.join(factors)}: {reason}"
+    for limit in report.limits:
+        yield "limit", f"{limit.factor}: {limit.reason}"
+    for problem in report.problems:
+        yield "problem", problem.message
+        if problem.hint:
+            yield "way out", problem.hint
+
+
+def _place(finding: Finding) -> str:
+    """Return the heading that a finding stands under; unexplained ones come first, apart."""
+    first = "unexplained · " if finding.confidence is Confidence.UNEXPLAINED else ""
+    if finding.instruction is None:
+        return f"{first}the image as a whole"
+    where = finding.instruction
+    return first + _cut(f"{where.file}:{where.line}  {where.text}", 160)
+
+
+def _finding(console: Console, finding: Finding, shown: set[Difference]) -> None:
+    suspects = ", ".join(s.factor for s in finding.factors)
+    blame = f"{suspects} ({finding.confidence})" if suspects else str(finding.confidence)
+    title = Text(blame, style=_TONES[finding.confidence])
+    title.append(f"  {finding.cause.title}", style="bold default")
+    title.append(f"  {finding.cause.slug} {finding.id}", style="dim default")
+    console.print(Padding(title, (0, 0, 0, 2)))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="dim", min_width=7)
+    table.add_column()
+    for name, value in _rows(finding, shown):
+        table.add_row(name, value)
+    console.print(Padding(table, (0, 0, 0, 4)))
+
+
+def _rows(finding: Finding, shown: set[Difference]) -> Iterator[tuple[str, Text]]:
+    yield from _differences(finding.differences, shown)
+    for evidence in finding.evidence[:_MOST_EVIDENCE]:
+        yield "seen", Text(printable(evidence.detail))
+    yield "fix", Text(finding.cause.remedy)
+
+
+def _differences(
+    differences: Sequence[Difference], shown: set[Difference]
+) -> Iterator[tuple[str, Text]]:
+    total = len(differences)
+    label = f"{total} files" if total > 1 else "file"
+    for difference in differences[:_MOST_FILES]:
+        yield label, _difference(difference, again=difference in shown)
+        shown.add(difference)
+        label = ""
+    if total > _MOST_FILES:
+        yield "", Text(f"… and {total - _MOST_FILES} more (all in --format json)")
+
+
+def _difference(difference: Difference, *, again: bool) -> Text:
+    name = difference.path or ("the index" if difference.layer is None else "")
+    text = Text(printable(name) or f"layer {difference.layer}")
+    text.append(f"  {difference.aspect}", style="cyan")
+    if difference.detail and not again:
+        lines = difference.detail.rstrip("\n").split("\n")
+        for line in lines[:_MOST_DETAIL]:
+            tone = {"-": "red", "+": "green"}.get(line[:1], "dim")
+            text.append(f"\n  {_cut(line, 160)}", style=tone)
+        if len(lines) > _MOST_DETAIL:
+            text.append("\n  …", style="dim")
+    elif difference.detail:
+        text.append(" (shown above)", style="dim")
+    elif difference.aspect is Aspect.PRESENCE:
+        side = "right" if difference.left is None else "left"
+        text.append(f" only on the {side}")
+    elif difference.aspect is not Aspect.CONTENT:
+        text.append(f" {_short(difference.left)} → {_short(difference.right)}")
+    return text
+
+
+def _cut(text: str, length: int) -> str:
+    shown = printable(text)
+    return shown if len(shown) <= length else shown[: length - 1] + "…"
+
+
+def _short(value: str | None) -> str:
+    return "none" if value is None else _cut(value, 80)
+
+
+def _footer(console: Console, report: Report) -> None:
+    if report.verdict is Verdict.REPRODUCIBLE and report.runs:
+        console.print()
+        console.print(
+            f"The image is the same in {len(report.runs)} runs on this host, under the factors "
+            "varied above. Other factors, other hosts and later downloads were not tried."
+        )
+    elif report.verdict is Verdict.UNREPRODUCIBLE:
+        places = sum(len(finding.differences) for finding in report.findings)
+        unexplained = sum(
+            finding.confidence is Confidence.UNEXPLAINED for finding in report.findings
+        )
+        console.print()
+        console.print(
+            f"{len(report.findings)} findings ({unexplained} unexplained), {places} differences."
+        )
+
+
+REPORTER: Reporter = _Text()

@@ -1,0 +1,44 @@
+"""An image in a tar archive: `FILE`, `FILE:TAG` or `oci-archive:FILE:TAG`.
+
+Without a prefix an archive that only `docker save` could have written is read too. Archives of
+today's Docker are both at once; then the OCI half is read, for it has the manifests' digests.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from repaudit.model.errors import MalformedError, SourceError
+from repaudit.sources._archive import is_archive, open_archive
+from repaudit.sources._docker import open_docker
+from repaudit.sources._layout import open_layout
+from repaudit.sources._reference import find_path, split
+from repaudit.sources.interface import Opened, Source
+
+
+class _OciArchive:
+    name = "oci_archive"
+    summary = "FILE[:TAG] or oci-archive:FILE[:TAG], a tar archive of an image"
+
+    def claims(self, reference: str) -> bool:
+        transport, rest = split(reference)
+        return transport == "oci-archive" or (
+            not transport and find_path(rest, is_archive) is not None
+        )
+
+    def open(self, reference: str, scratch: Path) -> Opened:
+        transport, rest = split(reference)
+        found = find_path(rest, is_archive)
+        if found is None:
+            raise SourceError(
+                f"{rest} is no tar archive", hint="make it with `skopeo copy … oci-archive:FILE`"
+            )
+        archive = open_archive(found[0], scratch)
+        if not transport and not archive.has("oci-layout") and archive.has("manifest.json"):
+            return open_docker(archive, found[1])
+        if not archive.has("oci-layout"):
+            raise MalformedError(f"{archive.name} is no archive of an image")
+        return open_layout(archive, found[1])
+
+
+SOURCE: Source = _OciArchive()

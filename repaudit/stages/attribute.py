@@ -1,0 +1,224 @@
+"""Attribute differences to causes: what the forensics say, one finding a cause and place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+
+from repaudit.forensics import FORENSICS, Case, cause
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.digest import sha256
+from repaudit.model.experiment import INTRINSIC, Level
+from repaudit.model.finding import (
+    UNEXPLAINED,
+    Clue,
+    Confidence,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    Instruction,
+    Suspect,
+)
+from repaudit.stages.contents import Contents
+
+BREAKS = "build_breaks_when_varied"
+#: Aspects that the builder decides for the whole image, not one instruction for its files.
+_BUILDERS = {Aspect.MTIME, Aspect.HISTORY, Aspect.CONFIG, Aspect.ANNOTATION, Aspect.COMPRESSION}
+_MOST_EVIDENCE = 6
+_RANKS = {
+    EvidenceKind.EXPERIMENT: 0,
+    EvidenceKind.CANARY: 1,
+    EvidenceKind.TRACE: 2,
+    EvidenceKind.SIGNATURE: 3,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What is known beside the differences.
+
+    `left` and `right` are the levels of both runs (empty for two existing images), `runs` their
+    names, `instructions` the line behind each layer, None where it is not certain.
+    """
+
+    left: tuple[Level, ...] = ()
+    right: tuple[Level, ...] = ()
+    runs: tuple[str, ...] = ()
+    instructions: tuple[Instruction | None, ...] = ()
+
+    def instruction(self, difference: Difference) -> Instruction | None:
+        """Return the line that wrote what differs."""
+        layer = difference.layer
+        if layer is None or layer >= len(self.instructions):
+            return None
+        return self.instructions[layer]
+
+    def moved(self, factor: str) -> bool:
+        """Whether a factor could make these two runs differ."""
+        if factor in INTRINSIC or factor == "time" or not self.left:
+            return True  # time passes and chance strikes in every run
+        a, b = (
+            next((level for level in side if level.factor == factor), None)
+            for side in (self.left, self.right)
+        )
+        return a != b
+
+
+@dataclass(frozen=True, slots=True)
+class _Sourced:
+    """A clue and the name of the forensic that gave it."""
+
+    source: str
+    clue: Clue
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        return (_RANKS[self.clue.kind], self.clue.detail, self.source)
+
+
+@dataclass(slots=True)
+class _Group:
+    instruction: Instruction | None
+    differences: list[Difference] = field(default_factory=list)
+    clues: list[_Sourced] = field(default_factory=list)
+
+
+def attribute(
+    differences: Sequence[Difference], contents: Contents, scene: Scene
+) -> tuple[Finding, ...]:
+    """Return the findings; each difference stands in one at least, the unexplained first."""
+    forensics = FORENSICS.all()
+    groups: dict[tuple[str, str], _Group] = {}
+    for difference in differences:
+        case = _case(difference, contents, scene)
+        clues = [
+            _Sourced(forensic.name, clue)
+            for forensic in forensics
+            for clue in forensic.examine(case)
+            if _possible(clue, scene)
+        ]
+        if not clues:
+            _add(groups, difference, UNEXPLAINED, None, scene)
+        # A detector that could name a part of a file says of the rest that it is unexplained.
+        for found in clues:
+            _add(groups, difference, found.clue.slug, found, scene)
+    findings = [_finding(slug, place, group, scene) for (slug, place), group in groups.items()]
+    return tuple(sorted(findings, key=_order))
+
+
+def merge(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings of several pairs of runs as one list; the same cause and place is one."""
+    merged: dict[str, Finding] = {}
+    for finding in findings:
+        known = merged.get(finding.id)
+        if known is not None:
+            both = {d.key: d for d in (*known.differences, *finding.differences)}
+            evidence = dict.fromkeys((*known.evidence, *finding.evidence))
+            finding = replace(
+                known,
+                factors=tuple(dict.fromkeys((*known.factors, *finding.factors))),
+                evidence=tuple(evidence)[:_MOST_EVIDENCE],
+                differences=tuple(both[key] for key in sorted(both)),
+            )
+        merged[finding.id] = finding
+    return tuple(sorted(merged.values(), key=_order))
+
+
+def breakage_finding(
+    factor: str | None, level: str, log: str, where: Instruction | None
+) -> Finding:
+    """Return the finding of a build that passes under the control's levels alone.
+
+    `factor` is the one that breaks it at `level`, None where no single one does; `log` is the last
+    line of the build's output.
+    """
+    place = f"{factor} {where.text if where else ''}"
+    told = f"the build fails when {factor} is {level}" if factor else "the build fails when varied"
+    suspect = Suspect(factor=factor, confidence=Confidence.INDICATED) if factor else None
+    return Finding(
+        id=_identity(BREAKS, place),
+        cause=cause(BREAKS),
+        factors=(suspect,) if suspect else (),
+        instruction=where,
+        process=None,
+        evidence=(
+            Evidence(kind=EvidenceKind.EXPERIMENT, source="rebuild", detail=f"{told}: {log}"),
+        ),
+        differences=(),
+    )
+
+
+def _identity(slug: str, place: str) -> str:
+    return sha256(f"{slug}\0{place}".encode("utf-8", "surrogateescape")).partition(":")[2][:12]
+
+
+def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:
+    kept = contents.get((difference.layer, difference.path))
+    sides = kept.load() if kept and difference.aspect is Aspect.CONTENT else (None, None)
+    instruction = scene.instruction(difference)
+    return Case(
+        difference=difference,
+        left=sides[0],
+        right=sides[1],
+        left_levels=scene.left,
+        right_levels=scene.right,
+        instruction=instruction.text if instruction else None,
+    )
+
+
+def _possible(clue: Clue, scene: Scene) -> bool:
+    return not clue.factors or any(map(scene.moved, clue.factors))
+
+
+def _add(
+    groups: dict[tuple[str, str], _Group],
+    difference: Difference,
+    slug: str,
+    found: _Sourced | None,
+    scene: Scene,
+) -> None:
+    instruction = None if difference.aspect in _BUILDERS else scene.instruction(difference)
+    if instruction:
+        place = f"{instruction.file} {instruction.stage} {instruction.text}"
+    elif difference.aspect in _BUILDERS:
+        place = difference.aspect.value
+    else:
+        place = f"layer {difference.layer}"
+    if slug == UNEXPLAINED:  # nobody knows whether two unexplained files have one cause
+        place += f" {difference.aspect} {PurePosixPath(difference.path).parent}"
+    group = groups.setdefault((slug, place), _Group(instruction))
+    if not group.differences or group.differences[-1] != difference:
+        group.differences.append(difference)
+    if found:
+        group.clues.append(found)
+
+
+def _finding(slug: str, place: str, group: _Group, scene: Scene) -> Finding:
+    clues = sorted(group.clues, key=lambda found: found.key)
+    factors = {f: None for found in clues for f in found.clue.factors if scene.moved(f)}
+    confidence = Confidence.UNEXPLAINED if slug == UNEXPLAINED else Confidence.INDICATED
+    return Finding(
+        id=_identity(slug, place),
+        cause=cause(slug),
+        factors=tuple(Suspect(factor=name, confidence=confidence) for name in factors),
+        instruction=group.instruction,
+        process=None,
+        evidence=tuple(_evidence(clues, scene)),
+        differences=tuple(group.differences),
+    )
+
+
+def _evidence(clues: Sequence[_Sourced], scene: Scene) -> Iterator[Evidence]:
+    first = {(found.source, found.clue.detail): found for found in reversed(clues)}
+    for found in list(reversed(first.values()))[:_MOST_EVIDENCE]:
+        clue = found.clue
+        yield Evidence(kind=clue.kind, source=found.source, detail=clue.detail, runs=scene.runs)
+
+
+def _order(finding: Finding) -> tuple[int, int, str, str]:
+    """Unexplained first; then line by line, what concerns the whole image last."""
+    unexplained = finding.confidence is Confidence.UNEXPLAINED
+    line = finding.instruction.line if finding.instruction else sys.maxsize
+    return (0 if unexplained else 1, line, finding.cause.slug, finding.id)

@@ -1,0 +1,156 @@
+"""Make the planned runs, side by side where there are CPUs, and find the level that breaks one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from repaudit.builders import Builder, Prepared
+from repaudit.host import clock, process
+from repaudit.model.digest import Descriptor
+from repaudit.model.errors import SourceError
+from repaudit.model.experiment import BuildRun, Outcome, PlannedRun
+from repaudit.oci.image import OCI_MANIFEST, read_images
+from repaudit.sources import Opened
+from repaudit.stages.plan import Plan, edits
+
+#: Seconds between the starts of two runs. Files carry the real clock's time, and two runs that go
+#: side by side must not write a file in the same second, or in the two that a zip archive tells.
+STAGGER = 2.1
+
+
+class Progress(Protocol):
+    """Who is told how far the audit is."""
+
+    def run_began(self, run: str) -> None:
+        """Hear that a run starts."""
+
+    def run_says(self, run: str, line: str) -> None:
+        """Hear a line that a run printed."""
+
+    def run_ended(self, run: str, outcome: str) -> None:
+        """Hear how a run ended."""
+
+    def phase(self, name: str) -> None:
+        """Hear what the audit does now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What it takes to make runs: the builder, what it prepared, a folder, and who listens."""
+
+    builder: Builder
+    prepared: Prepared
+    plan: Plan
+    folder: Path
+    jobs: int
+    progress: Progress
+
+    def make(self, runs: Sequence[PlannedRun]) -> tuple[BuildRun, ...]:
+        """Return the runs, made, in the order asked; up to `jobs` go side by side."""
+        with ThreadPoolExecutor(max_workers=self.jobs) as pool:
+            began = clock.ticks()
+            futures = [
+                pool.submit(self._one, run, began + number * STAGGER)
+                for number, run in enumerate(runs)
+            ]
+            try:
+                return tuple(future.result() for future in futures)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                process.stop_all()
+                raise
+
+    def _one(self, run: PlannedRun, start: float) -> BuildRun:
+        clock.sleep_until(start)
+        self.progress.run_began(run.name)
+        made = self.builder.build(
+            self.prepared,
+            run,
+            edits(run, self.plan.machine),
+            self.folder / run.name,
+            self._hear(run.name),
+        )
+        self.progress.run_ended(run.name, made.outcome.value)
+        return made
+
+    def _hear(self, name: str) -> Callable[[str], None]:
+        return lambda line: self.progress.run_says(name, line)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breakage:
+    """A level that breaks a build that the control's levels let pass.
+
+    `factor` is None when no single factor does it alone; `run` is the failed run that shows it.
+    """
+
+    factor: str | None
+    run: BuildRun
+
+
+def find_breakage(bench: Bench, failed: BuildRun) -> Breakage:
+    """Halve the moved factors until one is left that breaks the build alone."""
+    suspects = list(bench.plan.moved)
+    proof = failed
+    number = 0
+    while len(suspects) > 1:
+        half = suspects[: len(suspects) // 2]
+        number += 1
+        trial = _try(bench, f"search-{number}", half)
+        if trial.outcome is Outcome.FAILED:
+            suspects, proof = half, trial
+        else:
+            suspects = suspects[len(half) :]
+    if proof is failed or len(_moved(bench, proof)) > 1:
+        proof = _try(bench, "search-last", suspects)
+    if proof.outcome is Outcome.FAILED:
+        return Breakage(factor=suspects[0], run=proof)
+    return Breakage(factor=None, run=failed)
+
+
+def _try(bench: Bench, name: str, moved: Sequence[str]) -> BuildRun:
+    return bench.make([bench.plan.variant(name, dict.fromkeys(moved, 1))])[0]
+
+
+def _moved(bench: Bench, run: BuildRun) -> list[str]:
+    return [
+        levels[0].factor
+        for levels in bench.plan.levels
+        if run.planned.level(levels[0].factor) != levels[0]
+    ]
+
+
+class _RunBlobs:
+    """The blobs that a run left: manifest, config, and the layers that it made."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def open(self, descriptor: Descriptor) -> BinaryIO:
+        try:
+            return self._path(descriptor.digest).open("rb")
+        except FileNotFoundError as error:
+            raise SourceError(
+                f"blob {descriptor.digest} is of the base image, which was not read",
+                hint="the base image changed while the builds ran; try again",
+            ) from error
+
+    def root(self, digest: str) -> Descriptor:
+        """Return the descriptor of the manifest."""
+        size = self._path(digest).stat().st_size
+        return Descriptor(media_type=OCI_MANIFEST, digest=digest, size=size)
+
+    def _path(self, digest: str) -> Path:
+        return self._folder / digest.replace(":", "/")
+
+
+def open_run(run: BuildRun) -> Opened:
+    """Return the image of a run that was built."""
+    if run.blobs is None or run.image is None:
+        raise SourceError(f"the run {run.planned.name} has no image")
+    blobs = _RunBlobs(Path(run.blobs) / "blobs")
+    return Opened(images=read_images(blobs, blobs.root(run.image)), blobs=blobs)

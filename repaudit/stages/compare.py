@@ -1,0 +1,223 @@
+"""Compare two images from the outside in: index, manifest, config, layers, entries.
+
+What has equal digests is never opened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.image import Entry, Image, ImageSet, Kind, Layer
+from repaudit.oci import layer as oci_layer
+from repaudit.sources import Blobs, Opened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerPair:
+    """Two layers that differ, and the entries of each by which a difference's bytes are found."""
+
+    platform: str
+    left: Layer
+    right: Layer
+    left_entries: dict[str, Entry]
+    right_entries: dict[str, Entry]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """All differences of two image sets, sorted, and the pairs of layers that were opened."""
+
+    differences: tuple[Difference, ...]
+    pairs: tuple[LayerPair, ...]
+
+
+def compare(left: Opened, right: Opened) -> Comparison:
+    """Return how two image sets differ; platforms are compared with their counterparts."""
+    if left.images.digest == right.images.digest:
+        return Comparison(differences=(), pairs=())
+    found = list(_index(left.images, right.images))
+    pairs: list[LayerPair] = []
+    a = {image.platform: image for image in left.images.images}
+    b = {image.platform: image for image in right.images.images}
+    for platform in sorted(a.keys() | b.keys()):
+        one, other = a.get(platform), b.get(platform)
+        if one is None or other is None:
+            found.append(_presence(None, f"/platforms/{platform}", one, other))
+        elif one.digest != other.digest:
+            found.extend(_image(one, other))
+            for pair in _layers(one, other, left.blobs, right.blobs):
+                if isinstance(pair, Difference):
+                    found.append(pair)
+                else:
+                    pairs.append(pair)
+    for opened in pairs:
+        found.extend(compare_entries(opened))
+    if not found:  # other bytes, same meaning: white space, key order, attestations
+        found.append(_other_bytes(None, "", left.images.digest, right.images.digest))
+    return Comparison(differences=tuple(sorted(found, key=_key)), pairs=tuple(pairs))
+
+
+def _key(difference: Difference) -> tuple[int, str, str, str, str]:
+    return difference.key
+
+
+def _presence(layer: int | None, path: str, left: object, right: object) -> Difference:
+    def word(side: object) -> str | None:
+        return None if side is None else "present"
+
+    return Difference(
+        layer=layer, path=path, aspect=Aspect.PRESENCE, left=word(left), right=word(right)
+    )
+
+
+def _index(left: ImageSet, right: ImageSet) -> Iterator[Difference]:
+    if (left.index is None) != (right.index is None):
+        yield _presence(None, "/index", left.index, right.index)
+    if left.index is not None and right.index is not None:
+        a, b = json.loads(left.index), json.loads(right.index)
+        yield from _json("/index", a, b, Aspect.ANNOTATION, skip=("manifests",))
+
+
+def _image(left: Image, right: Image) -> Iterator[Difference]:
+    if left.manifest is not None and right.manifest is not None:
+        a, b = json.loads(left.manifest), json.loads(right.manifest)
+        yield from _json("/manifest", a, b, Aspect.ANNOTATION, skip=("config", "layers"))
+        if a["config"].get("mediaType") != b["config"].get("mediaType"):
+            types = (a["config"].get("mediaType"), b["config"].get("mediaType"))
+            yield from _json("/manifest/config/mediaType", *types, Aspect.ANNOTATION)
+    one, other = json.loads(left.config), json.loads(right.config)
+    yield from _json("/config", one, other, Aspect.CONFIG, skip=("rootfs", "history"))
+    histories = one.get("history") or [], other.get("history") or []
+    yield from _json("/history", *histories, Aspect.HISTORY)
+
+
+def _json(
+    path: str, left: object, right: object, aspect: Aspect, skip: Sequence[str] = ()
+) -> Iterator[Difference]:
+    """Yield a difference for each place (RFC 6901 pointer) in which two documents differ."""
+    if left == right:
+        return
+    if isinstance(left, dict) and isinstance(right, dict):
+        for name in sorted((left.keys() | right.keys()) - set(skip)):
+            step = name.replace("~", "~0").replace("/", "~1")
+            yield from _json(f"{path}/{step}", left.get(name), right.get(name), aspect)
+    elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        for number, (a, b) in enumerate(zip(left, right, strict=True)):
+            yield from _json(f"{path}/{number}", a, b, aspect)
+    else:
+        sides = [None if x is None else _text(x) for x in (left, right)]
+        yield Difference(layer=None, path=path, aspect=aspect, left=sides[0], right=sides[1])
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _layers(
+    left: Image, right: Image, left_blobs: Blobs, right_blobs: Blobs
+) -> Iterator[Difference | LayerPair]:
+    for number in range(max(len(left.layers), len(right.layers))):
+        one = left.layers[number] if number < len(left.layers) else None
+        other = right.layers[number] if number < len(right.layers) else None
+        if one is None or other is None:
+            yield _presence(number, "", one, other)
+            continue
+        if one.descriptor.digest == other.descriptor.digest:
+            continue
+        if one.diff_id == other.diff_id or one.descriptor.media_type != other.descriptor.media_type:
+            yield _compression(one, other)
+        if one.diff_id != other.diff_id:
+            with ThreadPoolExecutor(max_workers=2) as pool:
+                sides = pool.map(_entries, (one, other), (left_blobs, right_blobs))
+                a, b = sides
+            yield LayerPair(
+                platform=left.platform, left=one, right=other, left_entries=a, right_entries=b
+            )
+
+
+def _compression(left: Layer, right: Layer) -> Difference:
+    words = [f"{side.descriptor.media_type} {side.descriptor.digest}" for side in (left, right)]
+    return Difference(
+        layer=left.index, path="", aspect=Aspect.COMPRESSION, left=words[0], right=words[1]
+    )
+
+
+def _entries(layer: Layer, blobs: Blobs) -> dict[str, Entry]:
+    """Return a layer's entries by path, in stored order; a path's second entry gets a number."""
+    found: dict[str, Entry] = {}
+    for entry in oci_layer.entries(blobs, layer):
+        name, again = entry.path, 1
+        while name in found:
+            again += 1
+            name = f"{entry.path} (entry {again})"
+        found[name] = entry
+    return found
+
+
+def compare_entries(pair: LayerPair) -> Iterator[Difference]:
+    """Yield every aspect in which two layers differ; there is one at least."""
+    found = [*_entry_differences(pair), *_order(pair)]
+    if not found:  # the headers' encoding, or padding
+        found.append(_other_bytes(pair.left.index, "", pair.left.diff_id, pair.right.diff_id))
+    yield from found
+
+
+def _other_bytes(layer: int | None, path: str, left: str, right: str) -> Difference:
+    return Difference(layer=layer, path=path, aspect=Aspect.COMPRESSION, left=left, right=right)
+
+
+def _entry_differences(pair: LayerPair) -> Iterator[Difference]:
+    left, right, layer = pair.left_entries, pair.right_entries, pair.left.index
+    for path in sorted(left.keys() | right.keys()):
+        one, other = left.get(path), right.get(path)
+        if one is None or other is None:
+            yield _presence(layer, path, one, other)
+            continue
+        for aspect, a, b in _aspects(one, other):
+            if a != b:
+                yield Difference(layer=layer, path=path, aspect=aspect, left=a, right=b)
+
+
+def _order(pair: LayerPair) -> Iterator[Difference]:
+    left, right, layer = pair.left_entries, pair.right_entries, pair.left.index
+    orders = [p for p in left if p in right], [p for p in right if p in left]
+    if orders[0] != orders[1]:
+        first = next(pair for pair in zip(*orders, strict=True) if pair[0] != pair[1])
+        yield Difference(layer=layer, path="", aspect=Aspect.ORDER, left=first[0], right=first[1])
+
+
+def _aspects(left: Entry, right: Entry) -> Iterable[tuple[Aspect, str | None, str | None]]:
+    if left.kind is not right.kind:
+        yield Aspect.KIND, left.kind.value, right.kind.value
+    elif left.kind is Kind.FILE:
+        yield Aspect.CONTENT, left.digest, right.digest
+    elif left.device != right.device:
+        yield Aspect.KIND, _device(left), _device(right)
+    yield Aspect.MODE, f"{left.mode:04o}", f"{right.mode:04o}"
+    yield Aspect.OWNER, _owner(left), _owner(right)
+    yield Aspect.MTIME, _seconds(left.mtime), _seconds(right.mtime)
+    yield Aspect.LINK, left.link, right.link
+    yield Aspect.XATTR, _xattrs(left), _xattrs(right)
+
+
+def _device(entry: Entry) -> str:
+    major, minor = entry.device or (0, 0)
+    return f"{entry.kind.value} {major}:{minor}"
+
+
+def _owner(entry: Entry) -> str:
+    names = f" {entry.uname}:{entry.gname}" if entry.uname or entry.gname else ""
+    return f"{entry.uid}:{entry.gid}{names}"
+
+
+def _seconds(nanoseconds: int) -> str:
+    whole, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{whole}.{rest:09d}" if rest else str(whole)
+
+
+def _xattrs(entry: Entry) -> str | None:
+    return " ".join(f"{name}={value}" for name, value in entry.xattrs) or None

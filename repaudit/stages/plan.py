@@ -1,0 +1,166 @@
+"""Plan the experiment: every choice is made here, none while a run is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from repaudit.factors import FACTORS, Machine
+from repaudit.model.errors import UsageError
+from repaudit.model.experiment import (
+    INTRINSIC,
+    SETTABLE,
+    BuildRun,
+    Edit,
+    Held,
+    Level,
+    PlannedRun,
+    Role,
+)
+
+NOT_ASKED = "held on request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The runs to make, and the factors held from the start.
+
+    `levels` are all levels of every factor that has some here, control first. `asked` are the
+    factors that were named with `--vary`: if one of them cannot be varied, the answer is open.
+    """
+
+    machine: Machine
+    runs: tuple[PlannedRun, ...]
+    held: tuple[Held, ...]
+    levels: tuple[tuple[Level, ...], ...]
+    asked: tuple[str, ...]
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """The factors that the variant moves."""
+        out = {held.factor for held in self.held}
+        return tuple(levels[0].factor for levels in self.levels if levels[0].factor not in out)
+
+    def variant(
+        self, name: str, moved: Mapping[str, int], *, role: Role = Role.VARIANT
+    ) -> PlannedRun:
+        """Return a run with the named factors at their n-th level and all others at control."""
+        return PlannedRun(
+            name=name,
+            role=role,
+            levels=tuple(levels[moved.get(levels[0].factor, 0)] for levels in self.levels),
+        )
+
+
+def make_plan(machine: Machine, *, vary: Sequence[str], hold: Sequence[str], builds: int) -> Plan:
+    """Return the runs: control and variant, from three builds on a replicate, then more variants.
+
+    Raises UsageError for a factor that does not exist and for fewer than two builds.
+    """
+    _check(vary)
+    _check(hold)
+    if builds < 2:
+        raise UsageError("one build says nothing", hint="--builds takes two or more")
+    held, levels = [], []
+    for name in SETTABLE:
+        found = FACTORS.load(name).levels(machine)
+        if isinstance(found, Held):
+            held.append(found)
+            continue
+        levels.append(found)
+        if (vary and name not in vary) or name in hold:
+            held.append(Held(factor=name, reason=NOT_ASKED))
+    plan = Plan(machine=machine, runs=(), held=tuple(held), levels=tuple(levels), asked=tuple(vary))
+    moved = dict.fromkeys(plan.moved, 1)
+    names = ["control", *(["replicate"] if builds > 2 else []), "variant"]
+    names += [f"variant-{number}" for number in range(2, builds - 1)]
+    roles = {"control": Role.CONTROL, "replicate": Role.REPLICATE}
+    runs = (
+        plan.variant(name, {} if name in roles else moved, role=roles.get(name, Role.VARIANT))
+        for name in names
+    )
+    return replace(plan, runs=tuple(runs))
+
+
+def _check(names: Sequence[str]) -> None:
+    for name in names:
+        if name in INTRINSIC:
+            raise UsageError(
+                f"{name} is not a factor that can be set",
+                hint="compare two runs with nothing varied instead: --builds 3 adds a replicate",
+            )
+        if name not in SETTABLE:
+            raise UsageError(f"no such factor: {name}", hint="there are: " + ", ".join(SETTABLE))
+
+
+def edits(run: PlannedRun, machine: Machine) -> dict[str, tuple[Edit, ...]]:
+    """Return each factor's edits for a run."""
+    return {level.factor: FACTORS.load(level.factor).edits(level, machine) for level in run.levels}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """Which factors were varied in fact, which were not, and where a varied one has a bound."""
+
+    varied: tuple[str, ...]
+    held: tuple[Held, ...]
+    limits: tuple[Held, ...]
+
+
+def effect(plan: Plan, control: BuildRun, variant: BuildRun) -> Effect:
+    """Judge by the probes of two runs which of the plan's factors moved in this image.
+
+    A factor counts as varied when some probe saw other values in the two runs; what did not move
+    is held, with the reason, and never said to have no effect.
+    """
+    varied, held, limits = [], list(plan.held), []
+    for name in plan.moved:
+        level, other = control.planned.level(name), variant.planned.level(name)
+        if level == other:
+            held.append(Held(factor=name, reason=_no_level(name)))
+            continue
+        seen = [
+            (FACTORS.load(name).observe(dict(left)), FACTORS.load(name).observe(dict(right)))
+            for left, right in zip(control.readings, variant.readings, strict=False)
+        ]
+        reasons = [dict(step.refused)[name] for step in variant.steps if name in dict(step.refused)]
+        if any(a != b for a, b in seen if a is not None and b is not None):
+            varied.append(name)
+            if reasons:
+                limits.append(Held(factor=name, reason=f"not in every step: {reasons[0]}"))
+        else:
+            held.append(Held(factor=name, reason=_reason(reasons, control, seen)))
+    limits.extend(_BOUNDS[name] for name in varied if name in _BOUNDS)
+    order = {name: number for number, name in enumerate(SETTABLE)}
+    held.sort(key=lambda h: order[h.factor])
+    return Effect(varied=tuple(varied), held=tuple(held), limits=tuple(limits))
+
+
+_BOUNDS = {
+    "time": Held(
+        factor="time",
+        reason="statically linked programs kept the real clock, and so did the times of files "
+        "that a step wrote; between two runs it differs by seconds",
+    ),
+    "file_order": Held(
+        factor="file_order",
+        reason="directories of the base image, or that several layers fill, kept their order",
+    ),
+}
+
+
+def _no_level(name: str) -> str:
+    return f"the build breaks when {name} is varied"
+
+
+def _reason(
+    reasons: Sequence[str], control: BuildRun, seen: Sequence[tuple[str | None, str | None]]
+) -> str:
+    if not control.steps:
+        return "no RUN step was executed, so nothing saw it"
+    if reasons:
+        return reasons[0]
+    same = next((a for a, _ in seen if a is not None), None)
+    if same is None:
+        return "no probe could see it in this image"
+    return f"the level did not take effect: a step saw {same!r} in both runs"

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests import base
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without root and a builder the live tests are skipped, unless REPAUDIT_REQUIRE=live."""
+    import shutil
+
+    able = os.geteuid() == 0 and all(map(shutil.which, ("buildah", "runc", "mmdebstrap")))
+    if able or os.environ.get("REPAUDIT_REQUIRE") == "live":
+        return
+    for item in items:
+        if item.get_closest_marker("live"):
+            item.add_marker(pytest.mark.skip(reason="needs root, buildah, runc and mmdebstrap"))
+
+
+@pytest.fixture(scope="session")
+def golden_storage() -> dict[str, str]:
+    """The environment in which the base image of the golden cases is in the host's storage."""
+    return base.storage()

@@ -1,0 +1,95 @@
+"""Every golden case, live: its hand-written truth against a real rebuild."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repaudit import audit
+from repaudit.audit import RebuildRequest
+from repaudit.cli.progress import Silent
+from repaudit.model.experiment import SETTABLE
+from repaudit.model.finding import Finding
+from repaudit.model.report import Report
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+CASES = sorted(path.parent.name for path in GOLDEN.glob("*/Containerfile"))
+FACTORS = [name for name in CASES if name.startswith("factor-")]
+
+pytestmark = pytest.mark.live
+
+
+def truth(case: str) -> dict[str, Any]:
+    return tomllib.loads((GOLDEN / case / "case.toml").read_text("utf-8"))
+
+
+def rebuild(case: str, **words: Any) -> Report:
+    words.setdefault("timestamp", truth(case).get("timestamp", "1700000000"))
+    request = RebuildRequest(context=GOLDEN / case, **words)
+    return audit.rebuild(request, Silent())
+
+
+def matches(finding: Finding, wanted: dict[str, Any]) -> bool:
+    places = {(d.path, d.aspect.value) for d in finding.differences}
+    line = finding.instruction.line if finding.instruction else None
+    return (
+        ("path" not in wanted or (wanted["path"], wanted["aspect"]) in places)
+        and wanted["factor"] in [suspect.factor for suspect in finding.factors]
+        and wanted.get("cause", finding.cause.slug) == finding.cause.slug
+        and wanted.get("line", line) == line
+    )
+
+
+def told(report: Report) -> list[tuple[object, ...]]:
+    return [
+        (
+            f.cause.slug,
+            [s.factor for s in f.factors],
+            f.instruction.line if f.instruction else None,
+            [(d.path, d.aspect.value) for d in f.differences][:6],
+        )
+        for f in report.findings
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _storage(golden_storage: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in golden_storage.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_hand_written_truth_is_what_a_rebuild_finds(case: str) -> None:
+    wanted = truth(case)
+    report = rebuild(case, vary=tuple(wanted.get("vary", ())))
+
+    expect = wanted["expect"]
+    assert expect["verdict"] == report.verdict.value, (told(report), report.problems)
+    for finding in expect.get("finding", ()):
+        assert any(matches(f, finding) for f in report.findings), (finding, told(report))
+    paths = [d.path for f in report.findings for d in f.differences]
+    for silent in expect.get("silent", ()):
+        assert not [p for p in paths if p == silent or p.startswith(silent + "/")]
+    held, limits = ({h.factor for h in some} for some in (report.held, report.limits))
+    assert set(expect.get("held", ())) <= held
+    assert set(expect.get("limits", ())) <= limits
+    for aspect, count in expect.get("findings", {}).items():
+        found = [f for f in report.findings if aspect in {d.aspect.value for d in f.differences}]
+        assert count == len(found), told(report)
+
+
+@pytest.mark.parametrize("case", FACTORS)
+def test_a_factor_that_is_held_is_silent(case: str) -> None:
+    factor = case.removeprefix("factor-")
+    report = rebuild(case, hold=(factor,))
+
+    blamed = {suspect.factor for finding in report.findings for suspect in finding.factors}
+    assert factor not in report.varied
+    assert factor not in blamed, told(report)
+
+
+def test_every_factor_has_a_golden_case() -> None:
+    assert {f"factor-{name}" for name in SETTABLE} == set(FACTORS)
