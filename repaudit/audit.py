@@ -84,7 +84,7 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
             progress=progress,
         )
         subject = Subject(
-            context=request.context.as_posix(),
+            context=request.context.resolve().name,  # where it lies is no part of the answer
             containerfile=shown,
             builder=builder.name,
             timestamp=epoch,

@@ -1,4 +1,4 @@
-"""`make demo`: a faulty Debian image, then its repaired neighbour. Exits 0 if both are judged so."""
+"""`make demo`: a faulty Debian image, then its repaired neighbour; exits 0 if both are told."""
 
 from __future__ import annotations
 

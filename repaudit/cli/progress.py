@@ -30,7 +30,7 @@ class Silent:
 
 
 class Lines(Silent):
-    """Says each event in a line, with the seconds since the start; verbose: the builds' lines too."""
+    """Says each event in a line, after the seconds since the start; `verbose` adds the builds'."""
 
     def __init__(self, *, verbose: bool) -> None:
         self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)

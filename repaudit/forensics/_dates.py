@@ -13,6 +13,7 @@ from repaudit.forensics._words import MONTHS, WORDS, foreign
 from repaudit.forensics.interface import Case
 
 _DAY = 86400
+_EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 #: Two builds that start their clocks at one instant read them minutes apart.
 _SLACK = 1200
 #: Without levels, an epoch is only believed near the other side's.
@@ -50,8 +51,11 @@ _FORMS = tuple(
         # seconds, milli-, micro- or nanoseconds since 1970
         rf"{_EDGE}(?P<e>[12]\d{{9}})(?:\d{{3}}|\d{{6}}|\d{{9}})?(?:\.\d+)?(?![0-9A-Za-z])",
         rf"(?<![\w:.])(?=\d{{1,2}}:\d\d(?::\d\d| ?[AP]M)){_CLOCK}{_ZONE}(?![\w:])",
+        # `08:30`, which may be a ratio: see compare()
+        r"(?<![\w:.])(?P<H>[0-2]\d):(?P<M>[0-5]\d)(?![\w:.])",
     )
 )
+_BARE = len(_FORMS) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +190,22 @@ def _shift(case: Case) -> int | None:
     if pair is None or not all(re.fullmatch(r"[+-]?\d{1,12}", level.value) for level in pair):
         return None
     return int(pair[1].value) - int(pair[0].value)
+
+
+def clock_number(case: Case, left: str, right: str) -> bool:
+    """Whether two numbers count the day on which each run's clock stood.
+
+    That is the day since 1970, as in shadow(5), or the day of the year (strftime's `%j`); a zone
+    or a midnight may make it the day before or after.
+    """
+    pair = moved(case, "time")
+    if pair is None or not all(re.fullmatch(r"\d{3}|\d{5}", word) for word in (left, right)):
+        return False
+    clocks = [datetime.fromtimestamp(int(value), UTC) for value in pair]
+    days = [clock.toordinal() - _EPOCH_DAY for clock in clocks]
+    if len(left) == 3:
+        days = [clock.timetuple().tm_yday for clock in clocks]
+    return all(abs(int(word) - day) <= 1 for word, day in zip((left, right), days, strict=True))
 
 
 def _zone_shift(case: Case) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from repaudit.forensics._case import moved, umask_explains
-from repaudit.forensics._dates import offset
+from repaudit.forensics._dates import clock_number, offset
 from repaudit.forensics._words import WORDS, foreign
 from repaudit.forensics.interface import Case
 
@@ -41,6 +41,8 @@ def _number(case: Case, left: str, right: str, after: str) -> str | None:
     if cpus and (left, right) == (_count(cpus[0]), _count(cpus[1])) and left != right:
         return "captures_cpu_count"
     if all(re.fullmatch(r"(?:19|20)\d\d", word) for word in (left, right)):
+        return "captures_build_date"
+    if clock_number(case, left, right):
         return "captures_build_date"
     if _UNIT.fullmatch(after) and _NUMBER.fullmatch(left) and _NUMBER.fullmatch(right):
         return "captures_execution_time"

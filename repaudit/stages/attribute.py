@@ -99,6 +99,7 @@ def attribute(
             for clue in forensic.examine(case)
             if _possible(clue, scene)
         ]
+        clues = _by_place(clues)
         if not clues:
             _add(groups, difference, UNEXPLAINED, None, scene)
         # A detector that could name a part of a file says of the rest that it is unexplained.
@@ -168,6 +169,20 @@ def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:
     )
 
 
+def _by_place(clues: list[_Sourced]) -> list[_Sourced]:
+    """Let what is known of a place speak for what its text shows, where both blame the same."""
+    known = [found.clue for found in clues if found.source == "known_path" and found.clue.factors]
+
+    def renamed(found: _Sourced) -> _Sourced:
+        blamed = set(found.clue.factors)
+        for place in known:
+            if blamed and blamed <= set(place.factors):
+                return replace(found, clue=replace(found.clue, slug=place.slug))
+        return found
+
+    return [renamed(found) for found in clues]
+
+
 def _possible(clue: Clue, scene: Scene) -> bool:
     return not clue.factors or any(map(scene.moved, clue.factors))
 
@@ -183,7 +198,7 @@ def _add(
     if instruction:
         place = f"{instruction.file} {instruction.stage} {instruction.text}"
     elif difference.aspect in _BUILDERS:
-        place = difference.aspect.value
+        place = "image"
     else:
         place = f"layer {difference.layer}"
     if slug == UNEXPLAINED:  # nobody knows whether two unexplained files have one cause

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from repaudit.factors import FACTORS, Machine
@@ -19,6 +19,7 @@ from repaudit.model.experiment import (
 )
 
 NOT_ASKED = "held on request"
+Reading = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +121,8 @@ def effect(plan: Plan, control: BuildRun, variant: BuildRun) -> Effect:
             held.append(Held(factor=name, reason=_no_level(name)))
             continue
         seen = [
-            (FACTORS.load(name).observe(dict(left)), FACTORS.load(name).observe(dict(right)))
-            for left, right in zip(control.readings, variant.readings, strict=False)
+            (FACTORS.load(name).observe(left), FACTORS.load(name).observe(right))
+            for left, right in _paired(control, variant)
         ]
         reasons = [dict(step.refused)[name] for step in variant.steps if name in dict(step.refused)]
         if any(a != b for a, b in seen if a is not None and b is not None):
@@ -134,6 +135,14 @@ def effect(plan: Plan, control: BuildRun, variant: BuildRun) -> Effect:
     order = {name: number for number, name in enumerate(SETTABLE)}
     held.sort(key=lambda h: order[h.factor])
     return Effect(varied=tuple(varied), held=tuple(held), limits=tuple(limits))
+
+
+def _paired(control: BuildRun, variant: BuildRun) -> Iterator[tuple[Reading, Reading]]:
+    """Yield what both runs' probes saw in the same kind of root file system."""
+    there = {dict(reading)["root"]: dict(reading) for reading in variant.readings}
+    for reading in map(dict, control.readings):
+        if reading["root"] in there:
+            yield reading, there[reading["root"]]
 
 
 _BOUNDS = {
