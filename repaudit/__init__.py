@@ -1,3 +1,3 @@
-"""repaudit: is this container image reproducible, and if not, why not?"""
+"""repaudit says whether a container image is reproducible, and if not, why not."""
 
 __version__ = "0.1.0"

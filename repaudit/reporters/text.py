@@ -30,6 +30,7 @@ _TONES = {
 _MOST_FILES = 8
 _MOST_DETAIL = 12
 _MOST_EVIDENCE = 3
+_MANY_LINES = 3
 
 
 class _Text:
@@ -52,11 +53,15 @@ class _Text:
         )
         _header(console, report)
         shown: set[Difference] = set()
-        for place, findings in groupby(report.findings, key=_place):
-            console.print()
-            console.print(Text(place, style="bold underline"))
+        groups = _widespread(report.findings)
+        apart = {finding.id for group in groups for finding in group}
+        single = [finding for finding in report.findings if finding.id not in apart]
+        for place, findings in groupby(single, key=_place):
+            _heading(console, place)
             for finding in findings:
                 _finding(console, finding, shown)
+        for group in groups:
+            _spread(console, group)
         _footer(console, report)
         lines = (line.rstrip() for line in out.getvalue().splitlines())
         return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
@@ -102,6 +107,47 @@ def _scope(report: Report) -> Iterator[tuple[str, str]]:
             yield "way out", problem.hint
 
 
+def _widespread(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Return findings of one cause at many lines, without a content to show: each told once."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        shows = any(d.aspect is Aspect.CONTENT for d in finding.differences)
+        if finding.instruction and finding.factors and not shows and finding.differences:
+            groups.setdefault(finding.cause.slug, []).append(finding)
+    return [group for _, group in sorted(groups.items()) if len(group) >= _MANY_LINES]
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(Text(text, style="bold underline"))
+
+
+def _spread(console: Console, findings: Sequence[Finding]) -> None:
+    _heading(console, f"on {len(findings)} lines")
+    console.print(Padding(_title(findings[0], ""), (0, 0, 0, 2)))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="dim", min_width=7)
+    for _ in range(3):
+        table.add_column()
+    for number, finding in enumerate(findings):
+        where = finding.instruction
+        files = [d.path for d in finding.differences]
+        more = f" and {len(files) - 2} more" if len(files) > 2 else ""
+        table.add_row(
+            "" if number else "lines",
+            _cut(f"{where.file}:{where.line}", 60) if where else "",
+            Text(_cut(", ".join(files[:2]), 60) + more),
+            Text(finding.id, style="dim"),
+        )
+    console.print(Padding(table, (0, 0, 0, 4)))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="dim", min_width=7)
+    table.add_column()
+    for name, value in _reasons(findings[0]):
+        table.add_row(name, value)
+    console.print(Padding(table, (0, 0, 0, 4)))
+
+
 def _place(finding: Finding) -> str:
     """Return the heading that a finding stands under; unexplained ones come first, apart."""
     first = "unexplained · " if finding.confidence is Confidence.UNEXPLAINED else ""
@@ -112,12 +158,7 @@ def _place(finding: Finding) -> str:
 
 
 def _finding(console: Console, finding: Finding, shown: set[Difference]) -> None:
-    suspects = ", ".join(s.factor for s in finding.factors)
-    blame = f"{suspects} ({finding.confidence})" if suspects else str(finding.confidence)
-    title = Text(blame, style=_TONES[finding.confidence])
-    title.append(f"  {finding.cause.title}", style="bold default")
-    title.append(f"  {finding.cause.slug} {finding.id}", style="dim default")
-    console.print(Padding(title, (0, 0, 0, 2)))
+    console.print(Padding(_title(finding, finding.id), (0, 0, 0, 2)))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim", min_width=7)
     table.add_column()
@@ -126,8 +167,21 @@ def _finding(console: Console, finding: Finding, shown: set[Difference]) -> None
     console.print(Padding(table, (0, 0, 0, 4)))
 
 
+def _title(finding: Finding, identity: str) -> Text:
+    suspects = ", ".join(s.factor for s in finding.factors)
+    blame = f"{suspects} ({finding.confidence})" if suspects else str(finding.confidence)
+    title = Text(blame, style=_TONES[finding.confidence])
+    title.append(f"  {finding.cause.title}", style="bold default")
+    title.append(f"  {finding.cause.slug} {identity}".rstrip(), style="dim default")
+    return title
+
+
 def _rows(finding: Finding, shown: set[Difference]) -> Iterator[tuple[str, Text]]:
     yield from _differences(finding.differences, shown)
+    yield from _reasons(finding)
+
+
+def _reasons(finding: Finding) -> Iterator[tuple[str, Text]]:
     for evidence in finding.evidence[:_MOST_EVIDENCE]:
         yield "seen", Text(printable(evidence.detail))
     yield "fix", Text(finding.cause.remedy)
