@@ -4,7 +4,7 @@
 PYTHON ?= python3
 TOOLS := buildah runc containers-storage skopeo busybox-static libfaketime locales e2fsprogs \
 	util-linux mount git bubblewrap diffoscope-minimal ca-certificates $(VENV_PACKAGE)
-EXTRA := mmdebstrap docker-registry
+EXTRA := mmdebstrap
 VENV_PACKAGE := $(if $(wildcard .venv),,python3-venv)
 
 .DEFAULT_GOAL := help
@@ -50,7 +50,7 @@ test: tools extra .venv/developing
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n 2
 
 demo: tools extra .venv/installed
 	@.venv/bin/python -m tests.demo
