@@ -61,10 +61,10 @@ TOO_HEAVY = frozenset(
 )
 MOST_LINES = 320
 #: Modules that are longer for now, and by how much: each is a debt, and leaves when it is paid.
-LONGER = {"audit.py": 360}
+LONGER: dict[str, int] = {}
 FILES = sorted(p.relative_to(ROOT / PACKAGE).as_posix() for p in (ROOT / PACKAGE).rglob("*.py"))
 #: Grows with the suite: a test module that is no longer found is noticed here.
-TEST_MODULES = 18
+TEST_MODULES = 16
 
 #: A file's path below the package, and its syntax tree.
 Tree = dict[str, ast.Module]

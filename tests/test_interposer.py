@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import json
 import os
 import shutil
@@ -29,7 +28,6 @@ NAMES = [
 ]
 FACTS = Facts(has=lambda symbol: True, home="/root", home_source="/root-of-it/root", helpers="/h")
 MAIN = Path(edit.__file__).with_name("main.py")
-bug = functools.partial(pytest.mark.xfail, strict=True)
 
 
 def config(*env: str, **more: Any) -> dict[str, Any]:
@@ -215,7 +213,6 @@ def test_one_refused_factor_leaves_the_others_in_force():
     assert (env["TZ"], env["USER"]) == ("UTC", f"user-{MACHINE.token('user')}")
 
 
-@bug(reason="factors/locale.py: LOCPATH is not among what the image may set itself")
 def test_an_image_with_its_own_locales_is_not_half_varied():
     assert "locale" in applied(config("LOCPATH=/own"), "locale").refused
 
@@ -399,7 +396,6 @@ def test_a_fifo_is_not_waited_for(root: Path):
     assert rootfs.read(str(root), "etc/passwd") is None
 
 
-@bug(reason="rootfs.py: open() of a folder raises IsADirectoryError", raises=IsADirectoryError)
 def test_a_folder_is_no_file(root: Path):
     assert rootfs.read(str(root), "etc") is None
 
@@ -411,7 +407,6 @@ def test_a_device_is_not_read(root: Path, number: tuple[int, int]):
     assert rootfs.read(str(root), "etc/passwd") is None
 
 
-@bug(reason="rootfs.py: a device is opened before it is known to be one", raises=OSError)
 def test_a_device_is_not_even_opened(root: Path):
     """To open some of them is to act: a tape rewinds, a watchdog starts. This one has no driver."""
     device(root / "etc/passwd", 250, 250)
@@ -447,7 +442,6 @@ def test_a_home_is_a_folder_of_the_image(root: Path, lines, uid, home):
     assert rootfs.home(str(root), uid) == home
 
 
-@bug(reason="rootfs.py: a NUL in a path is a ValueError", raises=ValueError)
 def test_a_home_with_a_nul_in_it_is_none(root: Path):
     passwd(root, "root:x:0:0:root:/ro\0ot:/bin/sh")
 

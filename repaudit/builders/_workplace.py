@@ -15,12 +15,13 @@ from repaudit.model.errors import ToolFailedError
 from repaudit.model.experiment import Edit, Step
 
 _INTERPOSER = Path(__file__).resolve().parent.parent / "interposer" / "main.py"
+# The verb is the first word that is one: global options, and their values, may stand before it.
 _SHIM = """#!/bin/sh
 for word; do
   case $word in
     create | run) exec {python} -I -S -B {interposer} {plan} "$@" ;;
-    -*) ;;
-    *) break ;;
+    start | state | kill | delete | exec | list | events | spec | features | --help | --version)
+      break ;;
   esac
 done
 exec {runtime} --root {state} "$@"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -70,6 +71,8 @@ def main() -> NoReturn:
     """Run the command line and exit."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    # rich takes the width of characters from here; a report has the same bytes everywhere.
+    os.environ["UNICODE_VERSION"] = "latest"
     try:
         app()
     except RepauditError as error:

@@ -14,7 +14,7 @@ from repaudit.model.experiment import Edit, Held, Level
 _FOLDER = f"{HELPERS}/locale"
 #: The version whose collation tables later ones still read (glibc 2.28 rebuilt them).
 _NEEDS = "GLIBC_2.28"
-_OWN = ("LANG", "LANGUAGE", "LC_*")
+_OWN = ("LANG", "LANGUAGE", "LC_*", "LOCPATH")
 
 
 class _Locale:

@@ -9,6 +9,7 @@ from repaudit.forensics.interface import Case, Forensic
 from repaudit.model.difference import Aspect
 from repaudit.model.experiment import Level
 from repaudit.model.finding import Clue, EvidenceKind
+from repaudit.model.text import raw
 
 # What a file shows that holds a canary of this factor.
 _CAUSES = {
@@ -49,7 +50,7 @@ def _bytes(case: Case) -> tuple[bytes | None, bytes | None] | None:
     """Return what may hold canaries; a side that is not there is None."""
     difference = case.difference
     if difference.aspect is Aspect.PRESENCE:
-        name = difference.path.encode("utf-8", "surrogateescape")
+        name = raw(difference.path)
         if (difference.left is None) == (difference.right is None):
             return None
         return (None, name) if difference.left is None else (name, None)
@@ -59,7 +60,7 @@ def _bytes(case: Case) -> tuple[bytes | None, bytes | None] | None:
     texts = values(case)
     if texts is None:
         return None
-    return texts[0].encode("utf-8", "surrogateescape"), texts[1].encode("utf-8", "surrogateescape")
+    return raw(texts[0]), raw(texts[1])
 
 
 def _match(

@@ -32,7 +32,7 @@ def resolve(root: str, path: str) -> str | None:
         here = os.path.join(root, *done, part)
         try:
             mode = os.lstat(here).st_mode
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a NUL, which no file's name has
             return None
         if not stat.S_ISLNK(mode):
             done.append(part)
@@ -55,12 +55,10 @@ def _parts(path: str) -> list[str]:
 def read(root: str, path: str) -> bytes | None:
     """Return a regular file of the image, cut off at 16 MiB; None where there is none."""
     where = resolve(root, path)
-    if where is None:
+    # Opening a device can act on it, so its kind is looked at before.
+    if where is None or not stat.S_ISREG(os.lstat(where).st_mode):
         return None
-    handle = os.open(where, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with open(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return None
+    with open(where, "rb") as file:
         return file.read(_MOST_BYTES)
 
 

@@ -15,6 +15,8 @@ import msgspec
 from repaudit.model.errors import MalformedError
 from repaudit.model.report import SCHEMA, Report
 
+_WRITER = "give the report.json that `repaudit rebuild --output` or `--format json` wrote"
+
 
 def to_json(value: object) -> bytes:
     """Return the canonical JSON of any value of the model. Paths that are no UTF-8 survive."""
@@ -28,8 +30,8 @@ def report_from_json(data: bytes) -> Report:
     """Read a report back; raise MalformedError where it is not one that this version knows."""
     try:
         plain = json.loads(data)
-    except ValueError as error:
-        raise MalformedError(f"not a report: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise MalformedError(f"not a report: {error}", hint=_WRITER) from error
     schema = plain.get("schema") if isinstance(plain, dict) else None
     if schema != SCHEMA:
         raise MalformedError(
@@ -38,8 +40,8 @@ def report_from_json(data: bytes) -> Report:
         )
     try:
         return msgspec.convert(plain, Report)
-    except msgspec.ValidationError as error:
-        raise MalformedError(f"a report that breaks its schema: {error}") from error
+    except (msgspec.ValidationError, ValueError) as error:
+        raise MalformedError(f"a report that breaks its schema: {error}", hint=_WRITER) from error
 
 
 def report_schema() -> dict[str, Any]:

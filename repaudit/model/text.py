@@ -13,3 +13,14 @@ def printable(text: str) -> str:
 
 def _shown(character: str) -> str:
     return character if character.isprintable() else repr(character)[1:-1]
+
+
+def raw(text: str) -> bytes:
+    """Return the bytes that `text` was decoded from: surrogate escapes become their byte again.
+
+    A lone surrogate that stands for no byte (JSON can hold one) becomes its three bytes.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")

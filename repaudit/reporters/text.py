@@ -137,7 +137,7 @@ def _spread(console: Console, findings: Sequence[Finding]) -> None:
             "" if number else "lines",
             _cut(f"{where.file}:{where.line}", 60) if where else "",
             Text(_cut(", ".join(files[:2]), 60) + more),
-            Text(finding.id, style="dim"),
+            Text(printable(finding.id), style="dim"),
         )
     console.print(Padding(table, (0, 0, 0, 4)))
     table = Table.grid(padding=(0, 2))
@@ -170,9 +170,10 @@ def _finding(console: Console, finding: Finding, shown: set[Difference]) -> None
 def _title(finding: Finding, identity: str) -> Text:
     suspects = ", ".join(s.factor for s in finding.factors)
     blame = f"{suspects} ({finding.confidence})" if suspects else str(finding.confidence)
-    title = Text(blame, style=_TONES[finding.confidence])
-    title.append(f"  {finding.cause.title}", style="bold default")
-    title.append(f"  {finding.cause.slug} {identity}".rstrip(), style="dim default")
+    title = Text(printable(blame), style=_TONES[finding.confidence])
+    title.append(printable(f"  {finding.cause.title}"), style="bold default")
+    name = printable(f"  {finding.cause.slug} {identity}".rstrip())
+    title.append(name, style="dim default")
     return title
 
 
@@ -184,7 +185,7 @@ def _rows(finding: Finding, shown: set[Difference]) -> Iterator[tuple[str, Text]
 def _reasons(finding: Finding) -> Iterator[tuple[str, Text]]:
     for evidence in finding.evidence[:_MOST_EVIDENCE]:
         yield "seen", Text(printable(evidence.detail))
-    yield "fix", Text(finding.cause.remedy)
+    yield "fix", Text(printable(finding.cause.remedy))
 
 
 def _differences(
@@ -226,6 +227,10 @@ def _cut(text: str, length: int) -> str:
     return shown if len(shown) <= length else shown[: length - 1] + "…"
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _short(value: str | None) -> str:
     return "none" if value is None else _cut(value, 80)
 
@@ -244,7 +249,8 @@ def _footer(console: Console, report: Report) -> None:
         )
         console.print()
         console.print(
-            f"{len(report.findings)} findings ({unexplained} unexplained), {places} differences."
+            f"{_count(len(report.findings), 'finding')} ({unexplained} unexplained), "
+            f"{_count(places, 'difference')}."
         )
 
 

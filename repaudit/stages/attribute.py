@@ -21,6 +21,7 @@ from repaudit.model.finding import (
     Instruction,
     Suspect,
 )
+from repaudit.model.text import raw
 from repaudit.stages.contents import Contents
 
 BREAKS = "build_breaks_when_varied"
@@ -115,7 +116,8 @@ def merge(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     for finding in findings:
         known = merged.get(finding.id)
         if known is not None:
-            both = {d.key: d for d in (*known.differences, *finding.differences)}
+            # A place that differs in several runs is shown once, as it was first seen.
+            both = {_place(d): d for d in (*finding.differences, *known.differences)}
             evidence = dict.fromkeys((*known.evidence, *finding.evidence))
             finding = replace(
                 known,
@@ -152,11 +154,11 @@ def breakage_finding(
 
 
 def _identity(slug: str, place: str) -> str:
-    return sha256(f"{slug}\0{place}".encode("utf-8", "surrogateescape")).partition(":")[2][:12]
+    return sha256(raw(f"{slug}\0{place}")).partition(":")[2][:12]
 
 
 def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:
-    kept = contents.get((difference.layer, difference.path))
+    kept = contents.get((difference.left, difference.right))
     sides = kept.load() if kept and difference.aspect is Aspect.CONTENT else (None, None)
     instruction = scene.instruction(difference)
     return Case(
@@ -230,6 +232,11 @@ def _evidence(clues: Sequence[_Sourced], scene: Scene) -> Iterator[Evidence]:
     for found in list(reversed(first.values()))[:_MOST_EVIDENCE]:
         clue = found.clue
         yield Evidence(kind=clue.kind, source=found.source, detail=clue.detail, runs=scene.runs)
+
+
+def _place(difference: Difference) -> tuple[int, str, str]:
+    layer = -1 if difference.layer is None else difference.layer
+    return (layer, difference.path, difference.aspect.value)
 
 
 def _order(finding: Finding) -> tuple[int, int, str, str]:

@@ -6,7 +6,7 @@ What has equal digests is never opened.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -35,14 +35,19 @@ class Comparison:
     pairs: tuple[LayerPair, ...]
 
 
+#: The fields of a descriptor that say which blob it is; the blobs are compared themselves.
+_ADDRESS = ("digest", "size")
+_MISSING = object()
+_Readable = Callable[[Entry], str | None]
+
+
 def compare(left: Opened, right: Opened) -> Comparison:
     """Return how two image sets differ; platforms are compared with their counterparts."""
     if left.images.digest == right.images.digest:
         return Comparison(differences=(), pairs=())
     found = list(_index(left.images, right.images))
     pairs: list[LayerPair] = []
-    a = {image.platform: image for image in left.images.images}
-    b = {image.platform: image for image in right.images.images}
+    a, b = _by_platform(left.images), _by_platform(right.images)
     for platform in sorted(a.keys() | b.keys()):
         one, other = a.get(platform), b.get(platform)
         if one is None or other is None:
@@ -59,6 +64,15 @@ def compare(left: Opened, right: Opened) -> Comparison:
     if not found:  # other bytes, same meaning: white space, key order, attestations
         found.append(_other_bytes(None, "", left.images.digest, right.images.digest))
     return Comparison(differences=tuple(sorted(found, key=_key)), pairs=tuple(pairs))
+
+
+def _by_platform(images: ImageSet) -> dict[str, Image]:
+    """Return the images by platform; a platform's second image gets a number."""
+    found: dict[str, Image] = {}
+    for image in images.images:
+        again = sum(known.platform == image.platform for known in found.values())
+        found[f"{image.platform} ({again + 1})" if again else image.platform] = image
+    return found
 
 
 def _key(difference: Difference) -> tuple[int, str, str, str, str]:
@@ -86,9 +100,12 @@ def _image(left: Image, right: Image) -> Iterator[Difference]:
     if left.manifest is not None and right.manifest is not None:
         a, b = json.loads(left.manifest), json.loads(right.manifest)
         yield from _json("/manifest", a, b, Aspect.ANNOTATION, skip=("config", "layers"))
-        if a["config"].get("mediaType") != b["config"].get("mediaType"):
-            types = (a["config"].get("mediaType"), b["config"].get("mediaType"))
-            yield from _json("/manifest/config/mediaType", *types, Aspect.ANNOTATION)
+        sides = a["config"], b["config"]
+        yield from _json("/manifest/config", *sides, Aspect.ANNOTATION, skip=_ADDRESS)
+        # Other digests, sizes and media types of layers are told with the layers.
+        for number, pair in enumerate(zip(a["layers"], b["layers"], strict=False)):
+            where = f"/manifest/layers/{number}"
+            yield from _json(where, *pair, Aspect.ANNOTATION, skip=(*_ADDRESS, "mediaType"))
     one, other = json.loads(left.config), json.loads(right.config)
     yield from _json("/config", one, other, Aspect.CONFIG, skip=("rootfs", "history"))
     histories = one.get("history") or [], other.get("history") or []
@@ -99,18 +116,22 @@ def _json(
     path: str, left: object, right: object, aspect: Aspect, skip: Sequence[str] = ()
 ) -> Iterator[Difference]:
     """Yield a difference for each place (RFC 6901 pointer) in which two documents differ."""
-    if left == right:
-        return
     if isinstance(left, dict) and isinstance(right, dict):
         for name in sorted((left.keys() | right.keys()) - set(skip)):
             step = name.replace("~", "~0").replace("/", "~1")
-            yield from _json(f"{path}/{step}", left.get(name), right.get(name), aspect)
+            sides = left.get(name, _MISSING), right.get(name, _MISSING)
+            yield from _json(f"{path}/{step}", *sides, aspect)
     elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
         for number, (a, b) in enumerate(zip(left, right, strict=True)):
             yield from _json(f"{path}/{number}", a, b, aspect)
-    else:
-        sides = [None if x is None else _text(x) for x in (left, right)]
-        yield Difference(layer=None, path=path, aspect=aspect, left=sides[0], right=sides[1])
+    elif _exact(left) != _exact(right):
+        a, b = (None if x is _MISSING else _text(x) for x in (left, right))
+        yield Difference(layer=None, path=path, aspect=aspect, left=a, right=b)
+
+
+def _exact(value: object) -> str:
+    """Return what two JSON values have in common if and only if they are the same."""
+    return "" if value is _MISSING else json.dumps(value, sort_keys=True)
 
 
 def _text(value: object) -> str:
@@ -177,9 +198,12 @@ def _entry_differences(pair: LayerPair) -> Iterator[Difference]:
         if one is None or other is None:
             yield _presence(layer, path, one, other)
             continue
-        for aspect, a, b in _aspects(one, other):
+        for aspect, a, b, readable in _aspects(one, other):
             if a != b:
-                yield Difference(layer=layer, path=path, aspect=aspect, left=a, right=b)
+                sides = readable(one), readable(other)
+                yield Difference(
+                    layer=layer, path=path, aspect=aspect, left=sides[0], right=sides[1]
+                )
 
 
 def _order(pair: LayerPair) -> Iterator[Difference]:
@@ -190,18 +214,19 @@ def _order(pair: LayerPair) -> Iterator[Difference]:
         yield Difference(layer=layer, path="", aspect=Aspect.ORDER, left=first[0], right=first[1])
 
 
-def _aspects(left: Entry, right: Entry) -> Iterable[tuple[Aspect, str | None, str | None]]:
+def _aspects(left: Entry, right: Entry) -> Iterable[tuple[Aspect, object, object, _Readable]]:
+    """Yield each aspect with both sides' exact values, and how one is shown."""
     if left.kind is not right.kind:
-        yield Aspect.KIND, left.kind.value, right.kind.value
+        yield Aspect.KIND, left.kind, right.kind, lambda e: e.kind.value
     elif left.kind is Kind.FILE:
-        yield Aspect.CONTENT, left.digest, right.digest
-    elif left.device != right.device:
-        yield Aspect.KIND, _device(left), _device(right)
-    yield Aspect.MODE, f"{left.mode:04o}", f"{right.mode:04o}"
-    yield Aspect.OWNER, _owner(left), _owner(right)
-    yield Aspect.MTIME, _seconds(left.mtime), _seconds(right.mtime)
-    yield Aspect.LINK, left.link, right.link
-    yield Aspect.XATTR, _xattrs(left), _xattrs(right)
+        yield Aspect.CONTENT, left.digest, right.digest, lambda e: e.digest
+    else:
+        yield Aspect.KIND, left.device, right.device, _device
+    yield Aspect.MODE, left.mode, right.mode, lambda e: f"{e.mode:04o}"
+    yield Aspect.OWNER, _owners(left), _owners(right), _owner
+    yield Aspect.MTIME, left.mtime, right.mtime, _mtime
+    yield Aspect.LINK, left.link, right.link, lambda e: e.link
+    yield Aspect.XATTR, left.xattrs, right.xattrs, _xattrs
 
 
 def _device(entry: Entry) -> str:
@@ -209,14 +234,20 @@ def _device(entry: Entry) -> str:
     return f"{entry.kind.value} {major}:{minor}"
 
 
+def _owners(entry: Entry) -> tuple[int, int, str, str]:
+    return (entry.uid, entry.gid, entry.uname, entry.gname)
+
+
 def _owner(entry: Entry) -> str:
     names = f" {entry.uname}:{entry.gname}" if entry.uname or entry.gname else ""
     return f"{entry.uid}:{entry.gid}{names}"
 
 
-def _seconds(nanoseconds: int) -> str:
-    whole, rest = divmod(nanoseconds, 1_000_000_000)
-    return f"{whole}.{rest:09d}" if rest else str(whole)
+def _mtime(entry: Entry) -> str:
+    """Return the seconds since 1970, with a fraction where there is one."""
+    whole, rest = divmod(abs(entry.mtime), 1_000_000_000)
+    sign = "-" if entry.mtime < 0 else ""
+    return f"{sign}{whole}.{rest:09d}" if rest else f"{sign}{whole}"
 
 
 def _xattrs(entry: Entry) -> str | None:

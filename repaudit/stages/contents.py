@@ -47,14 +47,13 @@ class Kept:
         )
 
 
-Contents = Mapping[tuple[int | None, str], Kept]
+#: By what differs: the digests of both sides, as the difference shows them.
+Contents = Mapping[tuple[str | None, str | None], Kept]
 
 
-def keep_contents(
-    comparison: Comparison, left: Opened, right: Opened, folder: Path
-) -> dict[tuple[int | None, str], Kept]:
+def keep_contents(comparison: Comparison, left: Opened, right: Opened, folder: Path) -> Contents:
     """Copy what differs in content into `folder`, as long as there is room for it in the budget."""
-    kept: dict[tuple[int | None, str], Kept] = {}
+    kept: dict[tuple[str | None, str | None], Kept] = {}
     room = MOST_OF_ALL
     for number, pair in enumerate(comparison.pairs):
         chosen: dict[str, tuple[Entry, Entry]] = {}
@@ -68,8 +67,8 @@ def keep_contents(
         sides = [folder / f"{number}-{side}" for side in ("left", "right")]
         _copy(pair.left, left.blobs, [one for one, _ in chosen.values()], sides[0])
         _copy(pair.right, right.blobs, [other for _, other in chosen.values()], sides[1])
-        for path, (one, other) in chosen.items():
-            kept[pair.left.index, path] = Kept(
+        for one, other in chosen.values():
+            kept[one.digest, other.digest] = Kept(
                 left=sides[0] / str(one.position),
                 right=sides[1] / str(other.position),
                 left_size=one.stored,
@@ -94,7 +93,7 @@ def with_details(
     comparators = sorted(COMPARATORS.all(), key=lambda c: c.rank)
 
     def shown(difference: Difference) -> Difference:
-        kept = contents.get((difference.layer, difference.path))
+        kept = contents.get((difference.left, difference.right))
         if kept is None or not kept.whole:
             return difference
         name = PurePosixPath(difference.path).name

@@ -169,7 +169,6 @@ def _reason(
         return "no RUN step was executed, so nothing saw it"
     if reasons:
         return reasons[0]
-    same = next((a for a, _ in seen if a is not None), None)
-    if same is None:
+    if not any(a is not None and b is not None for a, b in seen):
         return "no probe could see it in this image"
-    return f"the level did not take effect: a step saw {same!r} in both runs"
+    return "the level did not take effect: a step saw the same in both runs"

@@ -1,0 +1,527 @@
+"""Two images compared from the outside in: nothing is missed, and nothing equal is opened."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.errors import SourceError
+from repaudit.model.image import Entry, Kind, Layer
+from repaudit.oci.image import read_images
+from repaudit.sources import Opened
+from repaudit.stages.compare import Comparison, LayerPair, compare, compare_entries
+from repaudit.stages.contents import keep_contents
+from tests import strategies
+from tests.fakes import SealedBlobs
+from tests.images import (
+    CONFIG,
+    MANIFEST,
+    Store,
+    describe,
+    digest_of,
+    header,
+    member,
+    pad,
+    pax,
+    root_of,
+    tar,
+)
+
+timeless = settings(deadline=None)
+
+
+def a_layer(name: str) -> Layer:
+    return Layer(index=2, descriptor=describe(name.encode()), diff_id=digest_of(name.encode()))
+
+
+LEFT, RIGHT = a_layer("left"), a_layer("right")
+ENTRY = Entry(
+    path="srv/a",
+    kind=Kind.FILE,
+    mode=0o644,
+    uid=0,
+    gid=0,
+    uname="",
+    gname="",
+    mtime=0,
+    size=1,
+    digest="sha256:a",
+    link=None,
+    device=None,
+    xattrs=(),
+    position=0,
+    offset=512,
+    stored=1,
+)
+LINK = replace(ENTRY, kind=Kind.SYMLINK, digest=None, size=0, stored=0, link="b")
+DEVICE = replace(LINK, kind=Kind.CHARACTER, link=None, device=(1, 3))
+
+
+def pair(left: dict[str, Entry], right: dict[str, Entry]) -> LayerPair:
+    return LayerPair(
+        platform="linux/amd64", left=LEFT, right=RIGHT, left_entries=left, right_entries=right
+    )
+
+
+def entries_of(*found: Entry) -> dict[str, Entry]:
+    return {entry.path: entry for entry in found}
+
+
+def told(left: dict[str, Entry], right: dict[str, Entry]) -> list[Difference]:
+    return list(compare_entries(pair(left, right)))
+
+
+def mirrored(difference: Difference) -> Difference:
+    return replace(difference, left=difference.right, right=difference.left)
+
+
+# Entries.
+
+
+@timeless
+@given(strategies.layers())
+def test_equal_entries_of_other_bytes_differ_in_their_encoding_only(layer: dict[str, Entry]):
+    (only,) = told(layer, dict(layer))
+
+    assert (only.aspect, only.path, only.layer) == (Aspect.COMPRESSION, "", 2)
+    assert (only.left, only.right) == (LEFT.diff_id, RIGHT.diff_id)
+
+
+@timeless
+@given(strategies.layers(), strategies.layers())
+def test_left_against_right_mirrors_right_against_left(left, right):
+    forth = compare_entries(pair(left, right))
+    back = compare_entries(replace(pair(right, left), left=RIGHT, right=LEFT))
+
+    assert list(forth) == [mirrored(difference) for difference in back]
+
+
+@timeless
+@given(strategies.layers(), strategies.layers())
+def test_every_path_that_differs_is_named_and_no_other(left, right):
+    named = {
+        d.path for d in told(left, right) if d.aspect not in {Aspect.ORDER, Aspect.COMPRESSION}
+    }
+    plain = [
+        {p: replace(e, position=0, offset=0, size=0, stored=0) for p, e in side.items()}
+        for side in (left, right)
+    ]
+    changed = {p for p in left.keys() | right.keys() if plain[0].get(p) != plain[1].get(p)}
+
+    assert named == changed
+
+
+@timeless
+@given(strategies.layers(), st.randoms(use_true_random=False))
+def test_permuting_members_changes_the_order_only(layer: dict[str, Entry], chance):
+    paths = list(layer)
+    chance.shuffle(paths)
+    assume(paths != list(layer))
+    found = told(layer, {path: layer[path] for path in paths})
+
+    (only,) = found
+    assert (only.aspect, only.path) == (Aspect.ORDER, "")
+    assert only.left != only.right
+
+
+def test_a_file_more_is_no_other_order():
+    a, b, c = (replace(ENTRY, path=path) for path in "abc")
+
+    assert [d.aspect for d in told(entries_of(a, c), entries_of(a, b, c))] == [Aspect.PRESENCE]
+
+
+@pytest.mark.parametrize(
+    ("entry", "change", "expected"),
+    [
+        (ENTRY, {"mode": 0o4755}, (Aspect.MODE, "0644", "4755")),
+        (ENTRY, {"uid": 7}, (Aspect.OWNER, "0:0", "7:0")),
+        (ENTRY, {"gid": 7}, (Aspect.OWNER, "0:0", "0:7")),
+        (ENTRY, {"uname": "root"}, (Aspect.OWNER, "0:0", "0:0 root:")),
+        (ENTRY, {"gname": "root"}, (Aspect.OWNER, "0:0", "0:0 :root")),
+        (ENTRY, {"mtime": 1_000_000_000}, (Aspect.MTIME, "0", "1")),
+        (ENTRY, {"mtime": 1}, (Aspect.MTIME, "0", "0.000000001")),
+        (ENTRY, {"digest": "sha256:b"}, (Aspect.CONTENT, "sha256:a", "sha256:b")),
+        (ENTRY, {"xattrs": (("user.a", "1"),)}, (Aspect.XATTR, None, "user.a=1")),
+        (LINK, {"link": "c"}, (Aspect.LINK, "b", "c")),
+        (LINK, {"kind": Kind.HARDLINK}, (Aspect.KIND, "symlink", "hardlink")),
+        (
+            DEVICE,
+            {"device": (1, 5)},
+            (Aspect.KIND, "character device 1:3", "character device 1:5"),
+        ),
+    ],
+)
+def test_each_aspect_is_a_difference_of_its_own(entry: Entry, change: dict[str, Any], expected):
+    (only,) = told(entries_of(entry), entries_of(replace(entry, **change)))
+
+    assert (only.layer, only.path) == (2, "srv/a")
+    assert (only.aspect, only.left, only.right) == expected
+
+
+def test_several_aspects_are_several_differences():
+    other = replace(ENTRY, mode=0o600, uid=1, mtime=1, digest="sha256:b", xattrs=(("user.a", "1"),))
+
+    assert [d.aspect for d in told(entries_of(ENTRY), entries_of(other))] == [
+        Aspect.CONTENT,
+        Aspect.MODE,
+        Aspect.OWNER,
+        Aspect.MTIME,
+        Aspect.XATTR,
+    ]
+
+
+def test_another_kind_has_no_content_to_compare():
+    aspects = [d.aspect for d in told(entries_of(ENTRY), entries_of(LINK))]
+
+    assert aspects == [Aspect.KIND, Aspect.LINK]
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_what_one_side_lacks_is_a_difference_of_presence(side: int):
+    sides = [entries_of(ENTRY), {}]
+    (only,) = told(*(sides if side == 0 else sides[::-1]))
+
+    assert only.aspect is Aspect.PRESENCE
+    assert [(only.left, only.right)[n] for n in (side, 1 - side)] == ["present", None]
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ({"uname": "a:b", "gname": "c"}, {"uname": "a", "gname": "b:c"}),
+        ({"xattrs": (("user.a", "1 user.b=2"),)}, {"xattrs": (("user.a", "1"), ("user.b", "2"))}),
+    ],
+    ids=["owner", "xattr"],
+)
+def test_two_values_with_one_readable_form_differ_all_the_same(left, right):
+    found = told(entries_of(replace(ENTRY, **left)), entries_of(replace(ENTRY, **right)))
+
+    assert [d.aspect for d in found] != [Aspect.COMPRESSION]
+
+
+def test_a_time_before_the_epoch_is_told_as_it_is():
+    (only,) = told(entries_of(ENTRY), entries_of(replace(ENTRY, mtime=-500_000_000)))
+
+    assert only.right == "-0.500000000"
+
+
+# Images.
+
+
+class Images:
+    """Two images in one store, each from a config, a manifest and layers."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+
+    def image(
+        self,
+        *layers: bytes,
+        config: dict[str, Any] | None = None,
+        manifest: dict[str, Any] | None = None,
+        stored: tuple[bytes, ...] = (),
+        **descriptor: Any,
+    ) -> dict[str, Any]:
+        """Add an image; `config` and `manifest` are added to what they hold anyway."""
+        plain = {
+            "os": "linux",
+            "architecture": "amd64",
+            "rootfs": {"type": "layers", "diff_ids": [digest_of(layer) for layer in layers]},
+        }
+        value = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": self.store.add_json(plain | (config or {}), CONFIG),
+            "layers": [self.store.add(blob) for blob in stored or layers],
+        }
+        return self.store.add_json(value | (manifest or {}), MANIFEST, **descriptor)
+
+    def compare(self, left: dict[str, Any], right: dict[str, Any]) -> Comparison:
+        return compare(self.open(left), self.open(right))
+
+    def open(self, root: dict[str, Any]) -> Opened:
+        return Opened(images=read_images(self.store, root_of(root)), blobs=self.store)
+
+
+A, B = tar(member(b"srv/a", b"1")), tar(member(b"srv/a", b"2"))
+
+
+@pytest.fixture
+def images() -> Images:
+    return Images()
+
+
+def places(found: Comparison) -> list[tuple[int | None, str, str]]:
+    return [(d.layer, d.path, d.aspect.value) for d in found.differences]
+
+
+def test_an_image_and_itself_do_not_differ(images: Images):
+    one = images.image(A)
+
+    assert images.compare(one, one) == Comparison(differences=(), pairs=())
+
+
+def test_equal_digests_are_never_opened(images: Images):
+    base = tar(member(b"base", b"0"))
+    sides = [
+        Opened(images=images.open(images.image(base, config={"author": who})).images, blobs=blobs)
+        for who, blobs in (("a", SealedBlobs()), ("b", SealedBlobs()))
+    ]
+
+    assert places(compare(*sides)) == [(None, "/config/author", "config")]
+
+
+def test_only_the_layer_that_differs_is_opened(images: Images):
+    base = tar(member(b"base", b"0"))
+    one, other = images.image(base, A), images.image(base, B)
+    del images.store.blobs[digest_of(base)]
+
+    found = images.compare(one, other)
+    assert places(found) == [(1, "srv/a", "content")]
+    assert [p.left.index for p in found.pairs] == [1]
+
+
+def test_a_layer_that_cannot_be_had_is_an_error_and_not_a_difference(images: Images):
+    one, other = images.image(A), images.image(B)
+    del images.store.blobs[digest_of(B)]
+
+    with pytest.raises(SourceError):
+        images.compare(one, other)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ({"author": "a"}, {"author": "b"}, [("/config/author", "a", "b")]),
+        ({}, {"author": "b"}, [("/config/author", None, "b")]),
+        (
+            {"config": {"Env": ["A=1"]}},
+            {"config": {"Env": ["A=2"]}},
+            [("/config/config/Env/0", "A=1", "A=2")],
+        ),
+        (
+            {"config": {"Env": ["A"]}},
+            {"config": {"Env": ["A", "B"]}},
+            [("/config/config/Env", '["A"]', '["A", "B"]')],
+        ),
+        (
+            {"config": {"Labels": {"a/b": "1"}}},
+            {"config": {"Labels": {"a/b": "2"}}},
+            [("/config/config/Labels/a~1b", "1", "2")],
+        ),
+        (
+            {"config": {"Labels": {"a~b": "1", "~1": "1"}}},
+            {"config": {"Labels": {"a~b": "2", "~1": "2"}}},
+            [("/config/config/Labels/a~0b", "1", "2"), ("/config/config/Labels/~01", "1", "2")],
+        ),
+        ({"x": {"b": 1, "a": 2}}, {"x": 3}, [("/config/x", '{"a": 2, "b": 1}', "3")]),
+        ({"": "1"}, {"": "2"}, [("/config/", "1", "2")]),
+    ],
+)
+def test_a_config_differs_at_json_pointers(images: Images, left, right, expected):
+    found = images.compare(images.image(A, config=left), images.image(A, config=right))
+
+    assert [(d.path, d.left, d.right) for d in found.differences] == expected
+    assert {(d.layer, d.aspect) for d in found.differences} == {(None, Aspect.CONFIG)}
+
+
+def test_a_history_differs_entry_by_entry(images: Images):
+    sides = [
+        images.image(A, config={"history": [{"created_by": "FROM"}, {"created": when}]})
+        for when in ("2001", "2002")
+    ]
+
+    assert places(images.compare(*sides)) == [(None, "/history/1/created", "history")]
+
+
+def test_no_history_and_an_empty_one_differ_in_nothing_that_matters(images: Images):
+    sides = [images.image(A, config=config) for config in ({}, {"history": []})]
+
+    assert places(images.compare(*sides)) == [(None, "", "compression")]
+
+
+def test_annotations_of_a_manifest_differ_at_json_pointers(images: Images):
+    sides = [images.image(A, manifest={"annotations": {"org.x/when": w}}) for w in ("1", "2")]
+
+    assert places(images.compare(*sides)) == [
+        (None, "/manifest/annotations/org.x~1when", "annotation")
+    ]
+
+
+def test_annotations_of_a_layers_descriptor_differ_too(images: Images):
+    sides = [
+        images.image(
+            A,
+            config={"author": who},
+            manifest={"layers": [images.store.add(A, annotations={"when": who})]},
+        )
+        for who in ("1", "2")
+    ]
+
+    assert len(images.compare(*sides).differences) == 2
+
+
+def test_null_and_nothing_are_not_the_same(images: Images):
+    sides = [
+        images.image(A, config=config) for config in ({"x": None, "author": "1"}, {"author": "2"})
+    ]
+
+    assert len(images.compare(*sides).differences) == 2
+
+
+@pytest.mark.parametrize(("left", "right"), [(1, True), (0, False), (1, 1.0)])
+def test_values_of_other_types_are_not_the_same(images: Images, left, right):
+    sides = [images.image(A, config={"x": value}) for value in (left, right)]
+
+    assert places(images.compare(*sides)) == [(None, "/config/x", "config")]
+
+
+def test_a_layer_more_is_a_difference_of_presence(images: Images):
+    found = images.compare(images.image(A), images.image(A, B))
+    (only,) = found.differences
+
+    assert (only.layer, only.path, only.aspect) == (1, "", Aspect.PRESENCE)
+    assert (only.left, only.right) == (None, "present")
+    assert found.pairs == ()
+
+
+def test_a_platform_that_one_side_lacks_is_a_difference(images: Images):
+    amd, arm = images.image(A), images.image(A, config={"architecture": "arm64"})
+    found = images.compare(images.store.index(amd, arm), images.store.index(amd))
+    (only,) = found.differences
+
+    assert (only.path, only.aspect) == ("/platforms/linux/arm64", Aspect.PRESENCE)
+    assert (only.left, only.right) == ("present", None)
+
+
+def test_an_index_and_its_only_image_differ_in_the_index(images: Images):
+    one = images.image(A)
+    found = images.compare(images.store.index(one), one)
+
+    assert places(found) == [(None, "/index", "presence")]
+
+
+def test_annotations_of_an_index_differ_at_json_pointers(images: Images):
+    one = images.image(A)
+    sides = []
+    for when in ("1", "2"):
+        value = {"schemaVersion": 2, "manifests": [one], "annotations": {"when": when}}
+        sides.append(images.store.add_json(value, "application/vnd.oci.image.index.v1+json"))
+
+    assert places(images.compare(*sides)) == [(None, "/index/annotations/when", "annotation")]
+
+
+def test_two_images_of_one_platform_are_both_compared(images: Images):
+    same = images.image(A)
+    sides = [images.store.index(images.image(blob), same) for blob in (A, B)]
+
+    assert (0, "srv/a", "content") in places(images.compare(*sides))
+
+
+def test_the_bytes_of_two_platforms_are_kept_apart(images: Images, tmp_path: Path):
+    sides = []
+    for side in ("left", "right"):
+        both = [
+            images.image(
+                tar(member(b"a", f"{side} {arch}".encode())), config={"architecture": arch}
+            )
+            for arch in ("amd64", "arm64")
+        ]
+        sides.append(images.open(images.store.index(*both)))
+    contents = keep_contents(compare(*sides), *sides, tmp_path)
+
+    kept = {side.data for one in contents.values() for side in one.load()}
+    assert kept == {b"left amd64", b"left arm64", b"right amd64", b"right arm64"}
+
+
+def test_the_same_layer_stored_in_another_way_differs_in_compression_only(images: Images):
+    slow, fast = (gzip.compress(A, level, mtime=0) for level in (9, 0))
+    found = images.compare(images.image(A, stored=(slow,)), images.image(A, stored=(fast,)))
+    (only,) = found.differences
+
+    assert (only.layer, only.path, only.aspect) == (0, "", Aspect.COMPRESSION)
+    assert digest_of(slow) in (only.left or "")
+    assert digest_of(fast) in (only.right or "")
+    assert found.pairs == ()
+
+
+def test_other_headers_of_the_same_entries_are_other_bytes(images: Images):
+    """A PAX path says what the header says already: the entries are equal, the bytes are not."""
+    wordy = tar(pax((b"path", b"srv/a")), member(b"srv/a", b"1"))
+    (only,) = images.compare(images.image(A), images.image(wordy)).differences
+
+    assert (only.layer, only.path, only.aspect) == (0, "", Aspect.COMPRESSION)
+    assert (only.left, only.right) == (digest_of(A), digest_of(wordy))
+
+
+def test_padding_is_other_bytes(images: Images):
+    found = images.compare(images.image(A), images.image(A + bytes(1024)))
+
+    assert places(found) == [(0, "", "compression")]
+
+
+def test_other_bytes_with_the_same_meaning_are_told(images: Images):
+    """White space, key order: the digests differ, and no one may say that the images are equal."""
+    one = images.image(A)
+    spaced = json.dumps(json.loads(images.store.blobs[one["digest"]]), indent=3).encode()
+    other = images.store.add(spaced, MANIFEST)
+    (only,) = images.compare(one, other).differences
+
+    assert (only.layer, only.path, only.aspect) == (None, "", Aspect.COMPRESSION)
+    assert (only.left, only.right) == (one["digest"], other["digest"])
+
+
+def test_two_entries_of_one_path_are_compared_in_their_order(images: Images):
+    twice = [tar(member(b"a", b"1"), member(b"a", last)) for last in (b"2", b"3")]
+    found = images.compare(*(images.image(layer) for layer in twice))
+
+    assert places(found) == [(0, "a (entry 2)", "content")]
+
+
+def test_every_planted_difference_of_real_layers_is_found(images: Images):
+    left = tar(
+        header(b"dir/", kind=b"5", mode=0o755),
+        member(b"dir/same", b"x"),
+        member(b"dir/mode", b"x"),
+        member(b"dir/time", b"x"),
+        member(b"gone", b"x"),
+        header(b"link", kind=b"2", link=b"a"),
+    )
+    right = tar(
+        header(b"dir/", kind=b"5", mode=0o755),
+        member(b"dir/same", b"x"),
+        header(b"dir/mode", 1, mode=0o600) + pad(b"x"),
+        header(b"dir/time", 1, mtime=b"%011o\0" % 7) + pad(b"x"),
+        header(b"link", kind=b"2", link=b"b"),
+        member(b"new", b"x"),
+    )
+    found = images.compare(images.image(left), images.image(right))
+
+    assert places(found) == [
+        (0, "dir/mode", "mode"),
+        (0, "dir/time", "mtime"),
+        (0, "gone", "presence"),
+        (0, "link", "link"),
+        (0, "new", "presence"),
+    ]
+
+
+def test_differences_come_sorted_by_what_they_are_alone(images: Images):
+    sides = [
+        images.image(layer, layer, config={"author": who, "z": who})
+        for layer, who in ((A, "a"), (B, "b"))
+    ]
+    found = images.compare(*sides).differences
+
+    assert list(found) == sorted(found, key=lambda d: d.key)
+    assert found == tuple(
+        sorted(map(mirrored, images.compare(*sides[::-1]).differences), key=lambda d: d.key)
+    )
