@@ -75,6 +75,7 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
             containerfile=shown,
             builder=builder.name,
             timestamp=epoch,
+            command=builder.command(asked, shown),
         )
         experiment = Experiment(bench=bench, parsed=parsed, target=request.target, shown=shown)
         report, runs = experiment.report(subject)

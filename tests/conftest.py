@@ -3,8 +3,13 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests import base
+
+# The same examples every time, on a machine of any speed.
+settings.register_profile("repaudit", derandomize=True, deadline=None)
+settings.load_profile("repaudit")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -661,7 +661,7 @@ def test_other_aspects(aspect, left, right, wanted):
     ("aspect", "path", "wanted"),
     [
         (Aspect.HISTORY, "/history/3/created", {"creation_times_not_clamped"}),
-        (Aspect.HISTORY, "/history/3/comment", {"parent_image_id_in_history"}),
+        (Aspect.HISTORY, "/history/3/comment", {"names_of_intermediate_images"}),
         (Aspect.HISTORY, "/history/3/created_by", set()),
         (Aspect.CONFIG, "/config/config/Labels/io.buildah.version", {"builder_version_in_label"}),
         (Aspect.CONFIG, "/config/config/Hostname", {"container_id_in_config"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import stat
 import sys
@@ -103,7 +104,8 @@ class Workplace:
         path.write_text(json.dumps(plan), "utf-8")
         python = Path(sys.executable).resolve()
         words = {"python": python, "interposer": _INTERPOSER, "plan": path, **plan}
-        self.runtime.write_text(_SHIM.format(**words), "utf-8")
+        quoted = {name: shlex.quote(str(word)) for name, word in words.items()}
+        self.runtime.write_text(_SHIM.format(**quoted), "utf-8")
         self.runtime.chmod(self.runtime.stat().st_mode | stat.S_IXUSR)
 
     def start_clock(self) -> None:

@@ -19,20 +19,32 @@ from repaudit.builders._workplace import Workplace
 from repaudit.builders.interface import Base, Builder, BuildRequest, Prepared
 from repaudit.host import clock, process
 from repaudit.model.digest import sha256
-from repaudit.model.errors import SourceError
+from repaudit.model.errors import SourceError, ToolFailedError
 from repaudit.model.experiment import BuildRun, Edit, Failure, Outcome, PlannedRun
 
 _STEP = re.compile(r"(\[\d+/\d+\] )?STEP \d+/\d+: ")
 _LOG_LINES = 20
+_NOT_THERE = b"image not known"
 _INSPECT = (
     *("inspect", "--type=image", "--format"),
-    "{{.FromImageDigest}} {{len .OCIv1.History}}",
+    "{{.FromImageDigest}} {{len .OCIv1.History}}{{range .OCIv1.RootFS.DiffIDs}} {{.}}{{end}}",
 )
 
 
 class _Buildah:
     name = "buildah"
     summary = "Dockerfiles and Containerfiles, with buildah and runc"
+
+    def command(self, request: BuildRequest, containerfile: str) -> tuple[str, ...]:
+        return (
+            "buildah",
+            "bud",
+            "--layers",
+            "--no-cache",
+            f"--file={containerfile}",
+            *_asked(request),
+            ".",
+        )
 
     def prepare(
         self, request: BuildRequest, images: Sequence[str], folder: Path, jobs: int
@@ -77,7 +89,7 @@ class _Buildah:
                 env={"TMPDIR": str(place.store / "tmp")},
                 line=hear,
             )
-            image = None if status else _export(place, prepared.stores)
+            image = None if status else _export(place, prepared)
             failure = Failure(instruction=next(iter(steps), None), status=status, log=tuple(last))
             return BuildRun(
                 planned=run,
@@ -120,12 +132,14 @@ def _find(image: str, stores: Sequence[str]) -> Base | None:
         found = process.run(["buildah", f"--root={store}", *_INSPECT, image])
         if found.status == 0:
             return _base(image, found.stdout)
+        if _NOT_THERE not in found.stderr:
+            raise ToolFailedError(f"looking for the base image {image}: {found.last_words}")
     return None
 
 
 def _base(image: str, answer: bytes) -> Base:
-    digest, history = answer.decode().split()
-    return Base(name=image, digest=digest, history=int(history))
+    digest, history, *diff_ids = answer.decode().split()
+    return Base(name=image, digest=digest, history=int(history), diff_ids=tuple(diff_ids))
 
 
 def _resolve(image: str, own: Path, stores: Sequence[str]) -> Base:
@@ -164,8 +178,17 @@ def timestamp_flags(epoch: int | None, usage: str) -> list[str]:
     return [f"--timestamp={epoch}"]
 
 
+def _asked(request: BuildRequest) -> list[str]:
+    """Return the options that decide what the image holds."""
+    return [
+        *timestamp_flags(request.timestamp, _help()),
+        *(f"--build-arg={name}={value}" for name, value in request.build_args),
+        *(f"--secret={secret}" for secret in request.secrets),
+        *([f"--target={request.target}"] if request.target else []),
+    ]
+
+
 def _command(request: BuildRequest, place: Workplace, storage: Sequence[str]) -> list[str]:
-    arguments = [f"--build-arg={name}={value}" for name, value in request.build_args]
     return [
         "buildah",
         *storage,
@@ -178,19 +201,20 @@ def _command(request: BuildRequest, place: Workplace, storage: Sequence[str]) ->
         "--network=host",
         f"--iidfile={place.store / 'image-id'}",
         f"--file={request.containerfile}",
-        *timestamp_flags(request.timestamp, _help()),
-        *arguments,
-        *(f"--secret={secret}" for secret in request.secrets),
-        *([f"--target={request.target}"] if request.target else []),
+        *_asked(request),
         str(request.context),
     ]
 
 
-def _export(place: Workplace, stores: Sequence[str]) -> str:
-    """Copy manifest, config and new layers out of the storage; return the manifest's digest."""
+def _export(place: Workplace, prepared: Prepared) -> str:
+    """Copy manifest, config and new layers out of the storage; return the manifest's digest.
+
+    New is what no base image has. A layer that an earlier build left in a shared storage is taken
+    from there: buildah does not store an equal one twice.
+    """
     config = place.jail.path(place.store / "image-id").read_text("ascii").strip()
     identity = config.removeprefix("sha256:")
-    shared = [f"--storage-opt=overlay.imagestore={path}" for path in stores]
+    shared = [f"--storage-opt=overlay.imagestore={path}" for path in prepared.stores]
     store = ["-g", f"{place.store / 'root'}", "-R", f"{place.store / 'run'}", "-s", "overlay"]
 
     def ask(command: str, *words: str) -> bytes:
@@ -199,13 +223,14 @@ def _export(place: Workplace, stores: Sequence[str]) -> str:
 
     manifest = ask("get-image-data", identity, "manifest")
     config_text = ask("get-image-data", identity, f"sha256:{identity}")
-    diff_ids = set(json.loads(config_text)["rootfs"]["diff_ids"])
+    there = {digest for base in prepared.bases for digest in base.diff_ids}
+    new = set(json.loads(config_text)["rootfs"]["diff_ids"]) - there
     for layer in json.loads(ask("layers", "--json")):
-        made_here = place.jail.path(place.store / "root" / "overlay" / layer["id"]).exists()
         digest = layer.get("diff-digest", "")
-        if made_here and digest in diff_ids:
+        if digest in new:
             target = place.blobs / digest.removeprefix("sha256:")
             ask("diff", "--uncompressed", f"--file={target}", layer["id"])
+            new.remove(digest)
     for blob in (manifest, config_text):
         (place.blobs / sha256(blob).removeprefix("sha256:")).write_bytes(blob)
     return sha256(manifest)

@@ -30,11 +30,12 @@ class BuildRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """A base image: its name in the Containerfile, its digest, how many history entries it has."""
+    """A base image: its name in the Containerfile, its digest, history entries, and diff_ids."""
 
     name: str
     digest: str
     history: int
+    diff_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,9 @@ class Builder(Protocol):
     @property
     def summary(self) -> str:
         """One line for `repaudit list builders`."""
+
+    def command(self, request: BuildRequest, containerfile: str) -> tuple[str, ...]:
+        """Return what makes the control's image by hand, in the folder of the context."""
 
     def prepare(
         self, request: BuildRequest, images: Sequence[str], folder: Path, jobs: int

@@ -17,12 +17,16 @@ _DEFAULT_ASPECTS = ("content", "presence")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A cause, the factors that bring it about, and where it is known to show."""
+    """A cause, the factors that bring it about, where it is known to show, and what mends it.
+
+    `gone` says that the remedy does away with the file.
+    """
 
     cause: Cause
     factors: tuple[str, ...]
     paths: tuple[str, ...]
     aspects: frozenset[Aspect]
+    gone: bool
 
     def claims(self, path: str, aspect: Aspect) -> str | None:
         """Return the glob under which this cause is known to show there, None if it is not."""
@@ -34,6 +38,11 @@ class Record:
 def cause(slug: str) -> Cause:
     """Return the cause called `slug`; a slug that is not in the catalogue is a KeyError."""
     return record(slug).cause
+
+
+def leaves_nothing(slug: str) -> bool:
+    """Whether the remedy of a cause does away with the file that shows it."""
+    return record(slug).gone
 
 
 def causes() -> tuple[Cause, ...]:
@@ -70,6 +79,7 @@ def _record(table: dict[str, Any]) -> Record:
         factors=tuple(table["factors"]),
         paths=tuple(table.get("paths", ())),
         aspects=frozenset(Aspect(name) for name in table.get("aspects", _DEFAULT_ASPECTS)),
+        gone=table.get("gone", False),
     )
 
 

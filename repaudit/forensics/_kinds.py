@@ -15,6 +15,8 @@ _CHECKSUM = re.compile(
     r"(?i)(?<![a-z])(?:sha\d*(?:sum)?|md5(?:sum)?|crc\d*|checksum|digest|integrity|etag|commit)"
     r"(?![a-z])"
     r"|^\s*[0-9a-f]{32,128}  ?\*?\S"
+    # buildah's history: what was copied, by its checksum
+    r"|#\(nop\) (?:ADD|COPY) (?:file|dir|multi):"
 )
 _DIGEST_LENGTHS = frozenset({8, 32, 40, 56, 64, 96, 128})
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
@@ -61,11 +63,7 @@ def _named(case: Case, left: str, right: str) -> str | None:
     if one and other and len(left) > 1 and len(right) > 1:
         elsewhere = foreign(one.languages, other.languages, moved=moved(case, "locale") is not None)
         return "captures_locale" if elsewhere else "captures_build_date"
-    # A language that the table does not know: an English name against any word.
-    named = (one and len(left) > 2 and right.isalpha()) or (
-        other and len(right) > 2 and left.isalpha()
-    )
-    return "captures_locale" if named and moved(case, "locale") else None
+    return None
 
 
 def _names_zone(word: str, value: str) -> bool:

@@ -28,6 +28,8 @@ class Verdict(StrEnum):
 class Subject:
     """What was audited. `timestamp` is the epoch that the builder clamped to, None for none.
 
+    `command` is what makes the control's image without repaudit, in the folder of the context.
+
     For a comparison of two images that exist, `left` and `right` name them and the rest is None.
     """
 
@@ -35,6 +37,7 @@ class Subject:
     containerfile: str | None = None
     builder: str | None = None
     timestamp: int | None = None
+    command: tuple[str, ...] | None = None
     left: str | None = None
     right: str | None = None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import shlex
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -31,6 +33,7 @@ _MOST_FILES = 8
 _MOST_DETAIL = 12
 _MOST_EVIDENCE = 3
 _MANY_LINES = 3
+_FROM_STAGE = re.compile(r"(?i)(copy|add)\s(.*\s)?--from=")
 
 
 class _Text:
@@ -90,6 +93,8 @@ def _header(console: Console, report: Report) -> None:
 
 
 def _scope(report: Report) -> Iterator[tuple[str, str]]:
+    if report.subject.command:
+        yield "built by", shlex.join(report.subject.command)
     if report.runs:
         built = ", ".join(f"{run.name} {(run.image or run.outcome)[:19]}" for run in report.runs)
         yield "runs", built
@@ -183,6 +188,8 @@ def _rows(finding: Finding, shown: set[Difference]) -> Iterator[tuple[str, Text]
 
 
 def _reasons(finding: Finding) -> Iterator[tuple[str, Text]]:
+    if finding.instruction and _FROM_STAGE.match(finding.instruction.text):
+        yield "note", Text("copied from another stage: the fix belongs to the line that made it")
     for evidence in finding.evidence[:_MOST_EVIDENCE]:
         yield "seen", Text(printable(evidence.detail))
     yield "fix", Text(printable(finding.cause.remedy))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from repaudit.forensics import FORENSICS, Case, cause
+from repaudit.forensics import FORENSICS, Case, cause, leaves_nothing
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.digest import sha256
 from repaudit.model.experiment import INTRINSIC, Level
@@ -172,7 +172,14 @@ def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:
 
 
 def _by_place(clues: list[_Sourced]) -> list[_Sourced]:
-    """Let what is known of a place speak for what its text shows, where both blame the same."""
+    """Let what is known of a place speak for what its content shows.
+
+    It speaks for clues that blame the same, and for all that nobody need explain of a file that the
+    remedy does away with.
+    """
+    away = [f for f in clues if f.source == "known_path" and leaves_nothing(f.clue.slug)]
+    if away:
+        clues = [f for f in clues if f in away or (f.clue.factors and f.clue.slug != UNEXPLAINED)]
     known = [found.clue for found in clues if found.source == "known_path" and found.clue.factors]
 
     def renamed(found: _Sourced) -> _Sourced:

@@ -135,8 +135,8 @@ class _RunBlobs:
             return self._path(descriptor.digest).open("rb")
         except FileNotFoundError as error:
             raise SourceError(
-                f"blob {descriptor.digest} is of the base image, which was not read",
-                hint="the base image changed while the builds ran; try again",
+                f"blob {descriptor.digest} of a run was not kept: it is a base image's",
+                hint="this should not happen: please report it, with the Containerfile",
             ) from error
 
     def root(self, digest: str) -> Descriptor:

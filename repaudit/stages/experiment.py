@@ -105,26 +105,36 @@ class Experiment:
 
     def _instead_of(self, failed: BuildRun) -> tuple[BuildRun, Finding | None, Held | None]:
         """Return a variant that passes, and what is to be said of the level that did not."""
+        ran_out = next((line for line in _log(failed) if _RAN_OUT.search(line)), None)
+        if ran_out and "time" in self.bench.plan.moved:
+            made, name = self._stand_in(failed, "time")
+            if made.outcome is Outcome.BUILT:
+                reason = f"something signed had run out 400 days ahead, so it was {name}"
+                return made, None, Held(factor="time", reason=f"{reason}: {_short(ran_out)}")
         self.bench.progress.phase("finding the level that breaks the build")
-        plan = self.bench.plan
         broken = find_breakage(self.bench, failed)
         words, where = _last_words(broken.run), self._where(broken.run)
         if broken.factor is None:
             return failed, breakage_finding(None, "", words, where), None
         level = broken.run.planned.level(broken.factor)
-        name = level.name if level else ""
+        finding = breakage_finding(broken.factor, level.name if level else "", words, where)
+        return self._stand_in(failed, broken.factor)[0], finding, None
+
+    def _stand_in(self, failed: BuildRun, factor: str) -> tuple[BuildRun, str]:
+        """Return a variant with `factor` at its next level that builds, or else at its control's.
+
+        Beside it the name of that level; the run is a failed one where none of them builds.
+        """
+        plan = self.bench.plan
         moved = dict.fromkeys(plan.moved, 1)
-        others = next(ls for ls in plan.levels if ls[0].factor == broken.factor)
+        levels = next(some for some in plan.levels if some[0].factor == factor)
         made, number = failed, 0
-        for number in [*range(2, len(others)), 0]:
-            trial = plan.variant(f"{failed.planned.name}-{number}", moved | {broken.factor: number})
-            made = self.bench.make([trial])[0]
+        for number in [*range(2, len(levels)), 0]:
+            name = f"{failed.planned.name}-{factor}-{number}"
+            made = self.bench.make([plan.variant(name, moved | {factor: number})])[0]
             if made.outcome is Outcome.BUILT:
                 break
-        if broken.factor == "time" and _RAN_OUT.search("\n".join(_log(broken.run))):
-            reason = f"at {name} something signed has run out, so it was {others[number].name}"
-            return made, None, Held(factor="time", reason=f"{reason}: {words}")
-        return made, breakage_finding(broken.factor, name, words, where), None
+        return made, levels[number].name
 
     def _compare(self, control: BuildRun, others: Sequence[BuildRun]) -> Iterator[Finding]:
         left = open_run(control)
@@ -208,5 +218,8 @@ def _last_words(run: BuildRun) -> str:
     """Return the last line of the log that says why, not just that, the build failed."""
     lines = [line.strip() for line in _log(run) if line.strip()]
     telling = [ln for ln in lines if not ln.startswith(("STEP", "error building at STEP", "time="))]
-    last = (telling or lines or ["no output"])[-1]
-    return last if len(last) <= 200 else last[:199] + "…"
+    return _short((telling or lines or ["no output"])[-1])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else text[:199] + "…"
