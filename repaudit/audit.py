@@ -38,6 +38,7 @@ class RebuildRequest:
     jobs: int | None = None
     seed: str = "repaudit"
     output: Path | None = None
+    explain: bool = False
 
 
 def rebuild(request: RebuildRequest, progress: Progress) -> Report:
@@ -53,7 +54,7 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
         this_machine(request.seed, epoch),
         vary=request.vary,
         hold=request.hold,
-        builds=request.builds,
+        builds=max(request.builds, 3) if request.explain else request.builds,
     )
     builder = BUILDERS.load(request.builder)
     images = parsed.external_images(dict(request.build_args), request.target)
@@ -77,7 +78,13 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
             timestamp=epoch,
             command=builder.command(asked, shown),
         )
-        experiment = Experiment(bench=bench, parsed=parsed, target=request.target, shown=shown)
+        experiment = Experiment(
+            bench=bench,
+            parsed=parsed,
+            target=request.target,
+            shown=shown,
+            explain=request.explain,
+        )
         report, runs = experiment.report(subject)
         builder.check_bases(prepared)
         if request.output is not None:

@@ -22,6 +22,8 @@ repaudit rebuild --vary umask,time .          only these factors
 
 repaudit rebuild --hold kernel --format json=report.json --output audit/ .
 
+repaudit rebuild --explain .                  up to ten builds: which factor it is, shown
+
 repaudit rebuild --timestamp none .           as a bare build makes the image
 """
 
@@ -38,6 +40,9 @@ def rebuild(
     builds: Annotated[
         int | None, typer.Option(help="This many builds; from three on, one repeats the control.")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Up to ten builds, to show which factor it is.")
+    ] = False,
     vary: Annotated[_Names, typer.Option(help="Vary only these factors (F[,F…]).")] = None,
     hold: Annotated[_Names, typer.Option(help="Vary all but these factors (F[,F…]).")] = None,
     builder: Annotated[str | None, typer.Option(help="The image build tool.")] = None,
@@ -81,6 +86,7 @@ def rebuild(
         "jobs": jobs,
         "seed": seed,
         "output": output,
+        "explain": explain,
         "format": format_,
     }
     chosen = settings.load(context) | {key: value for key, value in given.items() if value}
@@ -110,6 +116,7 @@ def _request(context: Path, chosen: dict[str, Any]) -> audit.RebuildRequest:
         jobs=chosen.get("jobs"),
         seed=chosen.get("seed", "repaudit"),
         output=Path(keep) if keep is not None else None,
+        explain=chosen.get("explain", False),
     )
 
 

@@ -13,6 +13,21 @@ from repaudit.model.difference import Aspect
 from repaudit.model.finding import Cause
 
 _DEFAULT_ASPECTS = ("content", "presence")
+_GENERAL = {
+    "time": "captures_build_date",
+    "timezone": "captures_timezone",
+    "locale": "captures_locale",
+    "umask": "different_due_to_umask",
+    "hostname": "captures_hostname",
+    "user": "captures_user_name",
+    "home": "captures_home_dir",
+    "environment": "captures_environment",
+    "build_path": "captures_build_path",
+    "file_order": "random_order_of_directory_entries",
+    "cpus": "captures_cpu_count",
+    "kernel": "captures_kernel_version",
+    "aslr": "captures_memory_address",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +58,11 @@ def cause(slug: str) -> Cause:
 def leaves_nothing(slug: str) -> bool:
     """Whether the remedy of a cause does away with the file that shows it."""
     return record(slug).gone
+
+
+def general_cause(factor: str) -> Cause:
+    """Return the cause that says no more than that something follows `factor`."""
+    return cause(_GENERAL[factor])
 
 
 def causes() -> tuple[Cause, ...]:

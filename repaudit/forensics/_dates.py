@@ -56,6 +56,9 @@ _FORMS = tuple(
     )
 )
 _BARE = len(_FORMS) - 1
+#: Stands for the year of a form that has none; a leap year takes every date.
+_NO_YEAR = 1972
+_BLANK = "\x01clock\x01"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,26 @@ def offset(zone: str | None) -> int | None:
         return None
     seconds = int(found[2]) * 3600 + int(found[3] or 0) * 60
     return -seconds if (found[1] == "-") == bool(plain) else seconds
+
+
+def without_clock(text: str, clock: int) -> str:
+    """Return `text` with the dates and times of a run whose clock started at `clock` blanked.
+
+    A stamp is the run's if it lies within two days of its start: zones move it, and runs take time.
+    Two runs whose texts are then alike differ by what their clocks told, and by nothing else.
+    """
+    pieces, end = [], 0
+    for stamp in stamps(text):
+        if stamp.seconds is not None:
+            near = abs(stamp.seconds - clock) < 2 * _DAY
+        elif stamp.day is not None and stamp.day.year != _NO_YEAR:
+            near = abs(int(stamp.day.timestamp()) - clock) < 2 * _DAY
+        else:
+            near = stamp.clock is not None and stamp.form != _BARE
+        if near:
+            pieces += [text[end : stamp.start], _BLANK]
+            end = stamp.end
+    return "".join([*pieces, text[end:]])
 
 
 def compare(case: Case, left: Stamp, right: Stamp) -> Iterator[Blame]:
@@ -263,8 +286,7 @@ def _day(group: dict[str, str | None]) -> datetime | None:
     )
     if month is None:
         return None
-    # syslog names no year; a leap year takes every date
-    year = int(group.get("y") or 1972)
+    year = int(group.get("y") or _NO_YEAR)
     if short := group.get("yy"):
         year = 2000 + int(short)
     return datetime(year, int(month), int(group.get("d") or 1), tzinfo=UTC)

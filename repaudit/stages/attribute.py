@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from repaudit.forensics import FORENSICS, Case, cause, leaves_nothing
+from repaudit.forensics import FORENSICS, Case, cause, general_cause, leaves_nothing
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.digest import sha256
 from repaudit.model.experiment import INTRINSIC, Level
@@ -23,11 +23,14 @@ from repaudit.model.finding import (
 )
 from repaudit.model.text import raw
 from repaudit.stages.contents import Contents
+from repaudit.stages.explain import Decoded, Place, place_of
 
 BREAKS = "build_breaks_when_varied"
+BY_ITSELF = "differs_without_variation"
 #: Aspects that the builder decides for the whole image, not one instruction for its files.
 _BUILDERS = {Aspect.MTIME, Aspect.HISTORY, Aspect.CONFIG, Aspect.ANNOTATION, Aspect.COMPRESSION}
 _MOST_EVIDENCE = 6
+_CONFIDENCES = list(Confidence)
 _RANKS = {
     EvidenceKind.EXPERIMENT: 0,
     EvidenceKind.CANARY: 1,
@@ -41,13 +44,15 @@ class Scene:
     """What is known beside the differences.
 
     `left` and `right` are the levels of both runs (empty for two existing images), `runs` their
-    names, `instructions` the line behind each layer, None where it is not certain.
+    names, `instructions` the line behind each layer, None where it is not certain. `decoded` is
+    what a designed experiment showed of each place, where there was one.
     """
 
     left: tuple[Level, ...] = ()
     right: tuple[Level, ...] = ()
     runs: tuple[str, ...] = ()
     instructions: tuple[Instruction | None, ...] = ()
+    decoded: Mapping[Place, Decoded] = field(default_factory=dict)
 
     def instruction(self, difference: Difference) -> Instruction | None:
         """Return the line that wrote what differs."""
@@ -101,6 +106,9 @@ def attribute(
             if _possible(clue, scene)
         ]
         clues = _by_place(clues)
+        decoded = scene.decoded.get(place_of(difference))
+        if decoded is not None:
+            clues = _sharpened(clues, decoded)
         if not clues:
             _add(groups, difference, UNEXPLAINED, None, scene)
         # A detector that could name a part of a file says of the rest that it is unexplained.
@@ -117,13 +125,13 @@ def merge(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         known = merged.get(finding.id)
         if known is not None:
             # A place that differs in several runs is shown once, as it was first seen.
-            both = {_place(d): d for d in (*finding.differences, *known.differences)}
+            both = {place_of(d): d for d in (*finding.differences, *known.differences)}
             evidence = dict.fromkeys((*known.evidence, *finding.evidence))
             finding = replace(
                 known,
                 factors=tuple(dict.fromkeys((*known.factors, *finding.factors))),
                 evidence=tuple(evidence)[:_MOST_EVIDENCE],
-                differences=tuple(both[key] for key in sorted(both)),
+                differences=tuple(sorted(both.values(), key=lambda d: d.key)),
             )
         merged[finding.id] = finding
     return tuple(sorted(merged.values(), key=_order))
@@ -169,6 +177,38 @@ def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:
         right_levels=scene.right,
         instruction=instruction.text if instruction else None,
     )
+
+
+def _sharpened(clues: list[_Sourced], decoded: Decoded) -> list[_Sourced]:
+    """Let the experiment overrule what only looked so, and say what no detector saw."""
+    if not decoded.certain:
+        return clues
+    followed = {name for name, _ in decoded.factors}
+    real = followed | (set(INTRINSIC) if decoded.chance else set())
+    kept, covered = [], set()
+    for found in clues:
+        blamed = real.intersection(found.clue.factors)
+        if found.clue.slug == UNEXPLAINED or (found.clue.factors and not blamed):
+            continue
+        covered |= blamed
+        factors = tuple(name for name in found.clue.factors if name in blamed)
+        kept.append(replace(found, clue=replace(found.clue, factors=factors)))
+        if blamed & followed:
+            kept.append(_told(found.clue.slug, factors, decoded))
+    kept += [
+        _told(general_cause(name).slug, (name,), decoded)
+        for name, _ in decoded.factors
+        if name not in covered
+    ]
+    if decoded.chance and not covered.intersection(INTRINSIC):
+        kept.append(_told(BY_ITSELF, ("random",), decoded))
+    return kept
+
+
+def _told(slug: str, factors: tuple[str, ...], decoded: Decoded) -> _Sourced:
+    detail = decoded.words(factors)
+    clue = Clue(slug=slug, factors=factors, kind=EvidenceKind.EXPERIMENT, detail=detail)
+    return _Sourced("design", clue)
 
 
 def _by_place(clues: list[_Sourced]) -> list[_Sourced]:
@@ -222,11 +262,11 @@ def _add(
 def _finding(slug: str, place: str, group: _Group, scene: Scene) -> Finding:
     clues = sorted(group.clues, key=lambda found: found.key)
     factors = {f: None for found in clues for f in found.clue.factors if scene.moved(f)}
-    confidence = Confidence.UNEXPLAINED if slug == UNEXPLAINED else Confidence.INDICATED
+    suspects = tuple(Suspect(factor=f, confidence=_sure(f, group, scene)) for f in factors)
     return Finding(
         id=_identity(slug, place),
         cause=cause(slug),
-        factors=tuple(Suspect(factor=name, confidence=confidence) for name in factors),
+        factors=tuple(sorted(suspects, key=lambda s: _CONFIDENCES.index(s.confidence))),
         instruction=group.instruction,
         process=None,
         evidence=tuple(_evidence(clues, scene)),
@@ -234,16 +274,19 @@ def _finding(slug: str, place: str, group: _Group, scene: Scene) -> Finding:
     )
 
 
+def _sure(factor: str, group: _Group, scene: Scene) -> Confidence:
+    """Return how sure it is that a factor made all the differences of a group."""
+    found = [scene.decoded.get(place_of(d)) for d in group.differences]
+    if all(d is not None and d.certain and factor in dict(d.factors) for d in found):
+        return Confidence.DEMONSTRATED
+    return Confidence.INDICATED
+
+
 def _evidence(clues: Sequence[_Sourced], scene: Scene) -> Iterator[Evidence]:
     first = {(found.source, found.clue.detail): found for found in reversed(clues)}
     for found in list(reversed(first.values()))[:_MOST_EVIDENCE]:
         clue = found.clue
         yield Evidence(kind=clue.kind, source=found.source, detail=clue.detail, runs=scene.runs)
-
-
-def _place(difference: Difference) -> tuple[int, str, str]:
-    layer = -1 if difference.layer is None else difference.layer
-    return (layer, difference.path, difference.aspect.value)
 
 
 def _order(finding: Finding) -> tuple[int, int, str, str]:

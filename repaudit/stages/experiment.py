@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repaudit import containerfile as cf
-from repaudit.model.experiment import BuildRun, Held, Outcome, Role
+from repaudit.model.difference import Difference
+from repaudit.model.experiment import BuildRun, Held, Outcome, PlannedRun, Role
 from repaudit.model.finding import Evidence, EvidenceKind, Finding, Instruction
 from repaudit.model.report import Problem, Report, RunRecord, Subject, Verdict
 from repaudit.sources import Opened
 from repaudit.stages.attribute import Scene, attribute, breakage_finding, merge
 from repaudit.stages.build import Bench, Progress, find_breakage, open_run
 from repaudit.stages.compare import compare
-from repaudit.stages.contents import keep_contents, with_details
+from repaudit.stages.contents import Contents, keep_contents, with_details
+from repaudit.stages.design import rows
+from repaudit.stages.explain import Decoded, Observations, Place
 from repaudit.stages.plan import Effect, Plan, effect
 
 #: What network clients say when a certificate or a signed list ran out by the moved clock. It is
@@ -41,6 +44,19 @@ def examine(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """How one run differs from the control, and the bytes of that."""
+
+    run: BuildRun
+    differences: tuple[Difference, ...]
+    contents: Contents
+
+    @property
+    def seen(self) -> tuple[tuple[Difference, ...], Contents]:
+        return self.differences, self.contents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
     """One rebuild, from the runs to the report. `shown` is what findings call the Containerfile."""
 
@@ -48,6 +64,7 @@ class Experiment:
     parsed: cf.Containerfile
     target: str | None
     shown: str
+    explain: bool
 
     def report(self, subject: Subject) -> tuple[Report, list[BuildRun]]:
         """Make the runs and judge them; a run that fails is part of the answer."""
@@ -68,7 +85,7 @@ class Experiment:
         seen = Effect(varied=(), held=plan.held, limits=())
         if others and others[-1].planned.role is Role.VARIANT:
             seen = effect(plan, control, others[-1])
-        findings += self._compare(control, others)
+        findings += self._findings(control, others)
         merged = merge(findings)
         problems = () if merged else tuple(_open_questions(plan, seen))
         report = Report(
@@ -136,20 +153,70 @@ class Experiment:
                 break
         return made, levels[number].name
 
-    def _compare(self, control: BuildRun, others: Sequence[BuildRun]) -> Iterator[Finding]:
+    def _findings(self, control: BuildRun, others: Sequence[BuildRun]) -> Iterator[Finding]:
         left = open_run(control)
-        for run in others:
+        compared = [self._compared(left, run) for run in others]
+        decoded: Mapping[Place, Decoded] = {}
+        if self.explain and any(one.differences for one in compared):
+            decoded = self._decoded(left, control, compared)
+        for one in compared:
+            replicate = one.run.planned.role is Role.REPLICATE
             scene = Scene(
                 left=control.planned.levels,
-                right=run.planned.levels,
-                runs=(control.planned.name, run.planned.name),
+                right=one.run.planned.levels,
+                runs=(control.planned.name, one.run.planned.name),
                 instructions=self._instructions(left),
+                decoded=decoded,
             )
-            folder = self.bench.folder / f"contents-{run.planned.name}"
-            bench = self.bench
-            found = examine(left, open_run(run), scene, folder, bench.progress, bench.jobs)
-            replicate = run.planned.role is Role.REPLICATE
-            yield from (_shown_by_replicate(f, run) if replicate else f for f in found)
+            found = attribute(one.differences, one.contents, scene)
+            yield from (_shown_by_replicate(f, one.run) if replicate else f for f in found)
+
+    def _compared(self, left: Opened, run: BuildRun, *, details: bool = True) -> _Compared:
+        bench = self.bench
+        bench.progress.phase(f"comparing {run.planned.name}")
+        right = open_run(run)
+        found = compare(left, right)
+        folder = bench.folder / f"contents-{run.planned.name}"
+        contents = keep_contents(found, left, right, folder)
+        differences = found.differences
+        if details:
+            bench.progress.phase(f"looking into {len(contents)} files")
+            differences = with_details(differences, contents, bench.jobs)
+        return _Compared(run=run, differences=differences, contents=contents)
+
+    def _decoded(
+        self, left: Opened, control: BuildRun, compared: list[_Compared]
+    ) -> Mapping[Place, Decoded]:
+        """Make more runs until each place is settled, add them to `compared`, and decode them.
+
+        A row that does not build is left out: the others say enough.
+        """
+        plan, seen = self.bench.plan, Observations(control.planned)
+        variant = compared[-1].run.planned
+        levels = {
+            ls[0].factor: ls.index(variant.level(ls[0].factor) or ls[0]) for ls in plan.levels
+        }
+        factors = [name for name in plan.moved if levels[name]]
+        for one in compared:
+            varied = one.run.planned.role is Role.VARIANT
+            seen.add(one.run.planned, frozenset(factors if varied else ()), *one.seen)
+        left_rows = list(rows(factors, plan.machine.seed))
+        while left_rows and not seen.settled(factors):
+            batch = []
+            for _ in range(min(self.bench.jobs, len(left_rows))):
+                batch.append(seen.best(factors, left_rows))
+                left_rows.remove(batch[-1])
+            runs = self.bench.make(
+                [self._row(row, levels, len(compared) + n) for n, row in enumerate(batch)]
+            )
+            for row, run in zip(batch, runs, strict=True):
+                if run.outcome is Outcome.BUILT:
+                    compared.append(self._compared(left, run, details=False))
+                    seen.add(run.planned, row, *compared[-1].seen)
+        return seen.decode(factors)
+
+    def _row(self, row: frozenset[str], levels: Mapping[str, int], number: int) -> PlannedRun:
+        return self.bench.plan.variant(f"row-{number}", {name: levels[name] for name in row})
 
     def _instructions(self, image: Opened) -> tuple[Instruction | None, ...]:
         one = image.images.images[0]

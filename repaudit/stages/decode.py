@@ -1,0 +1,76 @@
+"""Decode which factors a value follows, given the runs in which it was seen.
+
+Each run moves a set of factors; a region of the image (a line, a mode, a whole file) has one value
+in each run. A set of factors explains the values if the value is the same in all runs that agree in
+those factors, and another than the control's in each run that moves all of them. The smallest such
+sets are the answer; the experiment goes on until there is one. Where a factor's level brings chance
+in (addresses, say), each run that moves it has a value of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from itertools import combinations
+
+#: The most factors that one region is thought to follow.
+MOST_FACTORS = 2
+#: Runs in which a factor is moved, and runs in which it is not, before it is held to be shown.
+EACH_WAY = 2
+
+
+def explanations(
+    values: Sequence[Hashable], moved: Sequence[frozenset[str]], factors: Sequence[str]
+) -> tuple[tuple[str, ...], ...]:
+    """Return the smallest sets of factors that explain `values`, all of one size.
+
+    `moved` holds the factors that each run moves; run 0 is the control. Nothing is returned where
+    no set of up to MOST_FACTORS explains the values.
+    """
+    for size in range(1, MOST_FACTORS + 1):
+        found = [s for s in combinations(factors, size) if explains(frozenset(s), values, moved)]
+        if found:
+            return tuple(found)
+    return ()
+
+
+def explains(
+    some: frozenset[str], values: Sequence[Hashable], moved: Sequence[frozenset[str]]
+) -> bool:
+    """Whether `values` are as they would be if exactly the factors in `some` made them."""
+    control = values[0]
+    agreeing: dict[frozenset[str], list[Hashable]] = {}
+    for value, run in zip(values, moved, strict=True):
+        agreeing.setdefault(run & some, []).append(value)
+    if any(value != control for value in agreeing.get(frozenset(), ())):
+        return False
+    groups = [group for levels, group in agreeing.items() if levels]
+    if len(some) == 1:
+        return bool(groups) and control not in groups[0] and _steady_or_by_chance(groups[0])
+    return all(len(set(group)) == 1 for group in groups) and _all_matter(some, agreeing)
+
+
+def _steady_or_by_chance(group: Sequence[Hashable]) -> bool:
+    """Whether all values are one, or no two are: what is between has another cause besides."""
+    return len(set(group)) in {1, len(group)}
+
+
+def _all_matter(some: frozenset[str], agreeing: dict[frozenset[str], list[Hashable]]) -> bool:
+    """Whether each factor of `some` changes the value where it alone makes the difference."""
+    for factor in some:
+        pairs = [
+            (levels, levels | {factor})
+            for levels in agreeing
+            if factor not in levels and levels | {factor} in agreeing
+        ]
+        if not any(agreeing[without][0] != agreeing[with_][0] for without, with_ in pairs):
+            return False
+    return True
+
+
+def shown(some: Sequence[str], moved: Sequence[frozenset[str]]) -> bool:
+    """Whether each factor was moved, and not moved, in EACH_WAY runs at least."""
+    for factor in some:
+        times = sum(factor in run for run in moved)
+        if min(times, len(moved) - times) < EACH_WAY:
+            return False
+    return True
