@@ -93,3 +93,40 @@ def test_a_factor_that_is_held_is_silent(case: str) -> None:
 
 def test_every_factor_has_a_golden_case() -> None:
     assert {f"factor-{name}" for name in SETTABLE} == set(FACTORS)
+
+
+@pytest.mark.parametrize(
+    "case", ["combo-everything", "combo-clock-and-umask", "combo-locale-and-timezone"]
+)
+def test_explaining_demonstrates_each_factor_and_blames_no_other(case: str) -> None:
+    wanted = truth(case)["expect"]["finding"]
+    report = rebuild(case, explain=True)
+
+    assert 4 <= len(report.runs) <= 10
+    by_place: dict[tuple[str, str], set[str]] = {}
+    for finding in report.findings:
+        for suspect in finding.factors:
+            for difference in finding.differences:
+                key = (difference.path, difference.aspect.value)
+                by_place.setdefault(key, set()).add(f"{suspect.factor} {suspect.confidence}")
+    for finding in wanted:
+        blamed = by_place[finding["path"], finding["aspect"]]
+        assert f"{finding['factor']} demonstrated" in blamed, told(report)
+        both = {f["factor"] for f in wanted if f["path"] == finding["path"]}
+        if finding["path"] != "srv/environment":  # which holds six factors' variables
+            assert {word.partition(" ")[0] for word in blamed} <= both
+    assert not [f for f in report.findings if f.cause.slug == "unexplained"], told(report)
+
+
+def test_explaining_what_is_random_blames_no_factor() -> None:
+    report = rebuild("combo-random", explain=True)
+
+    blamed = {suspect.factor for finding in report.findings for suspect in finding.factors}
+    assert blamed <= {"random", "concurrency"}
+
+
+def test_explaining_what_is_clean_takes_three_builds() -> None:
+    report = rebuild("clean-repaired", explain=True)
+
+    assert report.verdict == "reproducible"
+    assert len(report.runs) == 3

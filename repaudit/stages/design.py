@@ -8,7 +8,6 @@ that moves all, they are ten runs for twelve factors.
 from __future__ import annotations
 
 import hashlib
-import random
 from collections.abc import Sequence
 
 #: One word a row, one letter a factor: 1 moves it.
@@ -28,16 +27,13 @@ def rows(factors: Sequence[str], seed: str) -> tuple[frozenset[str], ...]:
 
     Any number of factors up to the number of columns keeps the property.
     """
-    shuffled = list(factors)
-    _generator(seed, "columns").shuffle(shuffled)
-    order = list(_ROWS)
-    _generator(seed, "rows").shuffle(order)
+    columns = sorted(factors, key=lambda name: _rank(seed, name))
     return tuple(
-        frozenset(f for f, letter in zip(shuffled, row, strict=False) if letter == "1")
-        for row in order
+        frozenset(name for name, letter in zip(columns, row, strict=False) if letter == "1")
+        for row in sorted(_ROWS, key=lambda row: _rank(seed, row))
     )
 
 
-def _generator(seed: str, word: str) -> random.Random:
-    digest = hashlib.sha256(f"{seed}\0{word}".encode()).digest()
-    return random.Random(digest)  # noqa: S311 - repeatable is what it must be
+def _rank(seed: str, word: str) -> str:
+    """Return a number that orders words as a shuffle would, the same for the same seed."""
+    return hashlib.sha256(f"{seed}\0{word}".encode()).hexdigest()

@@ -85,7 +85,13 @@ class Experiment:
         seen = Effect(varied=(), held=plan.held, limits=())
         if others and others[-1].planned.role is Role.VARIANT:
             seen = effect(plan, control, others[-1])
-        findings += self._findings(control, others)
+        left = open_run(control)
+        compared = [self._compared(left, run) for run in others]
+        decoded: Mapping[Place, Decoded] = {}
+        if self.explain and any(one.differences for one in compared):
+            decoded, rows_made = self._decoded(left, control, compared)
+            runs += rows_made
+        findings += self._findings(control, left, compared, decoded)
         merged = merge(findings)
         problems = () if merged else tuple(_open_questions(plan, seen))
         report = Report(
@@ -153,19 +159,21 @@ class Experiment:
                 break
         return made, levels[number].name
 
-    def _findings(self, control: BuildRun, others: Sequence[BuildRun]) -> Iterator[Finding]:
-        left = open_run(control)
-        compared = [self._compared(left, run) for run in others]
-        decoded: Mapping[Place, Decoded] = {}
-        if self.explain and any(one.differences for one in compared):
-            decoded = self._decoded(left, control, compared)
+    def _findings(
+        self,
+        control: BuildRun,
+        left: Opened,
+        compared: Sequence[_Compared],
+        decoded: Mapping[Place, Decoded],
+    ) -> Iterator[Finding]:
+        instructions = self._instructions(left)
         for one in compared:
             replicate = one.run.planned.role is Role.REPLICATE
             scene = Scene(
                 left=control.planned.levels,
                 right=one.run.planned.levels,
                 runs=(control.planned.name, one.run.planned.name),
-                instructions=self._instructions(left),
+                instructions=instructions,
                 decoded=decoded,
             )
             found = attribute(one.differences, one.contents, scene)
@@ -186,10 +194,10 @@ class Experiment:
 
     def _decoded(
         self, left: Opened, control: BuildRun, compared: list[_Compared]
-    ) -> Mapping[Place, Decoded]:
-        """Make more runs until each place is settled, add them to `compared`, and decode them.
+    ) -> tuple[Mapping[Place, Decoded], list[BuildRun]]:
+        """Make more runs until each place is settled; return what they show, and the runs.
 
-        A row that does not build is left out: the others say enough.
+        What they show is added to `compared`. A row that does not build shows nothing.
         """
         plan, seen = self.bench.plan, Observations(control.planned)
         variant = compared[-1].run.planned
@@ -200,20 +208,21 @@ class Experiment:
         for one in compared:
             varied = one.run.planned.role is Role.VARIANT
             seen.add(one.run.planned, frozenset(factors if varied else ()), *one.seen)
-        left_rows = list(rows(factors, plan.machine.seed))
-        while left_rows and not seen.settled(factors):
+        made: list[BuildRun] = []
+        open_rows = list(rows(factors, plan.machine.seed)) if factors else []
+        while open_rows and not seen.settled(factors):
             batch = []
-            for _ in range(min(self.bench.jobs, len(left_rows))):
-                batch.append(seen.best(factors, left_rows))
-                left_rows.remove(batch[-1])
-            runs = self.bench.make(
-                [self._row(row, levels, len(compared) + n) for n, row in enumerate(batch)]
-            )
-            for row, run in zip(batch, runs, strict=True):
+            for _ in range(min(self.bench.jobs, len(open_rows))):
+                batch.append(seen.best(factors, open_rows))
+                open_rows.remove(batch[-1])
+            number = len(made) + 1
+            planned = [self._row(row, levels, number + n) for n, row in enumerate(batch)]
+            for row, run in zip(batch, self.bench.make(planned), strict=True):
+                made.append(run)
                 if run.outcome is Outcome.BUILT:
                     compared.append(self._compared(left, run, details=False))
                     seen.add(run.planned, row, *compared[-1].seen)
-        return seen.decode(factors)
+        return seen.decode(factors), made
 
     def _row(self, row: frozenset[str], levels: Mapping[str, int], number: int) -> PlannedRun:
         return self.bench.plan.variant(f"row-{number}", {name: levels[name] for name in row})
