@@ -15,7 +15,7 @@ from repaudit.sources import open_image
 from repaudit.stages.attribute import Scene
 from repaudit.stages.build import Bench, Progress
 from repaudit.stages.experiment import Experiment, examine
-from repaudit.stages.keep import keep
+from repaudit.stages.keep import clear, keep
 from repaudit.stages.plan import make_plan
 
 _DAY = 86_400
@@ -59,6 +59,8 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
     builder = BUILDERS.load(request.builder)
     images = parsed.external_images(dict(request.build_args), request.target)
     jobs = request.jobs or len(plan.machine.cpus)
+    if request.output is not None:
+        clear(request.output)
     with scratch() as folder:
         progress.phase("resolving base images")
         asked = _build_request(request, path.resolve(), parsed, epoch)

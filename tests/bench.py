@@ -94,7 +94,7 @@ def _shim(context: Path) -> Path:
     plan = make_plan(this_machine("bench", None), vary=(), hold=("file_order",), builds=2)
     changes = edits(plan.runs[-1], plan.machine)
     changes.pop("file_order", None)
-    with Jail() as jail:
+    with Jail(context) as jail:
         place = Workplace(context / "run", jail, changes, 0)
         place.start_clock()
     return place.runtime

@@ -130,3 +130,14 @@ def test_explaining_what_is_clean_takes_three_builds() -> None:
 
     assert report.verdict == "reproducible"
     assert len(report.runs) == 3
+
+
+def test_nothing_was_written_to_the_host_or_to_the_context() -> None:
+    rebuild("breaks-escape")
+    rebuild("clean-context")
+
+    assert not Path("/repaudit-was-here").exists()
+    assert sorted(p.name for p in (GOLDEN / "clean-context").iterdir()) == [
+        "Containerfile",
+        "case.toml",
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import stat
@@ -28,13 +29,23 @@ done
 exec {runtime} --root {state} "$@"
 """
 _LEAST_ROOM = 1 << 30
+_MOST_READING = 64 << 10
+
+
+def _escaped(path: Path) -> str:
+    """Return a path as an option of overlayfs takes it."""
+    return re.sub(r"([\\:,])", r"\\\1", str(path))
 
 
 class Workplace:
     """The folder of one run: `store` is the builder's storage, on a file system of its own."""
 
     def __init__(
-        self, folder: Path, jail: process.Jail, edits: Mapping[str, Sequence[Edit]], room: int
+        self,
+        folder: Path,
+        jail: process.Jail,
+        edits: Mapping[str, Sequence[Edit]],
+        room: int,
     ) -> None:
         self.jail = jail
         self.store = folder / "store"
@@ -78,6 +89,20 @@ class Workplace:
         mount = ["mount", "-o", "loop,noatime", str(disk), str(self.store)]
         self.jail.check(mount, doing="mounting the run's file system")
         self.jail.path(self.store / "tmp").mkdir()
+
+    def show(self, context: Path) -> Path:
+        """Return a view of the context that steps may write to: what they write is the run's own.
+
+        Else a step that binds the context would change the user's files, and the next run's input.
+        """
+        view, upper, work = (self.store / name for name in ("context", "written", "work"))
+        for folder in (view, upper, work):
+            self.jail.path(folder).mkdir()
+        places = {"lowerdir": context, "upperdir": upper, "workdir": work}
+        options = ",".join(f"{name}={_escaped(path)}" for name, path in places.items())
+        mount = ["mount", "-t", "overlay", "-o", options, "overlay", str(view)]
+        self.jail.check(mount, doing="showing the context to the run")
+        return view
 
     def _write_shim(self) -> None:
         shutil.copy(process.require("busybox", "busybox-static"), self.helpers / "busybox")
@@ -139,7 +164,8 @@ class Workplace:
         """Return what each probe saw, each named by the kind of root that it ran in."""
         found = []
         for folder in sorted((self._folder / "readings").iterdir()):
-            lines = (folder / "reading").read_text("utf-8", errors="replace").splitlines()
+            with (folder / "reading").open("rb") as file:
+                lines = file.read(_MOST_READING).decode(errors="replace").splitlines()
             pairs = [tuple(line.partition("=")[::2]) for line in lines]
             seen = [(str(name), str(value)) for name, value in pairs if value]
             found.append((("root", folder.name), *seen))

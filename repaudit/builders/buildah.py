@@ -69,7 +69,8 @@ class _Buildah:
         line: Callable[[str], None],
     ) -> BuildRun:
         began = clock.ticks()
-        with process.Jail() as jail:
+        folder.mkdir(parents=True, exist_ok=True)
+        with process.Jail(folder) as jail:
             place = Workplace(folder, jail, edits, prepared.room)
             order = (("root", "storage"), ("file_order", place.listing()))
             storage = _storage(place.store, prepared.stores)
@@ -84,13 +85,18 @@ class _Buildah:
 
             place.start_clock()
             status = jail.follow(
-                _command(prepared.request, place, storage),
+                _command(prepared.request, place, storage, place.show(prepared.request.context)),
                 log=place.log,
                 env={"TMPDIR": str(place.store / "tmp")},
                 line=hear,
             )
             image = None if status else _export(place, prepared)
-            failure = Failure(instruction=next(iter(steps), None), status=status, log=tuple(last))
+            # Where things lie is no part of the answer.
+            own = (str(place.store / "context"), str(folder), str(prepared.request.context))
+            log = tuple(
+                functools.reduce(lambda t, p: t.replace(p, "…"), own, text) for text in last
+            )
+            failure = Failure(instruction=next(iter(steps), None), status=status, log=log)
             return BuildRun(
                 planned=run,
                 outcome=Outcome.FAILED if status else Outcome.BUILT,
@@ -129,7 +135,7 @@ def _host_stores() -> tuple[str, ...]:
 def _find(image: str, stores: Sequence[str]) -> Base | None:
     """Return an image that one of the storages has."""
     for store in stores:
-        found = process.run(["buildah", f"--root={store}", *_INSPECT, image])
+        found = process.run(["buildah", f"--root={store}", *_INSPECT, "--", image])
         if found.status == 0:
             return _base(image, found.stdout)
         if _NOT_THERE not in found.stderr:
@@ -147,8 +153,12 @@ def _resolve(image: str, own: Path, stores: Sequence[str]) -> Base:
     known = _find(image, stores)
     if known is not None:
         return known
+    # In a jail: a pull that is killed leaves no mount then, and its temporary files are ours.
     storage = _storage(own, stores)
-    pulled = process.run(["buildah", *storage, "pull", "--quiet", image])
+    (own / "tmp").mkdir(parents=True, exist_ok=True)
+    with process.Jail(own) as jail:
+        ask = ["buildah", *storage, "pull", "--quiet", "--", image]
+        pulled = jail.run(ask, env={"TMPDIR": str(own / "tmp")})
     if pulled.status != 0:
         raise SourceError(
             f"the base image {image} cannot be had: {pulled.last_words}",
@@ -156,7 +166,7 @@ def _resolve(image: str, own: Path, stores: Sequence[str]) -> Base:
             f"host's storage first: buildah pull {image}",
         )
     identity = pulled.stdout.decode().split()[-1]
-    ask = ["buildah", *storage, *_INSPECT, identity]
+    ask = ["buildah", *storage, *_INSPECT, "--", identity]
     return _base(image, process.check(ask, doing="asking for a digest"))
 
 
@@ -188,7 +198,9 @@ def _asked(request: BuildRequest) -> list[str]:
     ]
 
 
-def _command(request: BuildRequest, place: Workplace, storage: Sequence[str]) -> list[str]:
+def _command(
+    request: BuildRequest, place: Workplace, storage: Sequence[str], context: Path
+) -> list[str]:
     return [
         "buildah",
         *storage,
@@ -202,7 +214,8 @@ def _command(request: BuildRequest, place: Workplace, storage: Sequence[str]) ->
         f"--iidfile={place.store / 'image-id'}",
         f"--file={request.containerfile}",
         *_asked(request),
-        str(request.context),
+        "--",
+        str(context),
     ]
 
 

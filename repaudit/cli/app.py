@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -71,6 +72,8 @@ def main() -> NoReturn:
     """Run the command line and exit."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    # The caller's umask must not close to a step's user what the step needs of us.
+    os.umask(0o022)
     # rich takes the width of characters from here; a report has the same bytes everywhere.
     os.environ["UNICODE_VERSION"] = "latest"
     try:
@@ -80,6 +83,11 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except _Interrupted:
         process.stop_all()
-        Console(stderr=True).print("interrupted: nothing was left behind")
+        Console(stderr=True).print("interrupted")
         sys.exit(_INTERRUPTED)
+    except Exception as error:  # a fault of ours is no answer about the image
+        traceback.print_exc()
+        hint = "this is a fault of repaudit: please report it, with the lines above"
+        _say(RepauditError(f"{type(error).__name__}: {error}", hint=hint))
+        sys.exit(RepauditError.exit_code)
     sys.exit(0)

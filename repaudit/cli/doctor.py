@@ -11,6 +11,7 @@ from rich.table import Table
 from repaudit.audit import this_machine
 from repaudit.factors import FACTORS
 from repaudit.host import machine, process
+from repaudit.host.scratch import scratch
 from repaudit.model.errors import ToolFailedError
 from repaudit.model.experiment import SETTABLE, Held
 
@@ -41,7 +42,7 @@ def doctor() -> None:
 
 def _root(console: Console) -> bool:
     try:
-        with process.Jail():
+        with scratch() as folder, process.Jail(folder):
             console.print(f"ok      namespaces, as user {os.getuid()}")
     except ToolFailedError as error:
         console.print(f"missing namespaces: {error.message} ({error.hint})")

@@ -10,20 +10,17 @@ from repaudit.model.errors import UsageError
 
 #: Each setting and the type that TOML gives it; the names are the long options'.
 _TYPES: dict[str, tuple[type, ...]] = {
-    "file": (str,),
     "vary": (list,),
     "hold": (list,),
     "builder": (str,),
     "builds": (int,),
-    "build-arg": (list,),
-    "secret": (list,),
     "target": (str,),
     "timestamp": (str, int),
     "jobs": (int,),
     "seed": (str,),
-    "output": (str,),
-    "format": (list,),
 }
+#: A context may be a stranger's: what reads or writes beside it is the user's to say.
+_FLAGS_ONLY = ("file", "build-arg", "secret", "output", "format")
 
 
 def load(context: Path) -> dict[str, Any]:
@@ -37,7 +34,10 @@ def load(context: Path) -> dict[str, Any]:
             continue
         found = _read(path)
         for key in table:
-            found = found.get(key, {})
+            inner = found.get(key, {})
+            if not isinstance(inner, dict):
+                raise UsageError(f"{path}: {key} must be a table", hint=f"it is {inner!r}")
+            found = inner
         if found:
             _check(found, path)
             return found
@@ -53,6 +53,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _check(found: dict[str, Any], path: Path) -> None:
     for key, value in found.items():
+        if key in _FLAGS_ONLY:
+            raise UsageError(f"{path}: {key} is no setting", hint=f"give it as a flag: --{key}")
         if key not in _TYPES:
             known = ", ".join(sorted(_TYPES))
             raise UsageError(f"{path}: no such setting: {key}", hint=f"there are: {known}")

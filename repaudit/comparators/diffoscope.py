@@ -70,8 +70,7 @@ def _lines(node: object, depth: int) -> Iterator[str]:
     indent = "  " * depth
     if depth:
         yield f"{indent}{printable(str(node.get('source1')))}"
-    for comment in node.get("comments") or ():
-        yield f"{indent}# {printable(str(comment))}"
+    # Its comments tell which tools this host has; they are no part of the difference.
     for line in str(node.get("unified_diff") or "").splitlines():
         yield f"{indent}{printable(line)}"
     for child in node.get("details") or ():

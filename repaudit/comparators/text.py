@@ -11,6 +11,7 @@ from repaudit.model.text import printable
 
 _MOST_BYTES = 1 << 20
 _MOST_DIFF = MOST_LINES * 50
+_MOST_COMPARED = 2_000
 
 
 class _Text:
@@ -21,7 +22,10 @@ class _Text:
         one, other = _lines(left), _lines(right)
         if one is None or other is None:
             return None
-        diff = difflib.unified_diff(one, other, "left", "right", lineterm="", n=1)
+        start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+        # difflib is quadratic: it gets the lines around the first difference, not all there are.
+        some = slice(max(0, start - 1), start + _MOST_COMPARED)
+        diff = difflib.unified_diff(one[some], other[some], "left", "right", lineterm="", n=1)
         return bounded(list(islice(diff, 2, _MOST_DIFF)))
 
 

@@ -13,8 +13,3 @@ def now() -> float:
 def ticks() -> float:
     """Return seconds of a clock that only goes forward."""
     return time.monotonic()
-
-
-def sleep_until(tick: float) -> None:
-    """Wait until `ticks()` has reached `tick`."""
-    time.sleep(max(0.0, tick - ticks()))

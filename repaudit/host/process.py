@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from repaudit.host import clock
 from repaudit.model.errors import ToolFailedError, ToolMissingError
 
 #: What a program may see of our own environment: how to reach the network, credentials, PATH.
@@ -34,12 +36,15 @@ _PASSED = (
     "CONTAINERS_REGISTRIES_CONF",
     "CONTAINERS_STORAGE_CONF",
 )
+#: A step decides what it prints: bounds for what we keep of it, in bytes.
+_MOST_LINE, _MOST_LOG = 64 << 10, 64 << 20
 _FIXED = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 #: The kernel kills the child when the thread that started it ends, SIGKILL included.
 _TIED = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 _running: set[subprocess.Popen[bytes]] = set()
+_stopping = threading.Event()
 
 
 @contextmanager
@@ -48,6 +53,8 @@ def _started(
     **options: Any,  # noqa: ANN401 - as Popen takes them
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program in a process group of its own, and leave nothing of it at the end."""
+    if _stopping.is_set():
+        raise ToolFailedError(f"{argv[0]} was not started: repaudit is being stopped")
     with subprocess.Popen(
         [*_TIED, *argv], stdin=subprocess.DEVNULL, start_new_session=True, **options
     ) as process:
@@ -67,9 +74,15 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def stop_all() -> None:
-    """End every program that is running, from whichever thread it was started."""
+    """End every program that runs, from whichever thread it was started, and start no more."""
+    _stopping.set()
     for process in tuple(_running):
         _kill(process)
+
+
+def wait_until(tick: float) -> None:
+    """Wait until `clock.ticks()` has reached `tick`, or until all is stopped."""
+    _stopping.wait(max(0.0, tick - clock.ticks()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +148,26 @@ def check(argv: Sequence[str], *, doing: str, env: Mapping[str, str] | None = No
     return result.stdout
 
 
+#: Every file system of the host is made read-only but for the folder that is ours to fill; what is
+#: written below /run (locks, sockets) lands in that folder too.
+_ENTER = r"""
+mount --bind "$1" "$1" || exit
+mkdir -p "$1/run/upper" "$1/run/work" || exit
+mount -t overlay -o "lowerdir=/run,upperdir=$1/run/upper,workdir=$1/run/work" overlay /run || exit
+while read -r _ _ _ _ point options rest; do
+  case "$rest" in
+    *"- proc "* | *"- sysfs "* | *"- cgroup"* | *"- dev"* | *"- mqueue "*) continue ;;
+  esac
+  case "$options,$point" in
+    ro,* | *",$1" | *,/run) continue ;;
+  esac
+  mount -o remount,bind,ro "$(printf '%b' "$point")" 2>/dev/null || [ "$point" != / ] || exit
+done < /proc/self/mountinfo
+echo ready
+exec sleep infinity
+"""
+
+
 class Jail:
     """A mount and PID namespace of its own. When it ends, or we do, all in it is gone.
 
@@ -142,14 +175,16 @@ class Jail:
     killed parent takes `unshare` along, and that takes the namespace's first process, with which
     the kernel ends all others and drops the mounts. PR_SET_PDEATHSIG is about the thread that
     makes it, so that thread must live as long as the jail is in use.
+
+    In here nothing can be written but what lies in `writable`, and the kernel's own file systems.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, writable: Path) -> None:
         unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
         self._held = ExitStack()
         self._process = self._held.enter_context(
             _started(
-                [*unshare, "sh", "-c", "echo ready; exec sleep infinity"],
+                [*unshare, "sh", "-c", _ENTER, "sh", str(writable)],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=environment(),
@@ -188,6 +223,10 @@ class Jail:
         """Return where we see, from outside, what is `path` in here."""
         return Path(f"/proc/{self.pid}/root") / path.relative_to("/")
 
+    def run(self, argv: Sequence[str], *, env: Mapping[str, str]) -> Result:
+        """Like `run`, in here."""
+        return run(self.inside(argv), env=env)
+
     def check(self, argv: Sequence[str], *, doing: str) -> bytes:
         """Like `check`, in here."""
         return check(self.inside(argv), doing=doing)
@@ -210,7 +249,9 @@ class Jail:
                 env=environment(env),
             ) as process,
         ):
-            for raw in process.stdout or ():
-                copy.write(raw)
+            room = _MOST_LOG
+            while process.stdout and (raw := process.stdout.readline(_MOST_LINE)):
+                copy.write(raw[:room])
+                room = max(0, room - len(raw))
                 line(raw.decode(errors="replace").rstrip("\n"))
             return process.wait()

@@ -17,11 +17,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from repaudit.host import clock, process
 from repaudit.model.errors import ToolFailedError, UsageError
 
 _CGROUPS = Path("/sys/fs/cgroup")
 #: Prefix of the control groups of one run's steps; the folder's name follows.
 CGROUP_PREFIX = "repaudit-"
+#: Seconds to wait for dying processes to leave their control groups.
+_PATIENCE = 2.0
 
 
 def _home() -> Path:
@@ -40,10 +43,22 @@ def _home() -> Path:
 
 
 def _remove(folder: Path) -> None:
-    for group in _CGROUPS.glob(f"*/{CGROUP_PREFIX}{folder.name}"):
-        _remove_cgroup(group)
-    _remove_cgroup(_CGROUPS / f"{CGROUP_PREFIX}{folder.name}")
+    """Remove a folder and its control groups; what will not go yet is left to the next start."""
+    until = clock.ticks() + _PATIENCE
+    while not _removed_cgroups(folder.name):
+        if clock.ticks() > until:
+            return
+        process.wait_until(clock.ticks() + 0.05)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _removed_cgroups(name: str) -> bool:
+    """Remove a run's control groups; a dying process holds its own for some milliseconds."""
+    unified = _CGROUPS / f"{CGROUP_PREFIX}{name}"
+    groups = [*_CGROUPS.glob(f"*/{CGROUP_PREFIX}{name}"), *([unified] if unified.is_dir() else ())]
+    for group in groups:
+        _remove_cgroup(group)
+    return not any(group.is_dir() for group in groups)
 
 
 def _remove_cgroup(group: Path) -> None:
@@ -73,10 +88,14 @@ def scratch() -> Iterator[Path]:
     try:
         fcntl.flock(gate, fcntl.LOCK_EX)
         for old in home.iterdir():
-            dead = _try_lock(old)
-            if dead is not None:
-                _remove(old)
-                os.close(dead)
+            with suppress(OSError):  # it went away meanwhile, or is no folder of ours
+                dead = _try_lock(old)
+                if dead is not None:
+                    _remove(old)
+                    os.close(dead)
+        for group in _CGROUPS.glob(f"*/{CGROUP_PREFIX}*"):
+            if not (home / group.name.removeprefix(CGROUP_PREFIX)).exists():
+                _remove_cgroup(group)  # nobody's any more; one in use cannot be removed
         folder = home / secrets.token_hex(4)
         folder.mkdir(mode=0o700)
         lock = _try_lock(folder)

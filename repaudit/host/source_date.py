@@ -9,6 +9,12 @@ from repaudit.host import process
 from repaudit.model.errors import UsageError
 
 _VARIABLE = "SOURCE_DATE_EPOCH"
+#: A context may be a stranger's, and a repository's own configuration can name programs to run.
+#: git's guard (safe.directory) stays on as well: a repository of another owner has no commits here.
+_TAME = (
+    *("-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.pager=cat"),
+    *("-c", "log.showSignature=false", "-c", "gpg.program=false", "-c", "protocol.allow=never"),
+)
 
 
 def resolve(option: str, context: Path) -> int | None:
@@ -36,8 +42,7 @@ def _epoch(text: str, hint: str) -> int:
 def _last_commit(context: Path) -> int | None:
     if process.find_tool("git") is None:
         return None
-    # The context may belong to somebody else; only its log is read, and no hook runs.
-    git = ["git", "-c", "safe.directory=*", "-C", str(context), "log", "-1", "--format=%ct"]
-    result = process.run([*git, "--", "."])
-    text = result.stdout.decode().strip()
-    return int(text) if result.status == 0 and text else None
+    log = ["-C", str(context), "log", "-1", "--format=%ct", "--no-show-signature", "--", "."]
+    result = process.run(["git", *_TAME, *log])
+    text = result.stdout.decode(errors="replace").strip()
+    return int(text) if result.status == 0 and text.isascii() and text.isdigit() else None

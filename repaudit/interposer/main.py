@@ -11,13 +11,14 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
+from typing import Any, BinaryIO
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from repaudit.interposer import edit, rootfs
 
 _FLAGS = {"UNAME26": "--uname-2.6", "ADDR_NO_RANDOMIZE": "--addr-no-randomize"}
+_PATIENCE = 60
 #: Run by a static busybox; date is the host's and so runs with the image's own C library.
 _PROBE = """
 cd /dev/.repaudit
@@ -107,14 +108,23 @@ def _probe(
     }
     with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
         json.dump(config, file)
+    identity = f"probe-{os.getpid()}"
     with open(os.path.join(folder, "reading"), "wb") as out:
-        subprocess.run(
-            [*command, "run", "--bundle", folder, f"probe-{os.getpid()}"],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.DEVNULL,
-            check=False,
-        )
+        try:
+            _run([*command, "run", "--bundle", folder, identity], out)
+        except subprocess.TimeoutExpired:  # then it has seen nothing, and its factors are held
+            _run([*command, "delete", "--force", identity], out)
+
+
+def _run(argv: list[str], out: BinaryIO) -> None:
+    subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        timeout=_PATIENCE,
+    )
 
 
 if __name__ == "__main__":

@@ -118,13 +118,13 @@ def _tags(image: dict[str, Any]) -> list[str]:
 
 
 def _describe(archive: Archive, name: str, diff_id: str) -> Descriptor:
-    """Return a layer's descriptor. Uncompressed it has its diff_id; else the bytes are hashed."""
+    """Return a layer's descriptor. The archive says no digests of layers, so they are hashed."""
     with archive.open(name) as file:
         form = sniff(file.read(BLOCK))
         if form is None:
             raise MalformedError(f"{archive.name}: {name} is none of gzip, zstd, tar")
-        digest = diff_id
-        if form != "tar":
-            file.seek(0)
-            digest = Cursor(file).hash(archive.size(name))
+        file.seek(0)
+        digest = Cursor(file).hash(archive.size(name))
+    if form == "tar" and digest != diff_id:
+        raise MalformedError(f"{archive.name}: {name} does not match its diff_id: {digest}")
     return Descriptor(media_type=_MEDIA_TYPES[form], digest=digest, size=archive.size(name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,7 @@ class Bench:
                 raise
 
     def _one(self, run: PlannedRun, start: float) -> BuildRun:
-        clock.sleep_until(start)
+        process.wait_until(start)
         self.progress.run_began(run.name)
         made = self.builder.build(
             self.prepared,
@@ -92,36 +92,31 @@ class Breakage:
     run: BuildRun
 
 
-def find_breakage(bench: Bench, failed: BuildRun) -> Breakage:
-    """Halve the moved factors until one is left that breaks the build alone."""
-    suspects = list(bench.plan.moved)
+def find_breakage(bench: Bench, failed: BuildRun, moved: Mapping[str, int]) -> Breakage:
+    """Halve the factors that `failed` moves until one is left that breaks the build alone.
+
+    `moved` holds the number of the level of each.
+    """
+    suspects = [name for name in bench.plan.moved if name in moved]
     proof = failed
-    number = 0
+    alone = False
+
+    def attempt(names: Sequence[str]) -> BuildRun:
+        name = f"{failed.planned.name}-only-{len(names)}-{names[0]}"
+        return bench.make([bench.plan.variant(name, {n: moved[n] for n in names})])[0]
+
     while len(suspects) > 1:
         half = suspects[: len(suspects) // 2]
-        number += 1
-        trial = _try(bench, f"search-{number}", half)
+        trial = attempt(half)
         if trial.outcome is Outcome.FAILED:
-            suspects, proof = half, trial
+            suspects, proof, alone = half, trial, len(half) == 1
         else:
-            suspects = suspects[len(half) :]
-    if proof is failed or len(_moved(bench, proof)) > 1:
-        proof = _try(bench, "search-last", suspects)
+            suspects, alone = suspects[len(half) :], False
+    if not alone:
+        proof = attempt(suspects)
     if proof.outcome is Outcome.FAILED:
         return Breakage(factor=suspects[0], run=proof)
     return Breakage(factor=None, run=failed)
-
-
-def _try(bench: Bench, name: str, moved: Sequence[str]) -> BuildRun:
-    return bench.make([bench.plan.variant(name, dict.fromkeys(moved, 1))])[0]
-
-
-def _moved(bench: Bench, run: BuildRun) -> list[str]:
-    return [
-        levels[0].factor
-        for levels in bench.plan.levels
-        if run.planned.level(levels[0].factor) != levels[0]
-    ]
 
 
 class _RunBlobs:

@@ -6,11 +6,13 @@ What has equal digests is never opened.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from repaudit.model.difference import Aspect, Difference
+from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry, Image, ImageSet, Kind, Layer
 from repaudit.oci import layer as oci_layer
 from repaudit.sources import Blobs, Opened
@@ -38,12 +40,14 @@ class Comparison:
 #: The fields of a descriptor that say which blob it is; the blobs are compared themselves.
 _ADDRESS = ("digest", "size")
 _MISSING = object()
+#: What the names, links and attributes of one layer may take, in bytes; two million small entries.
+_MOST_METADATA = 1 << 30
 _Readable = Callable[[Entry], str | None]
 
 
 def compare(left: Opened, right: Opened) -> Comparison:
     """Return how two image sets differ; platforms are compared with their counterparts."""
-    if left.images.digest == right.images.digest:
+    if _identities(left.images) == _identities(right.images):
         return Comparison(differences=(), pairs=())
     found = list(_index(left.images, right.images))
     pairs: list[LayerPair] = []
@@ -52,7 +56,7 @@ def compare(left: Opened, right: Opened) -> Comparison:
         one, other = a.get(platform), b.get(platform)
         if one is None or other is None:
             found.append(_presence(None, f"/platforms/{platform}", one, other))
-        elif one.digest != other.digest:
+        elif _identity(one) != _identity(other):
             found.extend(_image(one, other))
             for pair in _layers(one, other, left.blobs, right.blobs):
                 if isinstance(pair, Difference):
@@ -64,6 +68,20 @@ def compare(left: Opened, right: Opened) -> Comparison:
     if not found:  # other bytes, same meaning: white space, key order, attestations
         found.append(_other_bytes(None, "", left.images.digest, right.images.digest))
     return Comparison(differences=tuple(sorted(found, key=_key)), pairs=tuple(pairs))
+
+
+def _identities(images: ImageSet) -> tuple[object, ...]:
+    return (images.digest, *map(_identity, images.images))
+
+
+def _identity(image: Image) -> tuple[str, ...]:
+    """Return what two images have in common if their bytes are the same.
+
+    A manifest's digest stands for all of them; where there is none, the layers count themselves.
+    """
+    if image.manifest_digest:
+        return (image.manifest_digest,)
+    return (image.config_digest, *(layer.descriptor.digest for layer in image.layers))
 
 
 def _by_platform(images: ImageSet) -> dict[str, Image]:
@@ -170,12 +188,19 @@ def _compression(left: Layer, right: Layer) -> Difference:
 def _entries(layer: Layer, blobs: Blobs) -> dict[str, Entry]:
     """Return a layer's entries by path, in stored order; a path's second entry gets a number."""
     found: dict[str, Entry] = {}
+    times: Counter[str] = Counter()
+    room = _MOST_METADATA
     for entry in oci_layer.entries(blobs, layer):
-        name, again = entry.path, 1
-        while name in found:
-            again += 1
-            name = f"{entry.path} (entry {again})"
-        found[name] = entry
+        times[entry.path] += 1
+        again = times[entry.path]
+        found[f"{entry.path} (entry {again})" if again > 1 else entry.path] = entry
+        values = sum(len(name) + len(value) for name, value in entry.xattrs)
+        room -= 500 + len(entry.path) + len(entry.link or "") + values
+        if room < 0:
+            raise MalformedError(
+                f"layer {layer.index}: names and attributes of over {_MOST_METADATA >> 20} MiB",
+                hint="this bound keeps the comparison in memory",
+            )
     return found
 
 

@@ -15,7 +15,7 @@ from repaudit.model.finding import Evidence, EvidenceKind, Finding, Instruction
 from repaudit.model.report import Problem, Report, RunRecord, Subject, Verdict
 from repaudit.sources import Opened
 from repaudit.stages.attribute import Scene, attribute, breakage_finding, merge
-from repaudit.stages.build import Bench, Progress, find_breakage, open_run
+from repaudit.stages.build import Bench, Breakage, Progress, find_breakage, open_run
 from repaudit.stages.compare import compare
 from repaudit.stages.contents import Contents, keep_contents, with_details
 from repaudit.stages.design import rows
@@ -24,10 +24,15 @@ from repaudit.stages.plan import Effect, Plan, effect
 
 #: What network clients say when a certificate or a signed list ran out by the moved clock. It is
 #: true of the fake clock alone: by then the server has a new one.
+_TELLS_NOTHING = re.compile(
+    r"(?i)(\[\d+/\d+\] )?STEP \d|error: building at STEP|error building at STEP|time="
+    r"|while running runtime|exit status \d|subprocess exited"
+)
 _RAN_OUT = re.compile(
-    r"certificate (has expired|is not yet valid|verify failed)|has expired|not yet activated"
-    r"|Release file .* is (expired|not valid yet)",
-    re.IGNORECASE,
+    r"certificate problem: certificate has expired|certificate verify failed|CERT_HAS_EXPIRED"
+    r"|CERTIFICATE_VERIFY_FAILED|x509: certificate has expired or is not yet valid"
+    r"|CertificateExpiredException|The certificate has expired|certificate is not yet activated"
+    r"|Release file for .* (is expired|is not valid yet)",
 )
 
 
@@ -76,11 +81,10 @@ class Experiment:
                 return self._failed(subject, runs, run), runs
         findings: list[Finding] = []
         limits: list[Held] = []
-        for number, run in enumerate(runs):
-            if run.outcome is Outcome.FAILED:
-                runs[number], finding, limit = self._instead_of(run)
-                findings += [finding] if finding else []
-                limits += [limit] if limit else []
+        failed = [run for run in runs if run.outcome is Outcome.FAILED]
+        if failed:  # all variants have the same levels, so one of them speaks for all
+            made, findings, limits = self._instead_of(failed[0])
+            runs = [run for run in runs if run.outcome is Outcome.BUILT] + made
         others = [run for run in runs[1:] if run.outcome is Outcome.BUILT]
         seen = Effect(varied=(), held=plan.held, limits=())
         if others and others[-1].planned.role is Role.VARIANT:
@@ -93,7 +97,7 @@ class Experiment:
             runs += rows_made
         findings += self._findings(control, left, compared, decoded)
         merged = merge(findings)
-        problems = () if merged else tuple(_open_questions(plan, seen))
+        problems = () if merged else tuple(_open_questions(plan, seen, len(others) + 1))
         report = Report(
             verdict=_verdict(merged, problems),
             subject=subject,
@@ -126,38 +130,43 @@ class Experiment:
         step = run.failure.instruction if run.failure else None
         return cf.find_step(self.parsed, step, path=self.shown) if step else None
 
-    def _instead_of(self, failed: BuildRun) -> tuple[BuildRun, Finding | None, Held | None]:
-        """Return a variant that passes, and what is to be said of the level that did not."""
-        ran_out = next((line for line in _log(failed) if _RAN_OUT.search(line)), None)
-        if ran_out and "time" in self.bench.plan.moved:
-            made, name = self._stand_in(failed, "time")
-            if made.outcome is Outcome.BUILT:
-                reason = f"something signed had run out 400 days ahead, so it was {name}"
-                return made, None, Held(factor="time", reason=f"{reason}: {_short(ran_out)}")
-        self.bench.progress.phase("finding the level that breaks the build")
-        broken = find_breakage(self.bench, failed)
-        words, where = _last_words(broken.run), self._where(broken.run)
-        if broken.factor is None:
-            return failed, breakage_finding(None, "", words, where), None
-        level = broken.run.planned.level(broken.factor)
-        finding = breakage_finding(broken.factor, level.name if level else "", words, where)
-        return self._stand_in(failed, broken.factor)[0], finding, None
+    def _instead_of(self, failed: BuildRun) -> tuple[list[BuildRun], list[Finding], list[Held]]:
+        """Take one breaking level after the other back, until a variant passes.
 
-    def _stand_in(self, failed: BuildRun, factor: str) -> tuple[BuildRun, str]:
-        """Return a variant with `factor` at its next level that builds, or else at its control's.
-
-        Beside it the name of that level; the run is a failed one where none of them builds.
+        Returns that run, or the last that failed, and what is to be said of each level.
         """
-        plan = self.bench.plan
+        plan, findings, limits = self.bench.plan, [], []
         moved = dict.fromkeys(plan.moved, 1)
-        levels = next(some for some in plan.levels if some[0].factor == factor)
-        made, number = failed, 0
-        for number in [*range(2, len(levels)), 0]:
-            name = f"{failed.planned.name}-{factor}-{number}"
-            made = self.bench.make([plan.variant(name, moved | {factor: number})])[0]
-            if made.outcome is Outcome.BUILT:
-                break
-        return made, levels[number].name
+        while failed.outcome is Outcome.FAILED and moved:
+            ran_out = next((line for line in _log(failed) if _RAN_OUT.search(line)), None)
+            if ran_out and moved.get("time") == 1:
+                factor = "time"
+                reason = "something signed had run out 400 days ahead, so it was less"
+                limits.append(Held(factor="time", reason=f"{reason}: {_short(ran_out)}"))
+            else:
+                self.bench.progress.phase("finding the level that breaks the build")
+                broken = find_breakage(self.bench, failed, moved)
+                findings.append(self._breakage(broken))
+                if broken.factor is None:
+                    break
+                factor = broken.factor
+            moved = self._taken_back(moved, factor)
+            name = f"{failed.planned.name}-less-{factor}"
+            failed = self.bench.make([plan.variant(name, moved)])[0]
+        return [failed], findings, limits
+
+    def _breakage(self, broken: Breakage) -> Finding:
+        level = broken.run.planned.level(broken.factor) if broken.factor else None
+        name = level.name if level else ""
+        where = self._where(broken.run)
+        return breakage_finding(broken.factor, name, _last_words(broken.run), where)
+
+    def _taken_back(self, moved: Mapping[str, int], factor: str) -> dict[str, int]:
+        """Return the levels with `factor` at its next variant, or at control after the last."""
+        levels = next(some for some in self.bench.plan.levels if some[0].factor == factor)
+        number = moved[factor] + 1
+        rest = {name: level for name, level in moved.items() if name != factor}
+        return rest | ({factor: number} if number < len(levels) else {})
 
     def _findings(
         self,
@@ -254,8 +263,14 @@ def _shown_by_replicate(finding: Finding, run: BuildRun) -> Finding:
     return replace(finding, evidence=(evidence, *finding.evidence))
 
 
-def _open_questions(plan: Plan, seen: Effect) -> Iterator[Problem]:
-    """Yield what keeps equal images from meaning «reproducible»."""
+def _open_questions(plan: Plan, seen: Effect, built: int) -> Iterator[Problem]:
+    """Yield what keeps equal images from meaning that the image is reproducible."""
+    if built < 2:
+        yield Problem(
+            message="no run but the control could be built, so there is nothing to compare",
+            hint="see the limits, and hold what breaks the build: --hold",
+        )
+        return
     held = {h.factor: h.reason for h in seen.held}
     for name in plan.asked:
         if name in held and name not in seen.varied:
@@ -293,7 +308,7 @@ def _log(run: BuildRun) -> tuple[str, ...]:
 def _last_words(run: BuildRun) -> str:
     """Return the last line of the log that says why, not just that, the build failed."""
     lines = [line.strip() for line in _log(run) if line.strip()]
-    telling = [ln for ln in lines if not ln.startswith(("STEP", "error building at STEP", "time="))]
+    telling = [line for line in lines if not _TELLS_NOTHING.match(line)]
     return _short((telling or lines or ["no output"])[-1])
 
 

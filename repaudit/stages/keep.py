@@ -44,6 +44,13 @@ def keep(output: Path, report: Report, runs: Sequence[BuildRun], start: int) -> 
     write(output / REPORT, to_json(report))
 
 
+def clear(output: Path) -> None:
+    """Remove what an earlier run kept, so that it is not taken for the next one's answer."""
+    for name in (REPORT, "journal.json"):
+        (output / name).unlink(missing_ok=True)
+    shutil.rmtree(output / "runs", ignore_errors=True)
+
+
 def load(run: Path) -> Report:
     """Read the report of a kept run, given its folder or the report itself."""
     path = run / REPORT if run.is_dir() else run

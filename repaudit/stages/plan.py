@@ -129,6 +129,12 @@ def effect(plan: Plan, control: BuildRun, variant: BuildRun) -> Effect:
             varied.append(name)
             if reasons:
                 limits.append(Held(factor=name, reason=f"not in every step: {reasons[0]}"))
+            elif name == "file_order" and not control.steps:
+                reason = "no RUN step was executed: the builder alone saw it"
+                limits.append(Held(factor=name, reason=reason))
+            elif name != "file_order" and any(a == b or a is None for a, b in seen[1:]):
+                reason = "in some of the root file systems or users no probe saw it move"
+                limits.append(Held(factor=name, reason=reason))
         else:
             held.append(Held(factor=name, reason=_reason(reasons, control, seen)))
     limits.extend(_BOUNDS[name] for name in varied if name in _BOUNDS)
