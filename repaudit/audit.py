@@ -10,6 +10,7 @@ from repaudit.builders import BUILDERS, BuildRequest
 from repaudit.factors import Machine
 from repaudit.host import clock, machine, source_date
 from repaudit.host.scratch import scratch
+from repaudit.model.errors import MalformedError
 from repaudit.model.report import Report, Subject, Verdict
 from repaudit.sources import open_image
 from repaudit.stages.attribute import Scene
@@ -103,7 +104,11 @@ def compare_images(left: str, right: str, progress: Progress, jobs: int) -> Repo
             own = folder / str(number)
             own.mkdir()
             sides.append(open_image(reference, own))
-        findings = examine(sides[0], sides[1], Scene(), folder / "contents", progress, jobs)
+        try:
+            findings = examine(sides[0], sides[1], Scene(), folder / "contents", progress, jobs)
+        except MalformedError as error:  # it is found while both sides are read
+            message = f"comparing {left} and {right}: {error.message}"
+            raise MalformedError(message, hint=error.hint) from error
         verdict = Verdict.UNREPRODUCIBLE if findings else Verdict.REPRODUCIBLE
         return Report(verdict=verdict, subject=Subject(left=left, right=right), findings=findings)
 

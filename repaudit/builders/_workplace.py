@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import shutil
 import stat
@@ -30,11 +29,6 @@ exec {runtime} --root {state} "$@"
 """
 _LEAST_ROOM = 1 << 30
 _MOST_READING = 64 << 10
-
-
-def _escaped(path: Path) -> str:
-    """Return a path as an option of overlayfs takes it."""
-    return re.sub(r"([\\:,])", r"\\\1", str(path))
 
 
 class Workplace:
@@ -95,13 +89,18 @@ class Workplace:
 
         Else a step that binds the context would change the user's files, and the next run's input.
         """
-        view, upper, work = (self.store / name for name in ("context", "written", "work"))
-        for folder in (view, upper, work):
+        lower, view, upper, work = (
+            self.store / name for name in ("lower", "context", "written", "work")
+        )
+        for folder in (lower, view, upper, work):
             self.jail.path(folder).mkdir()
-        places = {"lowerdir": context, "upperdir": upper, "workdir": work}
-        options = ",".join(f"{name}={_escaped(path)}" for name, path in places.items())
-        mount = ["mount", "-t", "overlay", "-o", options, "overlay", str(view)]
-        self.jail.check(mount, doing="showing the context to the run")
+        doing = "showing the context to the run"
+        # Bound first: an option of mount(8) cannot hold any name that a context may have.
+        self.jail.check(["mount", "--bind", str(context), str(lower)], doing=doing)
+        options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+        self.jail.check(
+            ["mount", "-t", "overlay", "-o", options, "overlay", str(view)], doing=doing
+        )
         return view
 
     def _write_shim(self) -> None:

@@ -212,11 +212,17 @@ def _command(
         "--pull=false",
         "--network=host",
         f"--iidfile={place.store / 'image-id'}",
-        f"--file={request.containerfile}",
+        f"--file={_listed(request.containerfile)}",
         *_asked(request),
         "--",
         str(context),
     ]
+
+
+def _listed(path: Path) -> str:
+    """Return a path as an item of a list in CSV, which buildah's `--file` is."""
+    plain = str(path)
+    return plain if not set(',"\n') & set(plain) else '"' + plain.replace('"', '""') + '"'
 
 
 def _export(place: Workplace, prepared: Prepared) -> str:

@@ -6,8 +6,6 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from repaudit.builders import BUILDERS
 from repaudit.factors import FACTORS
@@ -33,11 +31,10 @@ def listing(
     kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
 ) -> None:
     """List the plug-ins, one a line."""
-    table = Table.grid(padding=(0, 2))
-    for name, summary in _rows(kind):
-        table.add_row(name, summary)
-    console = Console(highlight=False, markup=False)
-    console.print(table)
+    rows = _rows(kind)
+    width = max(len(name) for name, _ in rows)
+    for name, summary in rows:
+        typer.echo(f"{name:{width}}  {summary}")
 
 
 def _rows(kind: Kind) -> list[tuple[str, str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,11 +34,25 @@ def parse_formats(values: Sequence[str]) -> tuple[tuple[str, Path | None], ...]:
     return tuple(formats)
 
 
+def check_folder(path: Path) -> None:
+    """Raise UsageError where no file can be made in a folder: it is tried, as root may do all."""
+    try:
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {path}: {error.strerror}", hint="name a folder that can be written"
+        ) from error
+
+
 def _check_writable(path: Path) -> None:
     """Complain before the builds, not after."""
-    parent = path.parent
-    if path.is_dir() or not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise UsageError(f"cannot write {path}", hint="name a file in a folder that exists")
+    if path.is_dir():
+        raise UsageError(f"cannot write {path}: it is a folder", hint="name a file")
+    try:
+        check_folder(path.parent)
+    except UsageError as error:
+        raise UsageError(f"cannot write {path}: {error.message}", hint=error.hint) from error
 
 
 def emit(report: Report, formats: Sequence[tuple[str, Path | None]]) -> None:
@@ -56,4 +70,5 @@ def _surface() -> Surface:
     console = Console()
     if not console.is_terminal:
         return Surface(columns=_COLUMNS)
-    return Surface(columns=console.width, colour=console.color_system is not None)
+    colour = console.color_system is not None and not console.no_color
+    return Surface(columns=console.width, colour=colour)

@@ -89,7 +89,9 @@ def rebuild(
         "explain": explain,
         "format": format_,
     }
-    chosen = settings.load(context) | {key: value for key, value in given.items() if value}
+    chosen = settings.load(context) | {
+        k: v for k, v in given.items() if v is not None and v is not False and v != []
+    }
     formats = out.parse_formats(chosen.get("format", ()))
     request = _request(context, chosen)
     with progress(quiet=quiet, verbose=verbose) as listener:
@@ -110,7 +112,7 @@ def _request(context: Path, chosen: dict[str, Any]) -> audit.RebuildRequest:
         builds=chosen.get("builds", 2),
         builder=chosen.get("builder", "buildah"),
         build_args=tuple(map(_argument, chosen.get("build-arg", ()))),
-        secrets=tuple(chosen.get("secret", ())),
+        secrets=tuple(map(_secret, chosen.get("secret", ()))),
         target=chosen.get("target"),
         timestamp=str(chosen.get("timestamp", "auto")),
         jobs=chosen.get("jobs"),
@@ -132,6 +134,15 @@ def _argument(value: str) -> tuple[str, str]:
     return name, text if equals else os.environ.get(name, "")
 
 
+def _secret(value: str) -> str:
+    """Return a secret with its file's whole path: the build runs in another folder."""
+    words = (word.partition("=") for word in value.split(","))
+    return ",".join(
+        f"{name}={Path(text).absolute()}" if name in {"src", "source"} else f"{name}{equals}{text}"
+        for name, equals, text in words
+    )
+
+
 def _check_folder(path: Path) -> None:
     """Complain before the builds, not after."""
     try:
@@ -140,5 +151,4 @@ def _check_folder(path: Path) -> None:
         raise UsageError(
             f"cannot write to {path}: {error.strerror}", hint="name a folder that can be written"
         ) from error
-    if not os.access(path, os.W_OK):
-        raise UsageError(f"cannot write to {path}", hint="name a folder that can be written")
+    out.check_folder(path)

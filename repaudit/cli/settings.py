@@ -58,6 +58,8 @@ def _check(found: dict[str, Any], path: Path) -> None:
         if key not in _TYPES:
             known = ", ".join(sorted(_TYPES))
             raise UsageError(f"{path}: no such setting: {key}", hint=f"there are: {known}")
+        if key == "jobs" and isinstance(value, int) and value < 1:
+            raise UsageError(f"{path}: jobs must be 1 or more", hint=f"it is {value}")
         strings = not isinstance(value, list) or all(isinstance(item, str) for item in value)
         if not isinstance(value, _TYPES[key]) or isinstance(value, bool) or not strings:
             wanted = " or ".join(kind.__name__ for kind in _TYPES[key])

@@ -13,3 +13,8 @@ def now() -> float:
 def ticks() -> float:
     """Return seconds of a clock that only goes forward."""
     return time.monotonic()
+
+
+def sleep(seconds: float) -> None:
+    """Wait."""
+    time.sleep(seconds)

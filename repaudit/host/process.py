@@ -80,6 +80,11 @@ def stop_all() -> None:
         _kill(process)
 
 
+def resume() -> None:
+    """Let programs be started again: another audit begins."""
+    _stopping.clear()
+
+
 def wait_until(tick: float) -> None:
     """Wait until `clock.ticks()` has reached `tick`, or until all is stopped."""
     _stopping.wait(max(0.0, tick - clock.ticks()))

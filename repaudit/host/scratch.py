@@ -8,6 +8,7 @@ them, together with their control groups.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
@@ -48,7 +49,7 @@ def _remove(folder: Path) -> None:
     while not _removed_cgroups(folder.name):
         if clock.ticks() > until:
             return
-        process.wait_until(clock.ticks() + 0.05)
+        clock.sleep(0.05)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -83,7 +84,9 @@ def _try_lock(folder: Path) -> int | None:
 @contextmanager
 def scratch() -> Iterator[Path]:
     """Yield a new folder of our own, removed at the end; first remove what dead runs left."""
+    process.resume()
     home = _home()
+    mark = hashlib.sha256(bytes(home)).hexdigest()[:4]  # of our own among all homes' groups
     gate = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(gate, fcntl.LOCK_EX)
@@ -93,10 +96,10 @@ def scratch() -> Iterator[Path]:
                 if dead is not None:
                     _remove(old)
                     os.close(dead)
-        for group in _CGROUPS.glob(f"*/{CGROUP_PREFIX}*"):
+        for group in _CGROUPS.glob(f"*/{CGROUP_PREFIX}{mark}*"):
             if not (home / group.name.removeprefix(CGROUP_PREFIX)).exists():
                 _remove_cgroup(group)  # nobody's any more; one in use cannot be removed
-        folder = home / secrets.token_hex(4)
+        folder = home / (mark + secrets.token_hex(4))
         folder.mkdir(mode=0o700)
         lock = _try_lock(folder)
     finally:

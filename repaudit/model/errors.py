@@ -48,6 +48,9 @@ class ToolFailedError(RepauditError):
 class MalformedError(RepauditError):
     """An image, archive or report breaks its own format, or a bound that keeps the reader safe."""
 
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint or "get it again from where it came; it is not sound")
+
 
 class SourceError(RepauditError):
     """An image cannot be had from where it was named."""

@@ -79,7 +79,8 @@ class Cursor:
         """Read to the end and tell whether nothing but zero bytes was left."""
         zeros = True
         while zeros and self._buffer:
-            zeros = not any(memoryview(self._buffer)[self._at :])
+            rest = bytes(memoryview(self._buffer)[self._at :])
+            zeros = rest.count(0) == len(rest)
             self._at = len(self._buffer)
             self._fill(1)
         return zeros

@@ -56,9 +56,10 @@ def load(run: Path) -> Report:
     path = run / REPORT if run.is_dir() else run
     try:
         return report_from_json(path.read_bytes())
-    except FileNotFoundError as error:
+    except OSError as error:
         raise UsageError(
-            f"no report at {path}", hint="keep one with: repaudit rebuild --output DIR"
+            f"no report at {path}: {error.strerror}",
+            hint="keep one with: repaudit rebuild --output DIR",
         ) from error
     except MalformedError as error:
         raise MalformedError(f"{path}: {error.message}", hint=error.hint) from error
