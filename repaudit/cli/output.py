@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from repaudit.host.scratch import write
+from repaudit.host.scratch import check_folder, write
 from repaudit.model.errors import UsageError
 from repaudit.model.report import Report
 from repaudit.reporters import REPORTERS, Surface
@@ -32,17 +31,6 @@ def parse_formats(values: Sequence[str]) -> tuple[tuple[str, Path | None], ...]:
             "two reports for one standard output", hint="give one a file: --format json=FILE"
         )
     return tuple(formats)
-
-
-def check_folder(path: Path) -> None:
-    """Raise UsageError where no file can be made in a folder: it is tried, as root may do all."""
-    try:
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise UsageError(
-            f"cannot write to {path}: {error.strerror}", hint="name a folder that can be written"
-        ) from error
 
 
 def _check_writable(path: Path) -> None:

@@ -12,6 +12,7 @@ from repaudit import audit
 from repaudit.cli import output as out
 from repaudit.cli import settings
 from repaudit.cli.progress import progress
+from repaudit.host.scratch import check_folder
 from repaudit.model.errors import UsageError
 
 EXAMPLES = """Examples:
@@ -151,4 +152,4 @@ def _check_folder(path: Path) -> None:
         raise UsageError(
             f"cannot write to {path}: {error.strerror}", hint="name a folder that can be written"
         ) from error
-    out.check_folder(path)
+    check_folder(path)

@@ -120,6 +120,17 @@ def cache(name: str) -> Path:
     return folder
 
 
+def check_folder(path: Path) -> None:
+    """Raise UsageError where no file can be made in a folder: it is tried, as root may do all."""
+    try:
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {path}: {error.strerror}", hint="name a folder that can be written"
+        ) from error
+
+
 def write(path: Path, data: bytes) -> None:
     """Write a file whole or not at all; raise UsageError where it cannot be written."""
     try:
