@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from repaudit import audit
+from repaudit.audit import RebuildRequest
 from repaudit.builders import BUILDERS, BuildRequest, Prepared
 from repaudit.builders.buildah import timestamp_flags
+from repaudit.cli.progress import Silent
 from repaudit.host.scratch import scratch
 from repaudit.model.errors import SourceError
 from repaudit.model.experiment import BuildRun, Outcome
@@ -308,6 +310,27 @@ def test_a_base_image_is_resolved_once_and_a_moved_tag_is_refused(
     again = site.prepare(context(tmp_path, f"FROM {name}\n"), name, folder="again")
     assert again.bases[0].digest != prepared.bases[0].digest
     builder.check_bases(again)
+
+
+def test_a_base_may_have_a_short_name(storage: Storage, tmp_path: Path) -> None:
+    """As `FROM debian:12` has; the builder keeps what it made of such names, on the host."""
+    storage.make("docker.io/library/tiny:1", file=b"one")
+    folder = context(tmp_path, "FROM tiny:1\nCOPY Containerfile /x\n")
+
+    report = audit.rebuild(RebuildRequest(context=folder, timestamp="0"), Silent())
+    assert report.verdict == "reproducible", report.problems
+
+
+def test_a_layer_that_the_host_has_already_is_read_all_the_same(
+    storage: Storage, tmp_path: Path
+) -> None:
+    storage.make("localhost/tiny:1", file=b"one")
+    folder = context(tmp_path, "FROM localhost/tiny:1\nCOPY Containerfile /x\n")
+    bare = ["buildah", "bud", "--layers", "--timestamp=0", str(folder)]
+    subprocess.run(bare, check=True, capture_output=True)
+
+    report = audit.rebuild(RebuildRequest(context=folder, timestamp="0"), Silent())
+    assert report.verdict == "reproducible", report.problems
 
 
 def test_a_tag_may_move_back(site: Site, storage: Storage, tmp_path: Path) -> None:

@@ -154,17 +154,20 @@ def check(argv: Sequence[str], *, doing: str, env: Mapping[str, str] | None = No
 
 
 #: Every file system of the host is made read-only but for the folder that is ours to fill; what is
-#: written below /run (locks, sockets) lands in that folder too.
+#: written to the two places that builders share (locks, short names) lands in that folder too.
 _ENTER = r"""
 mount --bind "$1" "$1" || exit
-mkdir -p "$1/run/upper" "$1/run/work" || exit
-mount -t overlay -o "lowerdir=/run,upperdir=$1/run/upper,workdir=$1/run/work" overlay /run || exit
+for shared in /run /var/cache; do
+  mkdir -p "$1$shared/upper" "$1$shared/work" || exit
+  layers="lowerdir=$shared,upperdir=$1$shared/upper,workdir=$1$shared/work"
+  mount -t overlay -o "$layers" overlay "$shared" || exit
+done
 while read -r _ _ _ _ point options rest; do
   case "$rest" in
     *"- proc "* | *"- sysfs "* | *"- cgroup"* | *"- dev"* | *"- mqueue "*) continue ;;
   esac
   case "$options,$point" in
-    ro,* | *",$1" | *,/run) continue ;;
+    ro,* | *",$1" | *,/run | *,/var/cache) continue ;;
   esac
   mount -o remount,bind,ro "$(printf '%b' "$point")" 2>/dev/null || [ "$point" != / ] || exit
 done < /proc/self/mountinfo
