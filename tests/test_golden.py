@@ -116,6 +116,9 @@ def test_explaining_demonstrates_each_factor_and_blames_no_other(case: str) -> N
         if finding["path"] != "srv/environment":  # which holds six factors' variables
             assert {word.partition(" ")[0] for word in blamed} <= both
     assert not [f for f in report.findings if f.cause.slug == "unexplained"], told(report)
+    # Only what names the layers follows other findings and has no factor of its own.
+    bare = {f.cause.slug for f in report.findings if not f.factors}
+    assert bare <= {"names_of_intermediate_images"}
 
 
 def test_explaining_what_is_random_blames_no_factor() -> None:

@@ -108,7 +108,7 @@ def attribute(
         clues = _by_place(clues)
         decoded = scene.decoded.get(place_of(difference))
         if decoded is not None:
-            clues = _sharpened(clues, decoded)
+            clues = _sharpened(clues, decoded, scene)
         if not clues:
             _add(groups, difference, UNEXPLAINED, None, scene)
         # A detector that could name a part of a file says of the rest that it is unexplained.
@@ -179,7 +179,7 @@ def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:
     )
 
 
-def _sharpened(clues: list[_Sourced], decoded: Decoded) -> list[_Sourced]:
+def _sharpened(clues: list[_Sourced], decoded: Decoded, scene: Scene) -> list[_Sourced]:
     """Let the experiment overrule what only looked so, and say what no detector saw."""
     if not decoded.certain:
         return clues
@@ -198,7 +198,7 @@ def _sharpened(clues: list[_Sourced], decoded: Decoded) -> list[_Sourced]:
     kept += [
         _told(general_cause(name).slug, (name,), decoded)
         for name, _ in decoded.factors
-        if name not in covered
+        if name not in covered and scene.moved(name)  # else other runs than these two show it
     ]
     if decoded.chance and not covered.intersection(INTRINSIC):
         kept.append(_told(BY_ITSELF, ("random",), decoded))
