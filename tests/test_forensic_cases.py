@@ -684,3 +684,11 @@ def test_no_forensic_imports_an_effect():
     )
     out = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_words_in_another_order_are_a_hash_as_well_as_a_listing():
+    """Permuted keys in one line do not tell a directory from a hash: both are blamed."""
+    (found,) = clues("text", case("k,c,m,a,g,q\n", "m,q,a,k,g,c\n", vary=("file_order",)))
+
+    assert found.slug == "random_order_in_output"
+    assert found.factors == ("random", "file_order")

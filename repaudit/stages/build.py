@@ -13,8 +13,9 @@ from repaudit.host import clock, process
 from repaudit.model.digest import Descriptor
 from repaudit.model.errors import SourceError
 from repaudit.model.experiment import BuildRun, Outcome, PlannedRun
-from repaudit.oci.image import OCI_MANIFEST, read_images
+from repaudit.oci.image import load_manifest
 from repaudit.sources import Opened
+from repaudit.sources.layout import Folder
 from repaudit.stages.plan import Plan, edits
 
 #: Seconds between the starts of two runs. Files carry the real clock's time, and two runs that go
@@ -119,33 +120,22 @@ def find_breakage(bench: Bench, failed: BuildRun, moved: Mapping[str, int]) -> B
     return Breakage(factor=None, run=failed)
 
 
-class _RunBlobs:
+class _RunBlobs(Folder):
     """The blobs that a run left: manifest, config, and the layers that it made."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
         try:
-            return self._path(descriptor.digest).open("rb")
-        except FileNotFoundError as error:
+            return super().open(descriptor)
+        except SourceError as error:
             raise SourceError(
                 f"blob {descriptor.digest} of a run was not kept: it is a base image's",
                 hint="this should not happen: please report it, with the Containerfile",
             ) from error
 
-    def root(self, digest: str) -> Descriptor:
-        """Return the descriptor of the manifest."""
-        size = self._path(digest).stat().st_size
-        return Descriptor(media_type=OCI_MANIFEST, digest=digest, size=size)
-
-    def _path(self, digest: str) -> Path:
-        return self._folder / digest.replace(":", "/")
-
 
 def open_run(run: BuildRun) -> Opened:
-    """Return the image of a run that was built."""
+    """Return the image of a run that was built: manifest, config, and the layers that it made."""
     if run.blobs is None or run.image is None:
         raise SourceError(f"the run {run.planned.name} has no image")
-    blobs = _RunBlobs(Path(run.blobs) / "blobs")
-    return Opened(images=read_images(blobs, blobs.root(run.image)), blobs=blobs)
+    blobs = _RunBlobs(Path(run.blobs))
+    return Opened(images=load_manifest(blobs, run.image), blobs=blobs)
