@@ -1,5 +1,6 @@
 """Floor 2: which line of a Containerfile stands behind which layer."""
 
+from repaudit.containerfile.copied import Origin, origins
 from repaudit.containerfile.find import find
 from repaudit.containerfile.history import find_step, layer_instructions
 from repaudit.containerfile.parser import parse
@@ -9,10 +10,12 @@ from repaudit.containerfile.statement import Heredoc, Statement
 __all__ = [
     "Containerfile",
     "Heredoc",
+    "Origin",
     "Stage",
     "Statement",
     "find",
     "find_step",
     "layer_instructions",
+    "origins",
     "parse",
 ]

@@ -109,10 +109,8 @@ class Containerfile:
 
         """
         stages = self.stages(build_args, architecture)
-        found = [self.stage(target, build_args, architecture)]
-        while found[0].parent is not None:
-            found.insert(0, stages[found[0].parent])
-        return tuple(found)
+        stage = self.stage(target, build_args, architecture)
+        return (*_below(stage, stages), stage)
 
     def external_images(
         self,
@@ -132,21 +130,42 @@ class Containerfile:
         """
         last = self.stage(target, build_args, architecture).index
         stages = self.stages(build_args, architecture)
-        outer = self._globals(build_args, architecture)
-        environments: list[dict[str, str]] = []
         found: dict[str, None] = {}
         for stage in stages[: last + 1]:
             if stage.image and stage.parent is None and stage.image != "scratch":
                 found[stage.image] = None
-            inherited = {} if stage.parent is None else environments[stage.parent]
-            scope = Scope(inherited, outer=outer, given=build_args, escape=self.escape)
-            for statement in stage.statements:
-                scope.read(statement)
+            for statement, scope in self.walk(stage, build_args, architecture):
                 for image in (scope.resolve(raw) for raw in _sources(statement)):
                     if image and _outside(image, stages[: stage.index]):
                         found[image] = None
-            environments.append(scope.environment)
         return tuple(found)
+
+    def walk(
+        self, stage: Stage, build_args: Mapping[str, str] = _NOTHING, architecture: str = "amd64"
+    ) -> Iterator[tuple[Statement, Scope]]:
+        """Yield the statements of a stage, each with the variables in force behind it."""
+        stages = self.stages(build_args, architecture)
+        outer = self._globals(build_args, architecture)
+        environment: dict[str, str] = {}
+        for one in (*_below(stage, stages), stage):
+            scope = Scope(environment, outer=outer, given=build_args, escape=self.escape)
+            for statement in one.statements:
+                scope.read(statement)
+                if one.index == stage.index:
+                    yield statement, scope
+            environment = scope.environment
+
+    def earlier(
+        self,
+        name: str | None,
+        stage: Stage,
+        build_args: Mapping[str, str] = _NOTHING,
+        architecture: str = "amd64",
+    ) -> Stage | None:
+        """Return the stage before `stage` that `--from=name` means there, None where none is."""
+        stages = self.stages(build_args, architecture)[: stage.index]
+        index = _earlier(name, stages)
+        return None if index is None else stages[index]
 
     def declares_argument(self, name: str) -> bool:
         """Say whether any stage has `ARG name`, and so sees what `--build-arg` gives."""
@@ -167,6 +186,15 @@ class Containerfile:
                 break
             scope.read(statement)
         return known | scope.values
+
+
+def _below(stage: Stage, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Return the stages that a stage stands on, the lowest one first."""
+    found: list[Stage] = []
+    while stage.parent is not None:
+        stage = stages[stage.parent]
+        found.insert(0, stage)
+    return tuple(found)
 
 
 def _reference(base: str, values: Mapping[str, str], escape: str) -> str | None:
