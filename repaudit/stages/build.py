@@ -50,12 +50,15 @@ class Bench:
     jobs: int
     progress: Progress
 
-    def make(self, runs: Sequence[PlannedRun]) -> tuple[BuildRun, ...]:
-        """Return the runs, made, in the order asked; up to `jobs` go side by side."""
+    def make(self, runs: Sequence[PlannedRun], apart: float = STAGGER) -> tuple[BuildRun, ...]:
+        """Return the runs, made, in the order asked; up to `jobs` go side by side.
+
+        `apart` is the least time between two starts, in seconds.
+        """
         with ThreadPoolExecutor(max_workers=self.jobs) as pool:
             began = clock.ticks()
             futures = [
-                pool.submit(self._one, run, began + number * STAGGER)
+                pool.submit(self._one, run, began + number * apart)
                 for number, run in enumerate(runs)
             ]
             try:
