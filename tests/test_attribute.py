@@ -13,8 +13,9 @@ from repaudit.forensics import causes
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import INTRINSIC, SETTABLE, Level
 from repaudit.model.finding import Confidence, Evidence, EvidenceKind, Finding, Instruction, Suspect
-from repaudit.stages.attribute import Scene, attribute, breakage_finding, merge
+from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.contents import Kept
+from repaudit.stages.findings import breakage_finding, merge
 from repaudit.stages.plan import make_plan
 from tests import strategies
 from tests.fakes import MACHINE

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: Where something differs, whatever its values: layer, path, aspect.
+Place = tuple[int | None, str, str]
+
 
 class Aspect(StrEnum):
     """What about a file or an image differs."""
@@ -31,7 +34,8 @@ class Difference:
     `layer` counts from 0 at the base and is None for what is not in a layer; then `path` is a
     JSON pointer into the config, manifest or index. `left` and `right` are readable forms of both
     sides, None where a side has nothing. `detail` shows the difference itself (a unified diff,
-    diffoscope's answer), bounded, when there is one.
+    diffoscope's answer), bounded, when there is one. `derived_from` names the files whose digests
+    are all that differs here.
     """
 
     layer: int | None
@@ -40,6 +44,12 @@ class Difference:
     left: str | None
     right: str | None
     detail: str | None = None
+    derived_from: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        """Where it is, whatever its values."""
+        return (self.layer, self.path, self.aspect.value)
 
     @property
     def key(self) -> tuple[int, str, str, str, str]:

@@ -212,13 +212,17 @@ def _difference(difference: Difference, *, again: bool) -> Text:
     name = difference.path or ("the index" if difference.layer is None else "")
     text = Text(printable(name) or f"layer {difference.layer}")
     text.append(f"  {difference.aspect}", style="cyan")
-    if difference.detail and not again:
+    if difference.detail and not again and not difference.derived_from:
         lines = difference.detail.rstrip("\n").split("\n")
         for line in lines[:_MOST_DETAIL]:
             tone = {"-": "red", "+": "green"}.get(line[:1], "dim")
             text.append(f"\n  {_cut(line, 160)}", style=tone)
         if len(lines) > _MOST_DETAIL:
             text.append("\n  …", style="dim")
+    elif difference.derived_from:
+        more = len(difference.derived_from) - 1
+        others = f" and {_count(more, 'other file')}" if more else ""
+        text.append(f" holds the digest of {printable(difference.derived_from[0])}{others}")
     elif difference.detail:
         text.append(" (shown above)", style="dim")
     elif difference.aspect is Aspect.PRESENCE:
@@ -250,14 +254,16 @@ def _footer(console: Console, report: Report) -> None:
             "varied above. Other factors, other hosts and later downloads were not tried."
         )
     elif report.verdict is Verdict.UNREPRODUCIBLE:
-        places = sum(len(finding.differences) for finding in report.findings)
+        differences = {d.place: d for finding in report.findings for d in finding.differences}
+        follow = sum(bool(d.derived_from) for d in differences.values())
+        derived = f", {follow} of which only hold a digest of another" if follow else ""
         unexplained = sum(
             finding.confidence is Confidence.UNEXPLAINED for finding in report.findings
         )
         console.print()
         console.print(
             f"{_count(len(report.findings), 'finding')} ({unexplained} unexplained), "
-            f"{_count(places, 'difference')}."
+            f"{_count(len(differences), 'difference')}{derived}."
         )
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from repaudit.forensics import FORENSICS, Case, cause, general_cause, leaves_nothing
-from repaudit.model.difference import Aspect, Difference
-from repaudit.model.digest import sha256
+from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.experiment import INTRINSIC, Level
 from repaudit.model.finding import (
     UNEXPLAINED,
@@ -21,15 +19,15 @@ from repaudit.model.finding import (
     Instruction,
     Suspect,
 )
-from repaudit.model.text import raw
 from repaudit.stages.contents import Contents
-from repaudit.stages.explain import Decoded, Place, place_of
+from repaudit.stages.derive import derived
+from repaudit.stages.explain import Decoded
+from repaudit.stages.findings import MOST_EVIDENCE, identity, order
 
-BREAKS = "build_breaks_when_varied"
 BY_ITSELF = "differs_without_variation"
 #: Aspects that the builder decides for the whole image, not one instruction for its files.
 _BUILDERS = {Aspect.MTIME, Aspect.HISTORY, Aspect.CONFIG, Aspect.ANNOTATION, Aspect.COMPRESSION}
-_MOST_EVIDENCE = 6
+_MOST_ROOTS = 20
 _CONFIDENCES = list(Confidence)
 _RANKS = {
     EvidenceKind.EXPERIMENT: 0,
@@ -97,7 +95,10 @@ def attribute(
     """Return the findings; each difference stands in one at least, the unexplained first."""
     forensics = FORENSICS.all()
     groups: dict[tuple[str, str], _Group] = {}
+    follow = derived(differences, contents)
     for difference in differences:
+        if difference.place in follow:
+            continue
         case = _case(difference, contents, scene)
         clues = [
             _Sourced(forensic.name, clue)
@@ -106,7 +107,7 @@ def attribute(
             if _possible(clue, scene)
         ]
         clues = _by_place(clues)
-        decoded = scene.decoded.get(place_of(difference))
+        decoded = scene.decoded.get(difference.place)
         if decoded is not None:
             clues = _sharpened(clues, decoded, scene)
         if not clues:
@@ -114,55 +115,9 @@ def attribute(
         # A detector that could name a part of a file says of the rest that it is unexplained.
         for found in clues:
             _add(groups, difference, found.clue.slug, found, scene)
+    _put_under_roots([d for d in differences if d.place in follow], follow, groups)
     findings = [_finding(slug, place, group, scene) for (slug, place), group in groups.items()]
-    return tuple(sorted(findings, key=_order))
-
-
-def merge(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return the findings of several pairs of runs as one list; the same cause and place is one."""
-    merged: dict[str, Finding] = {}
-    for finding in findings:
-        known = merged.get(finding.id)
-        if known is not None:
-            # A place that differs in several runs is shown once, as it was first seen.
-            both = {place_of(d): d for d in (*finding.differences, *known.differences)}
-            evidence = dict.fromkeys((*known.evidence, *finding.evidence))
-            finding = replace(
-                known,
-                factors=tuple(dict.fromkeys((*known.factors, *finding.factors))),
-                evidence=tuple(evidence)[:_MOST_EVIDENCE],
-                differences=tuple(sorted(both.values(), key=lambda d: d.key)),
-            )
-        merged[finding.id] = finding
-    return tuple(sorted(merged.values(), key=_order))
-
-
-def breakage_finding(
-    factor: str | None, level: str, log: str, where: Instruction | None
-) -> Finding:
-    """Return the finding of a build that passes under the control's levels alone.
-
-    `factor` is the one that breaks it at `level`, None where no single one does; `log` is the last
-    line of the build's output.
-    """
-    place = f"{factor} {where.text if where else ''}"
-    told = f"the build fails when {factor} is {level}" if factor else "the build fails when varied"
-    suspect = Suspect(factor=factor, confidence=Confidence.INDICATED) if factor else None
-    return Finding(
-        id=_identity(BREAKS, place),
-        cause=cause(BREAKS),
-        factors=(suspect,) if suspect else (),
-        instruction=where,
-        process=None,
-        evidence=(
-            Evidence(kind=EvidenceKind.EXPERIMENT, source="rebuild", detail=f"{told}: {log}"),
-        ),
-        differences=(),
-    )
-
-
-def _identity(slug: str, place: str) -> str:
-    return sha256(raw(f"{slug}\0{place}")).partition(":")[2][:12]
+    return tuple(sorted(findings, key=order))
 
 
 def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:
@@ -259,12 +214,33 @@ def _add(
         group.clues.append(found)
 
 
+def _put_under_roots(
+    differences: Sequence[Difference],
+    follow: Mapping[Place, Sequence[Place]],
+    groups: Mapping[tuple[str, str], _Group],
+) -> None:
+    """Add what only holds digests to the groups of the files that they are of."""
+    of: dict[Place, list[_Group]] = {}
+    for group in groups.values():
+        for place in {difference.place for difference in group.differences}:
+            of.setdefault(place, []).append(group)
+    for difference in differences:
+        roots = follow[difference.place]
+        names = tuple(sorted({path for _, path, _ in roots}))
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        detail = f"{difference.path} differs in the digest of {names[0]}{more} alone"
+        clue = Clue(slug="", factors=(), kind=EvidenceKind.SIGNATURE, detail=detail)
+        for group in {id(g): g for root in roots for g in of.get(root, ())}.values():
+            group.differences.append(replace(difference, derived_from=names[:_MOST_ROOTS]))
+            group.clues.append(_Sourced("derive", clue))
+
+
 def _finding(slug: str, place: str, group: _Group, scene: Scene) -> Finding:
     clues = sorted(group.clues, key=lambda found: found.key)
     factors = {f: None for found in clues for f in found.clue.factors if scene.moved(f)}
     suspects = tuple(Suspect(factor=f, confidence=_sure(f, group, scene)) for f in factors)
     return Finding(
-        id=_identity(slug, place),
+        id=identity(slug, place),
         cause=cause(slug),
         factors=tuple(sorted(suspects, key=lambda s: _CONFIDENCES.index(s.confidence))),
         instruction=group.instruction,
@@ -276,7 +252,7 @@ def _finding(slug: str, place: str, group: _Group, scene: Scene) -> Finding:
 
 def _sure(factor: str, group: _Group, scene: Scene) -> Confidence:
     """Return how sure it is that a factor made all the differences of a group."""
-    found = [scene.decoded.get(place_of(d)) for d in group.differences]
+    found = [scene.decoded.get(d.place) for d in group.differences if not d.derived_from]
     if all(d is not None and d.certain and factor in dict(d.factors) for d in found):
         return Confidence.DEMONSTRATED
     return Confidence.INDICATED
@@ -284,13 +260,6 @@ def _sure(factor: str, group: _Group, scene: Scene) -> Confidence:
 
 def _evidence(clues: Sequence[_Sourced], scene: Scene) -> Iterator[Evidence]:
     first = {(found.source, found.clue.detail): found for found in reversed(clues)}
-    for found in list(reversed(first.values()))[:_MOST_EVIDENCE]:
+    for found in list(reversed(first.values()))[:MOST_EVIDENCE]:
         clue = found.clue
         yield Evidence(kind=clue.kind, source=found.source, detail=clue.detail, runs=scene.runs)
-
-
-def _order(finding: Finding) -> tuple[int, int, str, str]:
-    """Unexplained first; then line by line, what concerns the whole image last."""
-    unexplained = finding.confidence is Confidence.UNEXPLAINED
-    line = finding.instruction.line if finding.instruction else sys.maxsize
-    return (0 if unexplained else 1, line, finding.cause.slug, finding.id)

@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repaudit import containerfile as cf
-from repaudit.model.difference import Difference
+from repaudit.model.difference import Difference, Place
 from repaudit.model.experiment import BuildRun, Held, Outcome, PlannedRun, Role
 from repaudit.model.finding import Evidence, EvidenceKind, Finding, Instruction
 from repaudit.model.report import Problem, Report, RunRecord, Subject, Verdict
 from repaudit.sources import Opened
-from repaudit.stages.attribute import Scene, attribute, breakage_finding, merge
+from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.build import Bench, Breakage, Progress, find_breakage, open_run
 from repaudit.stages.compare import compare
 from repaudit.stages.contents import Contents, keep_contents, with_details
 from repaudit.stages.design import rows
-from repaudit.stages.explain import Decoded, Observations, Place
+from repaudit.stages.explain import Decoded, Observations
+from repaudit.stages.findings import breakage_finding, merge
 from repaudit.stages.plan import Effect, Plan, effect
 
 #: What network clients say when a certificate or a signed list ran out by the moved clock. It is

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from repaudit.forensics import without_clock
-from repaudit.model.difference import Aspect, Difference
+from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.experiment import PlannedRun
 from repaudit.stages.contents import Contents
 from repaudit.stages.decode import explanations, shown
+from repaudit.stages.derive import derived
 
-Place = tuple[int | None, str, str]
 #: Longer texts, and those whose lines differ in number, are decoded as a whole.
 _MOST_BYTES = 1 << 20
 _MOST_LINES = 2_000
@@ -50,11 +50,6 @@ class Decoded:
         return "; ".join(said) or "differs between two runs in which nothing was moved"
 
 
-def place_of(difference: Difference) -> Place:
-    """Return where a difference is, whatever its values."""
-    return (difference.layer, difference.path, difference.aspect.value)
-
-
 @dataclass(frozen=True, slots=True)
 class _Observed:
     """One run, what it moved, how it differs from the control, and the bytes of that."""
@@ -63,6 +58,7 @@ class _Observed:
     moved: frozenset[str]
     differences: Mapping[Place, Difference]
     contents: Contents
+    derived: frozenset[Place] = frozenset()
 
 
 class Observations:
@@ -79,8 +75,9 @@ class Observations:
         contents: Contents,
     ) -> None:
         """Take in how one more run differs from the control."""
-        by_place = {place_of(difference): difference for difference in differences}
-        self._seen.append(_Observed(run, moved, by_place, contents))
+        by_place = {difference.place: difference for difference in differences}
+        follow = frozenset(derived(differences, contents))
+        self._seen.append(_Observed(run, moved, by_place, contents, follow))
 
     @property
     def moved(self) -> tuple[frozenset[str], ...]:
@@ -114,8 +111,8 @@ class Observations:
                     yield pattern
 
     def _places(self) -> set[Place]:
-        """Return where some run differs; what names layers by their digests only follows them."""
-        places = {place for observed in self._seen for place in observed.differences}
+        """Return where some run differs, other than in what only follows from another place."""
+        places = {p for o in self._seen for p in o.differences if p not in o.derived}
         return {place for place in places if place[2] not in _NAMES_LAYERS}
 
     def _clocks(self) -> tuple[int | None, ...]:

@@ -1,0 +1,118 @@
+"""Files that hold another's digest stand under it; what differs in anything else does not."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.digest import sha256
+from repaudit.stages.attribute import Scene, attribute
+from repaudit.stages.contents import Contents, Kept
+from repaudit.stages.derive import derived
+
+A, B = b"built 2024-01-01\n", b"built 2025-02-05\n"
+
+
+def _hex(name: str) -> Callable[[bytes], bytes]:
+    return lambda data: hashlib.new(name, data).hexdigest().encode()
+
+
+def _record(data: bytes) -> bytes:
+    return b"sha256=" + base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=")
+
+
+def _integrity(data: bytes) -> bytes:
+    return b"sha512-" + base64.b64encode(hashlib.sha512(data).digest())
+
+
+FORMS = {
+    **{name: _hex(name) for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")},
+    "upper": lambda data: _hex("sha256")(data).upper(),
+    "RECORD": _record,
+    "integrity": _integrity,
+    "Content-MD5": lambda data: base64.b64encode(hashlib.md5(data).digest()),
+}
+
+
+def pair(folder: Path, files: dict[str, tuple[bytes, bytes]]) -> tuple[list[Difference], Contents]:
+    differences, contents = [], {}
+    for number, (path, (left, right)) in enumerate(files.items()):
+        sides = [folder / f"{number}-{side}" for side in "ab"]
+        for file, data in zip(sides, (left, right), strict=True):
+            file.write_bytes(data)
+        one, other = sha256(left), sha256(right)
+        differences.append(
+            Difference(layer=0, path=path, aspect=Aspect.CONTENT, left=one, right=other)
+        )
+        contents[one, other] = Kept(
+            left=sides[0], right=sides[1], left_size=len(left), right_size=len(right)
+        )
+    return differences, contents
+
+
+def roots(folder: Path, files: dict[str, tuple[bytes, bytes]]) -> dict[str, list[str]]:
+    found = derived(*pair(folder, files))
+    return {place[1]: [root[1] for root in under] for place, under in found.items()}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_list_of_digests_stands_under_what_it_lists(form: str, tmp_path: Path) -> None:
+    lists = tuple(b"same\n" + FORMS[form](data) + b"  srv/a\n" for data in (A, B))
+    assert {"srv/list": ["srv/a"]} == roots(tmp_path, {"srv/a": (A, B), "srv/list": lists})
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (FORMS["md5"](A) + b" 1", FORMS["md5"](B) + b" 2"),  # a cause of its own besides
+        (FORMS["md5"](A), FORMS["md5"](A + B)),  # of a file that is not there
+        (FORMS["md5"](B), FORMS["md5"](A)),  # of the other build's
+        (b"0" + FORMS["md5"](A), b"0" + FORMS["md5"](B)),  # part of a longer number
+        (A + A, B + B),
+        (hashlib.md5(A).digest() + b"\n", hashlib.md5(B).digest() + b"\n"),
+    ],
+)
+def test_what_differs_in_more_stands_for_itself(left: bytes, right: bytes, tmp_path: Path) -> None:
+    assert not roots(tmp_path, {"srv/a": (A, B), "srv/list": (left, right)})
+
+
+def test_a_digest_of_a_list_stands_under_what_is_listed(tmp_path: Path) -> None:
+    md5, record = FORMS["md5"], FORMS["RECORD"]
+    other = (A * 2, B * 2)
+    lists = tuple(md5(one) + b"\n" + md5(two) for one, two in zip((A, B), other, strict=True))
+    sums = (record(lists[0]), record(lists[1]))
+    files = {"sums": sums, "list": lists, "x": other, "a": (A, B)}
+    assert {"list": ["a", "x"], "sums": ["a", "x"]} == roots(tmp_path, files)
+
+
+def test_a_cut_off_file_has_no_digest(tmp_path: Path) -> None:
+    lists = (FORMS["md5"](A), FORMS["md5"](B))
+    differences, contents = pair(tmp_path, {"a": (A, B), "list": lists})
+    key = (differences[0].left, differences[0].right)
+    kept = contents[key]
+    cut = Kept(left=kept.left, right=kept.right, left_size=999, right_size=999)
+    assert not derived(differences, {**contents, key: cut})
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_any_bytes_are_looked_through(tmp_path: Path, left: bytes, right: bytes) -> None:
+    assert not roots(tmp_path, {"a": (A, B), "b": (left, right + b"!")})
+
+
+def test_a_derived_file_is_told_in_its_roots_finding(tmp_path: Path) -> None:
+    lists = tuple(FORMS["md5"](data) + b"  srv/a\n" for data in (A, B))
+    findings = attribute(*pair(tmp_path, {"srv/a": (A, B), "srv/list": lists}), Scene())
+
+    held = [d for f in findings for d in f.differences if d.path == "srv/list"]
+    assert len(findings) == len(held)
+    assert {("srv/a",)} == {d.derived_from for d in held}
+    details = {e.detail for f in findings for e in f.evidence if e.source == "derive"}
+    assert {"srv/list differs in the digest of srv/a alone"} == details
