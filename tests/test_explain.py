@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repaudit.model.experiment import SETTABLE
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.experiment import SETTABLE, PlannedRun, Role
+from repaudit.model.report import Bound
 from repaudit.stages.decode import explanations, shown
 from repaudit.stages.design import rows
+from repaudit.stages.explain import Observations
 
 FACTORS = tuple(name for name in SETTABLE if name != "build_path")
 seeds = st.text(max_size=8)
@@ -86,3 +89,78 @@ def test_what_moved_in_one_run_alone_is_not_shown() -> None:
 
     assert explanations([0, 0, 1], moved, ("umask",)) == (("umask",),)
     assert not shown(("umask",), moved)
+
+
+def observed(values: list[str | None], moved: tuple[frozenset[str], ...]) -> Observations:
+    """Runs in which one mode has these values; None is the control's."""
+    names = [f"run-{number}" for number in range(len(values))]
+    runs = [PlannedRun(name=name, role=Role.VARIANT, levels=()) for name in names]
+    seen = Observations(runs[0])
+    for run, some, value in list(zip(runs, moved, values, strict=True))[1:]:
+        one = Difference(layer=0, path="a", aspect=Aspect.MODE, left="0644", right=value)
+        seen.add(run, some, [one] if value else [], {})
+    return seen
+
+
+def rows_of(*numbers: int) -> list[str | None]:
+    return [("0600" if number in numbers else None) for number in range(10)]
+
+
+def test_one_rare_difference_is_not_enough_to_blame_anything() -> None:
+    moved = runs("repaudit")
+    for rare in range(3, 10):
+        seen = observed(rows_of(rare), moved)
+        (decoded,) = seen.decode(FACTORS).values()
+        assert not decoded.certain
+        assert seen.doubts(FACTORS)
+
+
+def test_what_follows_nothing_is_said_so_until_a_replicate_shows_chance() -> None:
+    moved = runs("repaudit")
+    values = next(
+        values
+        for values in map(rows_of, *zip(*combinations(range(3, 10), 2), strict=True))
+        if not explanations(values, moved, FACTORS)
+    )
+    seen = observed(values, moved)
+    (decoded,) = seen.decode(FACTORS).values()
+    assert decoded.baffling
+    assert seen.doubts(FACTORS) == [frozenset()]
+    assert decoded.words(()).startswith("differs from the control in 2 of 9 other runs, and follow")
+
+    seen = observed([*values, "0600"], (*moved, frozenset()))
+    (decoded,) = seen.decode(FACTORS).values()
+    assert not seen.doubts(FACTORS)
+    assert (decoded.certain, decoded.chance, decoded.differing) == (True, True, 3)
+
+
+def test_what_follows_a_factor_leaves_no_doubt() -> None:
+    moved = runs("repaudit")
+    seen = observed(["0600" if "umask" in some else None for some in moved], moved)
+
+    assert not seen.doubts(FACTORS)
+    assert [(d.factors, d.certain) for d in seen.decode(FACTORS).values()] == [
+        ((("umask", sum("umask" in some for some in moved)),), True)
+    ]
+
+
+@pytest.mark.parametrize("pair", list(combinations(FACTORS, 2)), ids="+".join)
+def test_nothing_else_is_blamed_for_what_two_factors_make_together(pair) -> None:
+    moved = runs("repaudit")
+    for _ in range(4):
+        values = ["0600" if set(pair) <= some else None for some in moved]
+        (decoded,) = observed(values, moved).decode(FACTORS).values()
+        if decoded.certain:
+            break
+        moved = (*moved, *observed(values, moved).doubts(FACTORS)[:1])
+
+    assert decoded.certain
+    assert {name for name, _ in decoded.factors} == set(pair)
+
+
+@given(st.integers(2, 500))
+def test_the_bound_is_what_five_per_cent_leave(number: int) -> None:
+    bound = Bound.of(number)
+
+    assert (1 - bound.rate) ** number <= 0.05
+    assert (1 - bound.rate + 0.001) ** number > 0.05

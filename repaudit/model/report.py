@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -54,6 +55,23 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """What runs that agree leave open: chance that strikes in up to the share `rate` of builds.
+
+    What strikes more often would have been seen in one of `runs` runs, with 95 % confidence. It is
+    1 - 0.05 ** (1 / runs), for runs that do not depend on each other, rounded up to a thousandth.
+    """
+
+    runs: int
+    rate: float
+
+    @classmethod
+    def of(cls, runs: int) -> Bound:
+        """Return the bound that `runs` runs give."""
+        return cls(runs=runs, rate=math.ceil(1000 * (1 - 0.05 ** (1 / runs))) / 1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """Something that kept repaudit from telling, with the way out."""
 
@@ -66,7 +84,8 @@ class Report:
     """The whole answer; `repaudit-report/1`.
 
     `held` are factors that were not varied; `limits` are bounds within varied ones (a program
-    that kept the real clock, say). `problems` is why a verdict is inconclusive.
+    that kept the real clock, say). `bound` is what the runs cannot show of places in which they
+    agree. `problems` is why a verdict is inconclusive.
     """
 
     schema: str = SCHEMA
@@ -76,5 +95,6 @@ class Report:
     held: tuple[Held, ...] = ()
     limits: tuple[Held, ...] = ()
     runs: tuple[RunRecord, ...] = ()
+    bound: Bound | None = None
     findings: tuple[Finding, ...] = field(default=())
     problems: tuple[Problem, ...] = ()

@@ -253,6 +253,11 @@ def _footer(console: Console, report: Report) -> None:
             f"The image is the same in {len(report.runs)} runs on this host, under the factors "
             "varied above. Other factors, other hosts and later downloads were not tried."
         )
+        if report.bound:
+            console.print(
+                f"What strikes by chance in fewer than {report.bound.rate:.0%} of builds may have "
+                f"been missed in {report.bound.runs} runs (95 % confidence)."
+            )
     elif report.verdict is Verdict.UNREPRODUCIBLE:
         differences = {d.place: d for finding in report.findings for d in finding.differences}
         follow = sum(bool(d.derived_from) for d in differences.values())

@@ -137,7 +137,7 @@ def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:
 def _sharpened(clues: list[_Sourced], decoded: Decoded, scene: Scene) -> list[_Sourced]:
     """Let the experiment overrule what only looked so, and say what no detector saw."""
     if not decoded.certain:
-        return clues
+        return [*clues, _told(UNEXPLAINED, (), decoded)] if decoded.baffling else clues
     followed = {name for name, _ in decoded.factors}
     real = followed | (set(INTRINSIC) if decoded.chance else set())
     kept, covered = [], set()

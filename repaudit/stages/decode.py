@@ -9,6 +9,7 @@ in (addresses, say), each run that moves it has a value of its own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from itertools import combinations
 
@@ -65,6 +66,44 @@ def _all_matter(some: frozenset[str], agreeing: dict[frozenset[str], list[Hashab
         if not any(agreeing[without][0] != agreeing[with_][0] for without, with_ in pairs):
             return False
     return True
+
+
+def unrepeated(
+    some: Sequence[str], values: Sequence[Hashable], moved: Sequence[frozenset[str]]
+) -> tuple[frozenset[str], ...]:
+    """Return what was moved, of the factors in `some`, where one run alone has another value.
+
+    A race strikes in one run as well, so that more than one has to show it.
+    """
+    groups: dict[frozenset[str], list[Hashable]] = {}
+    for value, run in zip(values, moved, strict=True):
+        groups.setdefault(run.intersection(some), []).append(value)
+    few = (levels for levels, group in groups.items() if len(group) < EACH_WAY)
+    return tuple(levels for levels in few if groups[levels] != [values[0]])
+
+
+def telling(
+    sets: Sequence[Sequence[str]], values: Sequence[Hashable], moved: Sequence[frozenset[str]]
+) -> frozenset[str]:
+    """Return what to move, and nothing else, so that the fewest of `sets` explain the value too.
+
+    Each set foretells the value that was seen where the same of its factors were moved. Nothing is
+    returned where there are no sets.
+    """
+    known = [
+        {run.intersection(some): value for run, value in zip(moved, values, strict=True)}
+        for some in sets
+    ]
+    concerned = sorted({name for some in sets for name in some})
+    moves = [frozenset(m) for n in (1, 2, 3) for m in combinations(concerned, n)]
+
+    def undecided(move: frozenset[str]) -> tuple[int, int, list[str]]:
+        foretold = [
+            seen.get(move.intersection(some)) for seen, some in zip(known, sets, strict=True)
+        ]
+        return (max(Counter(foretold).values()), len(move), sorted(move))
+
+    return min(moves, key=undecided, default=frozenset())
 
 
 def shown(some: Sequence[str], moved: Sequence[frozenset[str]]) -> bool:

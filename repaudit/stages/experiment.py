@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repaudit import containerfile as cf
-from repaudit.model.difference import Difference, Place
-from repaudit.model.experiment import BuildRun, Held, Outcome, PlannedRun, Role
+from repaudit.model.difference import Place
+from repaudit.model.experiment import BuildRun, Held, Outcome, Role
 from repaudit.model.finding import Evidence, EvidenceKind, Finding, Instruction
-from repaudit.model.report import Problem, Report, RunRecord, Subject, Verdict
+from repaudit.model.report import Bound, Problem, Report, RunRecord, Subject, Verdict
 from repaudit.sources import Opened
 from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.build import Bench, Breakage, Progress, find_breakage, open_run
 from repaudit.stages.compare import compare
-from repaudit.stages.contents import Contents, keep_contents, with_details
-from repaudit.stages.design import rows
-from repaudit.stages.explain import Decoded, Observations
+from repaudit.stages.contents import keep_contents, with_details
+from repaudit.stages.explain import Decoded
 from repaudit.stages.findings import breakage_finding, merge
 from repaudit.stages.plan import Effect, Plan, effect
+from repaudit.stages.settle import Compared, compare_run, settle
 
 #: What network clients say when a certificate or a signed list ran out by the moved clock. It is
 #: true of the fake clock alone: by then the server has a new one.
@@ -47,19 +47,6 @@ def examine(
     progress.phase(f"looking into {len(contents)} files")
     differences = with_details(found.differences, contents, jobs)
     return attribute(differences, contents, scene)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Compared:
-    """How one run differs from the control, and the bytes of that."""
-
-    run: BuildRun
-    differences: tuple[Difference, ...]
-    contents: Contents
-
-    @property
-    def seen(self) -> tuple[tuple[Difference, ...], Contents]:
-        return self.differences, self.contents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +78,10 @@ class Experiment:
         if others and others[-1].planned.role is Role.VARIANT:
             seen = effect(plan, control, others[-1])
         left = open_run(control)
-        compared = [self._compared(left, run) for run in others]
+        compared = [compare_run(self.bench, left, run) for run in others]
         decoded: Mapping[Place, Decoded] = {}
         if self.explain and any(one.differences for one in compared):
-            decoded, rows_made = self._decoded(left, control, compared)
+            decoded, rows_made = settle(self.bench, left, control, compared)
             runs += rows_made
         findings += self._findings(control, left, compared, decoded)
         merged = merge(findings)
@@ -106,6 +93,7 @@ class Experiment:
             held=seen.held,
             limits=(*limits, *seen.limits),
             runs=tuple(map(_record, runs)),
+            bound=_bound(runs),
             findings=merged,
             problems=problems,
         )
@@ -173,7 +161,7 @@ class Experiment:
         self,
         control: BuildRun,
         left: Opened,
-        compared: Sequence[_Compared],
+        compared: Sequence[Compared],
         decoded: Mapping[Place, Decoded],
     ) -> Iterator[Finding]:
         instructions = self._instructions(left)
@@ -188,55 +176,6 @@ class Experiment:
             )
             found = attribute(one.differences, one.contents, scene)
             yield from (_shown_by_replicate(f, one.run) if replicate else f for f in found)
-
-    def _compared(self, left: Opened, run: BuildRun, *, details: bool = True) -> _Compared:
-        bench = self.bench
-        bench.progress.phase(f"comparing {run.planned.name}")
-        right = open_run(run)
-        found = compare(left, right)
-        folder = bench.folder / f"contents-{run.planned.name}"
-        contents = keep_contents(found, left, right, folder)
-        differences = found.differences
-        if details:
-            bench.progress.phase(f"looking into {len(contents)} files")
-            differences = with_details(differences, contents, bench.jobs)
-        return _Compared(run=run, differences=differences, contents=contents)
-
-    def _decoded(
-        self, left: Opened, control: BuildRun, compared: list[_Compared]
-    ) -> tuple[Mapping[Place, Decoded], list[BuildRun]]:
-        """Make more runs until each place is settled; return what they show, and the runs.
-
-        What they show is added to `compared`. A row that does not build shows nothing.
-        """
-        plan, seen = self.bench.plan, Observations(control.planned)
-        variant = compared[-1].run.planned
-        levels = {
-            ls[0].factor: ls.index(variant.level(ls[0].factor) or ls[0]) for ls in plan.levels
-        }
-        factors = [name for name in plan.moved if levels[name]]
-        for one in compared:
-            varied = one.run.planned.role is Role.VARIANT
-            seen.add(one.run.planned, frozenset(factors if varied else ()), *one.seen)
-        made: list[BuildRun] = []
-        open_rows = list(rows(factors, plan.machine.seed)) if factors else []
-        while open_rows and not seen.settled(factors):
-            batch = []
-            for _ in range(min(self.bench.jobs, len(open_rows))):
-                batch.append(seen.best(factors, open_rows))
-                open_rows.remove(batch[-1])
-            number = len(made) + 1
-            planned = [self._row(row, levels, number + n) for n, row in enumerate(batch)]
-            # What follows the kernel's clock is known from the replicate: these need not wait.
-            for row, run in zip(batch, self.bench.make(planned, apart=0), strict=True):
-                made.append(run)
-                if run.outcome is Outcome.BUILT:
-                    compared.append(self._compared(left, run, details=False))
-                    seen.add(run.planned, row, *compared[-1].seen)
-        return seen.decode(factors), made
-
-    def _row(self, row: frozenset[str], levels: Mapping[str, int], number: int) -> PlannedRun:
-        return self.bench.plan.variant(f"row-{number}", {name: levels[name] for name in row})
 
     def _instructions(self, image: Opened) -> tuple[Instruction | None, ...]:
         one = image.images.images[0]
@@ -291,6 +230,11 @@ def _verdict(findings: Sequence[Finding], problems: Sequence[Problem]) -> Verdic
     if findings:
         return Verdict.UNREPRODUCIBLE
     return Verdict.INCONCLUSIVE if problems else Verdict.REPRODUCIBLE
+
+
+def _bound(runs: Sequence[BuildRun]) -> Bound | None:
+    built = sum(run.outcome is Outcome.BUILT for run in runs)
+    return Bound.of(built) if built > 1 else None
 
 
 def _record(run: BuildRun) -> RunRecord:

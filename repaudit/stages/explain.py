@@ -16,13 +16,12 @@ from repaudit.forensics import without_clock
 from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.experiment import PlannedRun
 from repaudit.stages.contents import Contents
-from repaudit.stages.decode import explanations, shown
+from repaudit.stages.decode import explanations, shown, telling, unrepeated
 from repaudit.stages.derive import derived
 
 #: Longer texts, and those whose lines differ in number, are decoded as a whole.
 _MOST_BYTES = 1 << 20
 _MOST_LINES = 2_000
-_REPLICATE = 1
 _NAMES_LAYERS = {Aspect.HISTORY, Aspect.ANNOTATION, Aspect.COMPRESSION}
 
 
@@ -32,22 +31,28 @@ class Decoded:
 
     Its value follows `factors`, each with the number of runs that moved it; `certain` says that
     nothing else explains it and that each was moved, and not moved, often enough. `chance` says
-    that it differs, in part or in whole, between two runs in which nothing was moved.
+    that it differs, in part or in whole, between two runs in which nothing was moved, `baffling`
+    that a part of it follows no factor and no two of them. `differing` runs differ from the
+    control there.
     """
 
     factors: tuple[tuple[str, int], ...]
     runs: int
+    differing: int
     certain: bool
     chance: bool
+    baffling: bool
 
     def words(self, some: Iterable[str]) -> str:
-        """Say of the factors in `some` how the runs show them; of none, that it is chance."""
+        """Say of the factors in `some` how the runs show them; of none, how often it differs."""
         said = [
             f"follows {name} in all {self.runs} runs, {times} of which moved it"
             for name, times in self.factors
             if name in some
         ]
-        return "; ".join(said) or "differs between two runs in which nothing was moved"
+        often = f"differs from the control in {self.differing} of {self.runs - 1} other runs"
+        why = "in one of which nothing was moved" if self.chance else "and follows no factor or two"
+        return "; ".join(said) or f"{often}, {why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,20 @@ class Observations:
         """Whether there is nothing that another run could tell."""
         return all(decoded.certain for decoded in self.decode(factors).values())
 
+    def doubts(self, factors: Sequence[str]) -> list[frozenset[str]]:
+        """Return what should be moved, and nothing else, to learn more; the most asked for first.
+
+        Nothing is to be moved where a place follows no factor: a race shows in some runs alone.
+        """
+        asked: Counter[frozenset[str]] = Counter()
+        for pattern in self._patterns(tuple(factors)):
+            sets = _explained(pattern, self.moved, tuple(factors))
+            if len(sets) == 1:
+                asked.update(unrepeated(sets[0], pattern, self.moved))
+            else:
+                asked[telling(sets, pattern, self.moved)] += 1
+        return [some for some, _ in sorted(asked.items(), key=lambda a: (-a[1], sorted(a[0])))]
+
     def best(self, factors: Sequence[str], rows: Sequence[frozenset[str]]) -> frozenset[str]:
         """Return the row, of those left, after which the fewest explanations stay open."""
         patterns = list(self._patterns(tuple(factors)))
@@ -107,8 +126,18 @@ class Observations:
         for place in self._places():
             for region in self._regions(place):
                 pattern = _pattern(_blanked(region, self._clocks()))
-                if len(_explained(pattern, self.moved, factors)) > 1:
+                open_still = not self._sure(pattern, factors)
+                if len(set(pattern)) > 1 and open_still and not _by_chance(pattern, self.moved):
                     yield pattern
+
+    def _sure(self, pattern: tuple[int, ...], factors: tuple[str, ...]) -> bool:
+        """Whether one set of factors, and no other, is shown to explain the values."""
+        sets = _explained(pattern, self.moved, factors)
+        return (
+            len(sets) == 1
+            and shown(sets[0], self.moved)
+            and not unrepeated(sets[0], pattern, self.moved)
+        )
 
     def _places(self) -> set[Place]:
         """Return where some run differs, other than in what only follows from another place."""
@@ -121,7 +150,7 @@ class Observations:
 
     def _decode(self, place: Place, factors: tuple[str, ...]) -> Decoded:
         found: dict[str, None] = {}
-        certain, chance = True, False
+        certain, chance, baffling = True, False, False
         for region in self._regions(place):
             told = _blanked(region, self._clocks())
             if told != region and "time" in factors:
@@ -130,18 +159,21 @@ class Observations:
             if len(set(told)) == 1:
                 continue
             pattern = _pattern(told)
-            if pattern[_REPLICATE] != pattern[0]:
+            if _by_chance(pattern, self.moved):
                 chance = True
                 continue
             sets = _explained(pattern, self.moved, factors)
-            certain &= len(sets) == 1 and shown(sets[0], self.moved)
+            certain &= self._sure(pattern, factors)
+            baffling |= not sets
             found.update(dict.fromkeys(sets[0] if len(sets) == 1 else ()))
         times = tuple((name, sum(name in run for run in self.moved)) for name in found)
         return Decoded(
             factors=times,
             runs=len(self._seen),
+            differing=sum(place in observed.differences for observed in self._seen),
             certain=certain and (bool(found) or chance),
             chance=chance,
+            baffling=baffling,
         )
 
     def _regions(self, place: Place) -> Iterator[tuple[str, ...]]:
@@ -206,11 +238,16 @@ def _pattern(values: Sequence[Hashable]) -> tuple[int, ...]:
     return tuple(first.setdefault(value, number) for number, value in enumerate(values))
 
 
+def _by_chance(pattern: tuple[int, ...], moved: tuple[frozenset[str], ...]) -> bool:
+    """Whether runs in which nothing was moved differ."""
+    return any(n != pattern[0] for n, some in zip(pattern, moved, strict=True) if not some)
+
+
 @cache
 def _explained(
     pattern: tuple[int, ...], moved: tuple[frozenset[str], ...], factors: tuple[str, ...]
 ) -> tuple[tuple[str, ...], ...]:
-    if pattern[_REPLICATE : _REPLICATE + 1] not in {(), (pattern[0],)}:
+    if _by_chance(pattern, moved):
         return ()
     return explanations(pattern, moved, factors)
 

@@ -1,0 +1,111 @@
+"""Make runs, each the one that tells most, until every place that differs is settled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from repaudit.model.difference import Difference, Place
+from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role
+from repaudit.sources import Opened
+from repaudit.stages.build import Bench, open_run
+from repaudit.stages.compare import compare
+from repaudit.stages.contents import Contents, keep_contents, with_details
+from repaudit.stages.design import rows
+from repaudit.stages.explain import Decoded, Observations
+
+#: Runs that are made beside the design's, where it leaves something in doubt.
+MOST_MORE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """How one run differs from the control, and the bytes of that."""
+
+    run: BuildRun
+    differences: tuple[Difference, ...]
+    contents: Contents
+
+    @property
+    def seen(self) -> tuple[tuple[Difference, ...], Contents]:
+        """What an observation takes in."""
+        return self.differences, self.contents
+
+
+def compare_run(bench: Bench, left: Opened, run: BuildRun, *, details: bool = True) -> Compared:
+    """Compare a run's image with the control's."""
+    bench.progress.phase(f"comparing {run.planned.name}")
+    right = open_run(run)
+    found = compare(left, right)
+    folder = bench.folder / f"contents-{run.planned.name}"
+    contents = keep_contents(found, left, right, folder)
+    differences = found.differences
+    if details:
+        bench.progress.phase(f"looking into {len(contents)} files")
+        differences = with_details(differences, contents, bench.jobs)
+    return Compared(run=run, differences=differences, contents=contents)
+
+
+def settle(
+    bench: Bench, left: Opened, control: BuildRun, compared: list[Compared]
+) -> tuple[Mapping[Place, Decoded], list[BuildRun]]:
+    """Make more runs until each place is settled; return what they show, and the runs.
+
+    How they differ from the control is added to `compared`, whose last is the variant that moves
+    all. A run that does not build shows nothing.
+    """
+    search = _Search(bench, left, control, compared)
+    search.follow_the_design()
+    search.repeat_what_is_in_doubt()
+    return search.seen.decode(search.factors), search.made
+
+
+class _Search:
+    def __init__(
+        self, bench: Bench, left: Opened, control: BuildRun, compared: list[Compared]
+    ) -> None:
+        self._bench = bench
+        self._left = left
+        self._control = control
+        self._compared = compared
+        self.made: list[BuildRun] = []
+        variant = compared[-1].run.planned
+        self._levels = {
+            levels[0].factor: levels.index(variant.level(levels[0].factor) or levels[0])
+            for levels in bench.plan.levels
+        }
+        self.factors = tuple(name for name in bench.plan.moved if self._levels[name])
+        self.seen = Observations(control.planned)
+        for one in compared:
+            varied = one.run.planned.role is Role.VARIANT
+            self.seen.add(one.run.planned, frozenset(self.factors if varied else ()), *one.seen)
+
+    def follow_the_design(self) -> None:
+        left = list(rows(self.factors, self._bench.plan.machine.seed)) if self.factors else []
+        while left and not self.seen.settled(self.factors):
+            batch = []
+            for _ in range(min(self._bench.jobs, len(left))):
+                batch.append(self.seen.best(self.factors, left))
+                left.remove(batch[-1])
+            self._make(batch)
+
+    def repeat_what_is_in_doubt(self) -> None:
+        most = len(self.made) + MOST_MORE
+        while len(self.made) < most and (doubts := self.seen.doubts(self.factors)):
+            self._make((doubts * self._bench.jobs)[: self._bench.jobs])
+
+    def _make(self, moved: Sequence[frozenset[str]]) -> None:
+        planned = [self._run(some, len(self.made) + n) for n, some in enumerate(moved, start=1)]
+        # What follows the kernel's clock is known from the replicate: these need not wait.
+        for some, run in zip(moved, self._bench.make(planned, apart=0), strict=True):
+            self.made.append(run)
+            if run.outcome is Outcome.BUILT:
+                one = compare_run(self._bench, self._left, run, details=False)
+                self._compared.append(one)
+                self.seen.add(run.planned, some, *one.seen)
+
+    def _run(self, moved: frozenset[str], number: int) -> PlannedRun:
+        if not moved:
+            name = f"replicate-{number}"
+            return replace(self._control.planned, role=Role.REPLICATE, name=name)
+        return self._bench.plan.variant(f"row-{number}", {n: self._levels[n] for n in moved})
