@@ -19,7 +19,7 @@ PACKAGE = "repaudit"
 FLOORS = (
     {"__init__", "model"},
     {"host"},
-    {"oci", "containerfile"},
+    {"oci", "containerfile", "formats"},
     {"factors", "builders", "comparators", "ecosystems", "forensics", "reporters", "sources"},
     {"stages", "interposer"},
     {"audit"},

@@ -5,6 +5,7 @@ RepauditError
 ├── ToolMissingError      3   a program that this job needs is not installed
 ├── ToolFailedError       3   a program that this job needs ran and failed
 ├── MalformedError        3   an image, archive or report is refused, by name
+│   └── UnreadableError   3   a file is not what its format says; caught where files are opened
 ├── SourceError           3   an image cannot be had (registry, storage, file)
 └── BuildError            3   the control build failed, so nothing can be said
 """
@@ -50,6 +51,10 @@ class MalformedError(RepauditError):
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint or "get it again from where it came; it is not sound")
+
+
+class UnreadableError(MalformedError):
+    """A file is cut off, breaks its format, or would cost more than a bound to look into."""
 
 
 class SourceError(RepauditError):

@@ -1,0 +1,82 @@
+"""Fields of a file at given places, and streams unpacked: nothing beyond the end, or the budget."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Any, Protocol
+
+from repaudit.formats.interface import Budget
+from repaudit.model.errors import UnreadableError
+
+
+def take(data: bytes, at: int, size: int) -> bytes:
+    """Return `size` bytes at `at`; raise UnreadableError where they are not all there."""
+    if at < 0 or size < 0 or at + size > len(data):
+        raise UnreadableError("it is cut off")
+    return data[at : at + size]
+
+
+def unpack(form: Struct, data: bytes, at: int) -> tuple[Any, ...]:
+    """Return the fields of `form` at `at`; raise UnreadableError where they are not all there."""
+    return form.unpack(take(data, at, form.size))
+
+
+def digits(field: bytes, base: int = 10) -> int:
+    """Return the number in a padded field, 0 for an empty one; raise UnreadableError for none."""
+    text = field.strip(b" \0")
+    allowed = b"0123456789abcdefABCDEF"[: base if base <= 10 else None]
+    if text.strip(allowed):
+        raise UnreadableError("a field holds no number")
+    return int(text or b"0", base)
+
+
+class Decoder(Protocol):
+    """A decompressor of one stream, such as `lzma.LZMADecompressor`."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the stream has ended."""
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether it can give nothing more of what it was fed."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What it was fed beyond the end."""
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """Return up to `max_length` bytes of what `data` unpacks to."""
+
+
+def inflate(
+    decoder: Decoder,
+    data: bytes,
+    at: int,
+    budget: Budget,
+    corrupt: tuple[type[Exception], ...],
+    piece: int = 1 << 20,
+) -> tuple[bytes, int]:
+    """Return what the stream at `at` unpacks to, and where it ends; feed `piece` bytes at most.
+
+    Raises UnreadableError for a damaged stream, one that is cut off, and one above the budget.
+    """
+    most, out = budget.most(len(data) - at), bytearray()
+    feed = 1 << 10  # small streams by the thousand shall not each copy much
+    try:
+        while not decoder.eof and len(out) <= most:
+            packed = data[at : at + feed] if decoder.needs_input else b""
+            if decoder.needs_input and not packed:
+                break
+            at, feed = at + len(packed), min(2 * feed, piece)
+            more = decoder.decompress(packed, most + 1 - len(out))
+            if not more and not packed:
+                break
+            out += more
+    except corrupt as error:
+        raise UnreadableError(f"a compressed stream is damaged: {error}") from error
+    finally:
+        budget.spend(min(len(out), most))
+    if len(out) > most or not decoder.eof:
+        raise UnreadableError("a compressed stream is cut off, or unpacks to too much")
+    return bytes(out), at - len(decoder.unused_data)

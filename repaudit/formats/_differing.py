@@ -1,0 +1,135 @@
+"""Name what is not the same in several versions of a file; only what differs is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from repaudit.formats._lines import Values, aligned
+from repaudit.formats._regions import CONTENT, ENCODING, digest, inner_name, kept, readers
+from repaudit.formats.interface import BOUNDS, STEP, Bounds, Budget, Format, Kind, Part
+from repaudit.model.errors import UnreadableError
+
+#: What a part that is no file, but has parts, shows of itself where other sides lack it.
+_PRESENT = b"present"
+
+Differing = dict[str, Values]
+
+
+def differing(sides: Sequence[bytes], name: str = "", bounds: Bounds = BOUNDS) -> Differing:
+    """Return the regions of a file called `name` that differ, each with its value on every side.
+
+    None stands where a side has no such region; a long value is its digest. What follows from other
+    parts (checksums, sizes), and how a file is encoded, is told only where nothing else of that
+    file differs. Nothing comes back if and only if all sides are equal.
+    """
+    if len(set(sides)) < 2:
+        return {}
+    budgets = {side: Budget(bounds) for side in sides}
+    return _Walk([budgets[side] for side in sides], bounds.depth).file(sides, name, "", 0)
+
+
+class _Walk:
+    def __init__(self, budgets: Sequence[Budget], depth: int) -> None:
+        self._budgets = budgets
+        self._depth = depth
+
+    def file(self, sides: Sequence[bytes], name: str, prefix: str, depth: int) -> Differing:
+        """Return what differs in files that are not all equal."""
+        found = self._opened(sides, name, prefix, depth) if depth < self._depth else None
+        if found is None:
+            return {prefix.removesuffix(STEP) or CONTENT: tuple(map(kept, sides))}
+        return found or {prefix + ENCODING: tuple(map(digest, sides))}
+
+    def _opened(
+        self, sides: Sequence[bytes], name: str, prefix: str, depth: int
+    ) -> Differing | None:
+        """Return what the first reader that reads all sides sees; None where there is none."""
+        others = [{one.name for one in readers(side, name)} for side in set(sides)]
+        for reader in readers(sides[0], name):
+            if all(reader.name in one for one in others):
+                try:
+                    read = self._read(reader, sides)
+                except UnreadableError:
+                    continue
+                if reader.positional:
+                    return _positions(read, prefix)
+                return self._compared(read, name, prefix, depth)
+        return None
+
+    def _read(self, reader: Format, sides: Sequence[bytes]) -> list[dict[str, Part]]:
+        known: dict[bytes, dict[str, Part]] = {}
+        for side, budget in zip(sides, self._budgets, strict=True):
+            if side not in known:
+                known[side] = {}
+                for part in reader.parts(side, budget):
+                    budget.count(part)
+                    known[side][part.name] = part
+        return [known[side] for side in sides]
+
+    def _compared(
+        self, read: Sequence[Mapping[str, Part]], name: str, prefix: str, depth: int
+    ) -> Differing:
+        found, derived = _lone(read, prefix)
+        for label, first in read[0].items():
+            parts = [side[label] for side in read if label in side]
+            if len(parts) < len(read) or all(part.data == first.data for part in parts):
+                continue
+            values = tuple(part.data for part in parts)
+            if all(part.kind is Kind.FILE for part in parts):
+                inner = inner_name(name, first)
+                found |= self.file(values, inner, f"{prefix}{label}{STEP}", depth + 1)
+            elif first.kind is Kind.ORDER:
+                found |= _order(values, prefix + label)
+            else:
+                group = derived if first.kind is Kind.DERIVED else found
+                group[prefix + label] = tuple(map(kept, values))
+        return found or derived
+
+
+def _positions(read: Sequence[Mapping[str, Part]], prefix: str) -> Differing:
+    sides = [[part.data for part in side.values()] for side in read]
+    word = next((label.split(" ")[0] for side in read for label in side), "line")
+    return {prefix + label: _kept(values) for label, values in aligned(sides, word)}
+
+
+def _kept(values: Values) -> Values:
+    return tuple(None if value is None else kept(value) for value in values)
+
+
+def _lone(read: Sequence[Mapping[str, Part]], prefix: str) -> tuple[Differing, Differing]:
+    """Return what some sides lack, and what of that is derived: of a member, the member alone."""
+    found: Differing = {}
+    derived: Differing = {}
+    if all(side.keys() == read[0].keys() for side in read):
+        return found, derived
+    nodes = [{node for label in side for node in _steps(label)} for side in read]
+    everywhere = set.intersection(*nodes)
+    for label in dict.fromkeys(label for side in read for label in side):
+        node = next((node for node in _steps(label) if node not in everywhere), label)
+        if node in everywhere and all(label in side for side in read):
+            continue
+        kinds = {side[node].kind for side in read if node in side}
+        group = derived if kinds == {Kind.DERIVED} else found
+        group[prefix + node] = tuple(
+            _shown(side, node) if node in has else None
+            for side, has in zip(read, nodes, strict=True)
+        )
+    return found, derived
+
+
+def _steps(label: str) -> Iterator[str]:
+    words = label.split(STEP)
+    return (STEP.join(words[:count]) for count in range(1, len(words) + 1))
+
+
+def _shown(side: Mapping[str, Part], label: str) -> bytes | None:
+    part = side.get(label)
+    return _PRESENT if part is None else kept(part.data)
+
+
+def _order(values: Sequence[bytes], label: str) -> Differing:
+    """Return the order of what all sides have, where they differ in it."""
+    lists = [value.split(b"\n") for value in values]
+    shared = set.intersection(*map(set, lists))
+    orders = tuple(b"\n".join(x for x in one if x in shared) for one in lists)
+    return {label: tuple(map(kept, orders))} if len(set(orders)) > 1 else {}

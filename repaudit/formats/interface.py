@@ -1,0 +1,130 @@
+"""The contract of a format: bytes in, named parts out.
+
+Laws, tested for every format: a file that is cut off, damaged or hostile raises UnreadableError and
+nothing else, within the budget; the same bytes give the same parts; nothing is written anywhere.
+A reader need not name every byte: whoever walks over files adds the digest of the whole, so that
+two different files never look alike (`_regions.py`, `_differing.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from repaudit.model.errors import UnreadableError
+from repaudit.model.text import printable
+
+#: Between the steps of a locator: `member a.tar.gz > inflated > member x > mtime`.
+STEP = " > "
+
+
+class Kind(Enum):
+    """What a part stands for."""
+
+    VALUE = "a field, in readable form"
+    FILE = "bytes that may hold parts of their own"
+    ORDER = "the names of the parts that could stand in another order, a line each"
+    DERIVED = "follows from other parts: a checksum, a size, a copy"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing in a file. `name` is its own among the file's parts, and may have steps."""
+
+    name: str
+    data: bytes
+    kind: Kind = Kind.VALUE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How far files are looked into; what lies beyond is one opaque region.
+
+    `depth` counts files within files. `total` is the most bytes that one file may unpack to, its
+    files within files included; one stream may give `free` bytes, or `ratio` times its length.
+    """
+
+    depth: int = 6
+    total: int = 512 << 20
+    free: int = 16 << 20
+    ratio: int = 200
+    parts: int = 2_000_000
+
+
+BOUNDS = Bounds()
+
+
+class Budget:
+    """What is left of the bounds while one file is looked into."""
+
+    def __init__(self, bounds: Bounds = BOUNDS) -> None:
+        self.bounds = bounds
+        self._bytes = bounds.total
+        self._parts = bounds.parts
+
+    def most(self, packed: int) -> int:
+        """Return how many bytes a stream of `packed` bytes may unpack to."""
+        return max(0, min(self._bytes, max(self.bounds.free, packed * self.bounds.ratio)))
+
+    def spend(self, size: int) -> None:
+        """Take `size` unpacked bytes from the budget; raise UnreadableError where it is used up."""
+        self._bytes -= size
+        if self._bytes < 0:
+            raise UnreadableError("more bytes are in it than a file may unpack to")
+
+    def count(self, part: Part) -> None:
+        """Take one part from the budget; raise UnreadableError where it is used up."""
+        self._parts -= 1
+        if self._parts < 0:
+            raise UnreadableError("more parts are in it than a file may have")
+        self.spend(len(part.name) + len(part.data))
+
+
+class Format(Protocol):
+    """Reads one format."""
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+
+    @property
+    def rank(self) -> int:
+        """Lower ranks are asked first: MAGIC, then NAMED, then PLAIN."""
+
+    @property
+    def positional(self) -> bool:
+        """Whether parts are named by where they stand, so that likeness aligns them, not names."""
+
+    def claims(self, head: bytes, name: str) -> bool:
+        """Whether a file called `name` that begins with `head`, its first HEAD bytes, is one."""
+
+    def parts(self, data: bytes, budget: Budget) -> Iterator[Part]:
+        """Yield what is in `data`; raise UnreadableError where it is cut off, or lies.
+
+        What was yielded before that is true as far as it goes.
+        """
+
+
+#: By its first bytes; by its name; by being text.
+MAGIC, NAMED, PLAIN = range(3)
+#: Enough for the magic of tar.
+HEAD = 512
+
+
+class Labels:
+    """Names for parts: printable, without a step of their own, and each one once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    def label(self, word: str, name: str | bytes = "", *, within: str = "") -> str:
+        """Return `word name`, below `within`; from the second of a kind on with a number behind."""
+        text = name if isinstance(name, str) else name.decode("utf-8", "surrogateescape")
+        said = printable(f"{word} {text}" if text else word).replace(STEP, " \\x3e ")
+        return self._once(within + STEP + said if within else said)
+
+    def _once(self, said: str) -> str:
+        count = self._seen[said] = self._seen.get(said, 0) + 1
+        return said if count == 1 else self._once(f"{said}#{count}")

@@ -1,0 +1,56 @@
+"""The manifest of a jar: a value for each attribute (JAR File Specification, "JAR Manifest")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from repaudit.formats.interface import NAMED, Budget, Format, Kind, Labels, Part
+from repaudit.model.errors import UnreadableError
+
+_ENTRY = b"Name"
+
+
+class _Manifest:
+    name = "manifest"
+    rank = NAMED
+    positional = False
+
+    def claims(self, head: bytes, name: str) -> bool:
+        suffix = name.startswith("META-INF/") and name.endswith((".MF", ".SF"))
+        return suffix or head.startswith((b"Manifest-Version:", b"Signature-Version:"))
+
+    def parts(self, data: bytes, budget: Budget) -> Iterator[Part]:
+        labels, order, entry = Labels(), [], ""
+        for line in _lines(data):
+            name, colon, value = line.partition(b": ")
+            if not line:
+                entry = ""
+            elif not colon:
+                raise UnreadableError("a line of a manifest is no attribute")
+            elif name == _ENTRY:
+                entry = labels.label("entry", value)
+                order.append(entry)
+            else:
+                label = labels.label(name.decode("latin-1"), within=entry)
+                order.append(label)
+                # Digests follow from the members that they are of.
+                kind = Kind.DERIVED if b"-Digest" in name else Kind.VALUE
+                yield Part(label, value, kind)
+        yield Part("order", "\n".join(order).encode(), Kind.ORDER)
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    """Yield the lines, those that begin with a blank joined to the ones before."""
+    pieces: list[bytes] = []
+    for line in data.splitlines():
+        if line.startswith(b" ") and pieces:
+            pieces.append(line[1:])
+            continue
+        if pieces:
+            yield b"".join(pieces)
+        pieces = [line]
+    if pieces:
+        yield b"".join(pieces)
+
+
+FORMAT: Format = _Manifest()
