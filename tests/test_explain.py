@@ -95,7 +95,7 @@ def observed(values: list[str | None], moved: tuple[frozenset[str], ...]) -> Obs
     """Runs in which one mode has these values; None is the control's."""
     names = [f"run-{number}" for number in range(len(values))]
     runs = [PlannedRun(name=name, role=Role.VARIANT, levels=()) for name in names]
-    seen = Observations(runs[0])
+    seen = Observations(runs[0], real=0)
     for run, some, value in list(zip(runs, moved, values, strict=True))[1:]:
         one = Difference(layer=0, path="a", aspect=Aspect.MODE, left="0644", right=value)
         seen.add(run, some, [one] if value else [], {})
@@ -111,7 +111,7 @@ def test_one_rare_difference_is_not_enough_to_blame_anything() -> None:
     for rare in range(3, 10):
         seen = observed(rows_of(rare), moved)
         (decoded,) = seen.decode(FACTORS).values()
-        assert not decoded.certain
+        assert not decoded.settled
         assert seen.doubts(FACTORS)
 
 
@@ -131,7 +131,7 @@ def test_what_follows_nothing_is_said_so_until_a_replicate_shows_chance() -> Non
     seen = observed([*values, "0600"], (*moved, frozenset()))
     (decoded,) = seen.decode(FACTORS).values()
     assert not seen.doubts(FACTORS)
-    assert (decoded.certain, decoded.chance, decoded.differing) == (True, True, 3)
+    assert (decoded.settled, decoded.chance, decoded.differing) == (True, True, 3)
 
 
 def test_what_follows_a_factor_leaves_no_doubt() -> None:
@@ -139,8 +139,11 @@ def test_what_follows_a_factor_leaves_no_doubt() -> None:
     seen = observed(["0600" if "umask" in some else None for some in moved], moved)
 
     assert not seen.doubts(FACTORS)
-    assert [(d.factors, d.certain) for d in seen.decode(FACTORS).values()] == [
-        ((("umask", sum("umask" in some for some in moved)),), True)
+    (decoded,) = seen.decode(FACTORS).values()
+    assert decoded.settled
+    assert decoded.sure("umask")
+    assert [(f.factor, f.times) for f in decoded.followed] == [
+        ("umask", sum("umask" in some for some in moved))
     ]
 
 
@@ -150,12 +153,12 @@ def test_nothing_else_is_blamed_for_what_two_factors_make_together(pair) -> None
     for _ in range(4):
         values = ["0600" if set(pair) <= some else None for some in moved]
         (decoded,) = observed(values, moved).decode(FACTORS).values()
-        if decoded.certain:
+        if decoded.settled:
             break
         moved = (*moved, *observed(values, moved).doubts(FACTORS)[:1])
 
-    assert decoded.certain
-    assert {name for name, _ in decoded.factors} == set(pair)
+    assert decoded.settled
+    assert {one.factor for one in decoded.followed} == set(pair)
 
 
 @given(st.integers(2, 500))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from repaudit.forensics._case import Blame, levels, moved
 from repaudit.forensics._words import MONTHS, WORDS, foreign
@@ -58,7 +59,7 @@ _FORMS = tuple(
 _BARE = len(_FORMS) - 1
 #: Stands for the year of a form that has none; a leap year takes every date.
 _NO_YEAR = 1972
-_BLANK = "\x01clock\x01"
+_BLANK = "<clock>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,24 +124,50 @@ def offset(zone: str | None) -> int | None:
     return -seconds if (found[1] == "-") == bool(plain) else seconds
 
 
-def without_clock(text: str, clock: int) -> str:
+class Blanked(NamedTuple):
+    """A text without what a clock told, and for each stamp the manner in which it was written.
+
+    A manner is the form, the language, the zone, and how far it is from the clock in steps of six
+    hours: what other factors decide.
+    """
+
+    rest: str
+    manners: tuple[tuple[str, ...], ...]
+
+
+def without_clock(text: str, clock: int) -> Blanked:
     """Return `text` with the dates and times of a run whose clock started at `clock` blanked.
 
     A stamp is the run's if it lies within two days of its start: zones move it, and runs take time.
     Two runs whose texts are then alike differ by what their clocks told, and by nothing else.
     """
-    pieces, end = [], 0
+    pieces, manners, end = [], [], 0
     for stamp in stamps(text):
-        if stamp.seconds is not None:
-            near = abs(stamp.seconds - clock) < 2 * _DAY
-        elif stamp.day is not None and stamp.day.year != _NO_YEAR:
-            near = abs(int(stamp.day.timestamp()) - clock) < 2 * _DAY
-        else:
-            near = stamp.clock is not None and stamp.form != _BARE
-        if near:
+        if _of_clock(stamp, clock):
             pieces += [text[end : stamp.start], _BLANK]
+            manners.append(_manner(stamp, clock))
             end = stamp.end
-    return "".join([*pieces, text[end:]])
+    return Blanked("".join([*pieces, text[end:]]), tuple(manners))
+
+
+def _of_clock(stamp: Stamp, clock: int) -> bool:
+    if stamp.seconds is not None:
+        return abs(stamp.seconds - clock) < 2 * _DAY
+    if stamp.day is not None and stamp.day.year != _NO_YEAR:
+        return abs(int(stamp.day.timestamp()) - clock) < 2 * _DAY
+    return stamp.clock is not None and stamp.form != _BARE
+
+
+def _manner(stamp: Stamp, clock: int) -> tuple[str, ...]:
+    known = [WORDS[word].languages for word in stamp.words if word in WORDS]
+    spoken = "C" if all("en" in one for one in known) else "other"
+    steps = 0
+    if stamp.epoch is None and stamp.clock is not None:
+        dated = stamp.day is not None and stamp.day.year != _NO_YEAR
+        away = (stamp.seconds or 0) - clock if dated else stamp.clock - clock
+        # A zone moves it by more than one step, and a run of up to five hours by none.
+        steps = (away + 3_600) // 21_600 % 4
+    return (f"{stamp.form} {spoken}", f"{stamp.zone} {steps}")
 
 
 def compare(case: Case, left: Stamp, right: Stamp) -> Iterator[Blame]:

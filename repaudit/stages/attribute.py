@@ -136,32 +136,39 @@ def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:
 
 def _sharpened(clues: list[_Sourced], decoded: Decoded, scene: Scene) -> list[_Sourced]:
     """Let the experiment overrule what only looked so, and say what no detector saw."""
-    if not decoded.certain:
-        return [*clues, _told(UNEXPLAINED, (), decoded)] if decoded.baffling else clues
-    followed = {name for name, _ in decoded.factors}
+    followed = {one.factor for one in decoded.followed}
     real = followed | (set(INTRINSIC) if decoded.chance else set())
     kept, covered = [], set()
     for found in clues:
         blamed = real.intersection(found.clue.factors)
-        if found.clue.slug == UNEXPLAINED or (found.clue.factors and not blamed):
+        if decoded.settled and (found.clue.slug == UNEXPLAINED or _contradicted(found, blamed)):
             continue
         covered |= blamed
         factors = tuple(name for name in found.clue.factors if name in blamed)
+        if not decoded.settled:
+            factors = found.clue.factors
         kept.append(replace(found, clue=replace(found.clue, factors=factors)))
         if blamed & followed:
-            kept.append(_told(found.clue.slug, factors, decoded))
+            kept.append(_told(found.clue.slug, tuple(blamed & followed), decoded))
     kept += [
         _told(general_cause(name).slug, (name,), decoded)
-        for name, _ in decoded.factors
-        if name not in covered and scene.moved(name)  # else other runs than these two show it
+        for name in sorted(followed - covered)
+        if scene.moved(name)  # else other runs than these two show it
     ]
     if decoded.chance and not covered.intersection(INTRINSIC):
         kept.append(_told(BY_ITSELF, ("random",), decoded))
+    if decoded.baffling:
+        kept.append(_told(UNEXPLAINED, (), decoded))
     return kept
+
+
+def _contradicted(found: _Sourced, blamed: set[str]) -> bool:
+    return bool(found.clue.factors) and not blamed
 
 
 def _told(slug: str, factors: tuple[str, ...], decoded: Decoded) -> _Sourced:
     detail = decoded.words(factors)
+    factors = tuple(sorted(factors))
     clue = Clue(slug=slug, factors=factors, kind=EvidenceKind.EXPERIMENT, detail=detail)
     return _Sourced("design", clue)
 
@@ -253,7 +260,7 @@ def _finding(slug: str, place: str, group: _Group, scene: Scene) -> Finding:
 def _sure(factor: str, group: _Group, scene: Scene) -> Confidence:
     """Return how sure it is that a factor made all the differences of a group."""
     found = [scene.decoded.get(d.place) for d in group.differences if not d.derived_from]
-    if all(d is not None and d.certain and factor in dict(d.factors) for d in found):
+    if all(d is not None and d.sure(factor) for d in found):
         return Confidence.DEMONSTRATED
     return Confidence.INDICATED
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repaudit import containerfile as cf
+from repaudit.host import clock
 from repaudit.model.difference import Place
 from repaudit.model.experiment import BuildRun, Held, Outcome, Role
 from repaudit.model.finding import Evidence, EvidenceKind, Finding, Instruction
@@ -61,7 +62,7 @@ class Experiment:
 
     def report(self, subject: Subject) -> tuple[Report, list[BuildRun]]:
         """Make the runs and judge them; a run that fails is part of the answer."""
-        plan = self.bench.plan
+        plan, began = self.bench.plan, round(clock.now())
         runs = list(self.bench.make(plan.runs))
         control = runs[0]
         for run in runs:  # nothing was varied in these, so nothing can be blamed
@@ -81,7 +82,7 @@ class Experiment:
         compared = [compare_run(self.bench, left, run) for run in others]
         decoded: Mapping[Place, Decoded] = {}
         if self.explain and any(one.differences for one in compared):
-            decoded, rows_made = settle(self.bench, left, control, compared)
+            decoded, rows_made = settle(self.bench, left, control, compared, began)
             runs += rows_made
         findings += self._findings(control, left, compared, decoded)
         merged = merge(findings)

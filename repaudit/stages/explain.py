@@ -1,55 +1,74 @@
 """What a designed set of runs shows: which factors each place of the image follows.
 
 Every run is compared with the control, so each place that differs anywhere has one value a run. A
-text is decoded line by line, with the run's own clock blanked out first, so that a time stamp hides
-nothing behind it; anything else is decoded as a whole.
+file is decoded region by region, so that one cause hides nothing of another behind it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from repaudit.forensics import without_clock
 from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.experiment import PlannedRun
-from repaudit.stages.contents import Contents
+from repaudit.stages.contents import Contents, Kept
 from repaudit.stages.decode import explanations, shown, telling, unrepeated
 from repaudit.stages.derive import derived
+from repaudit.stages.regions import Clocks, Region, cut, whole
 
-#: Longer texts, and those whose lines differ in number, are decoded as a whole.
-_MOST_BYTES = 1 << 20
-_MOST_LINES = 2_000
+#: More bytes than this, in all versions of a file together, are decoded as a whole.
+_MOST_BYTES = 96 << 20
 _NAMES_LAYERS = {Aspect.HISTORY, Aspect.ANNOTATION, Aspect.COMPRESSION}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """A factor that a place follows: in which region, in how many runs it was moved.
+
+    `sure` says that nothing else explains it and that it was moved, and not moved, often enough.
+    """
+
+    factor: str
+    where: str
+    times: int
+    sure: bool
+
+    def words(self, runs: int) -> str:
+        """Say how the runs show it."""
+        said = (
+            f"follows {self.factor} in all {runs} runs, {self.times} of which moved it"
+            if self.times
+            else f"holds the real time of each of {runs} runs, which no factor moves"
+        )
+        return f"{self.where}: {said}" if self.where else said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
     """What the runs show of one place.
 
-    Its value follows `factors`, each with the number of runs that moved it; `certain` says that
-    nothing else explains it and that each was moved, and not moved, often enough. `chance` says
-    that it differs, in part or in whole, between two runs in which nothing was moved, `baffling`
-    that a part of it follows no factor and no two of them. `differing` runs differ from the
-    control there.
+    `settled` says that another run could tell no more. `chance` says that it differs, in part or in
+    whole, between two runs in which nothing was moved, `baffling` that a part of it follows no
+    factor and no two of them. `differing` runs differ from the control there.
     """
 
-    factors: tuple[tuple[str, int], ...]
+    followed: tuple[Followed, ...]
     runs: int
     differing: int
-    certain: bool
+    settled: bool
     chance: bool
     baffling: bool
 
+    def sure(self, factor: str) -> bool:
+        """Whether the runs show beyond doubt that the place follows `factor`."""
+        return any(one.factor == factor and one.sure for one in self.followed)
+
     def words(self, some: Iterable[str]) -> str:
         """Say of the factors in `some` how the runs show them; of none, how often it differs."""
-        said = [
-            f"follows {name} in all {self.runs} runs, {times} of which moved it"
-            for name, times in self.factors
-            if name in some
-        ]
+        said = [one.words(self.runs) for one in self.followed if one.factor in some]
         often = f"differs from the control in {self.differing} of {self.runs - 1} other runs"
         why = "in one of which nothing was moved" if self.chance else "and follows no factor or two"
         return "; ".join(said) or f"{often}, {why}"
@@ -67,10 +86,15 @@ class _Observed:
 
 
 class Observations:
-    """The runs so far. The control comes first, then the replicate, then runs that move factors."""
+    """The runs so far. The control comes first, then the replicate, then runs that move factors.
 
-    def __init__(self, control: PlannedRun) -> None:
+    `real` is what the real clock showed meanwhile, in seconds since the epoch.
+    """
+
+    def __init__(self, control: PlannedRun, real: int) -> None:
         self._seen = [_Observed(control, frozenset(), {}, {})]
+        self._real = real
+        self._regions: dict[Place, tuple[Region, ...]] = {}
 
     def add(
         self,
@@ -83,6 +107,7 @@ class Observations:
         by_place = {difference.place: difference for difference in differences}
         follow = frozenset(derived(differences, contents))
         self._seen.append(_Observed(run, moved, by_place, contents, follow))
+        self._regions.clear()
 
     @property
     def moved(self) -> tuple[frozenset[str], ...]:
@@ -95,7 +120,7 @@ class Observations:
 
     def settled(self, factors: Sequence[str]) -> bool:
         """Whether there is nothing that another run could tell."""
-        return all(decoded.certain for decoded in self.decode(factors).values())
+        return all(decoded.settled for decoded in self.decode(factors).values())
 
     def doubts(self, factors: Sequence[str]) -> list[frozenset[str]]:
         """Return what should be moved, and nothing else, to learn more; the most asked for first.
@@ -103,7 +128,7 @@ class Observations:
         Nothing is to be moved where a place follows no factor: a race shows in some runs alone.
         """
         asked: Counter[frozenset[str]] = Counter()
-        for pattern in self._patterns(tuple(factors)):
+        for pattern in self._open(tuple(factors)):
             sets = _explained(pattern, self.moved, tuple(factors))
             if len(sets) == 1:
                 asked.update(unrepeated(sets[0], pattern, self.moved))
@@ -113,7 +138,7 @@ class Observations:
 
     def best(self, factors: Sequence[str], rows: Sequence[frozenset[str]]) -> frozenset[str]:
         """Return the row, of those left, after which the fewest explanations stay open."""
-        patterns = list(self._patterns(tuple(factors)))
+        patterns = list(self._open(tuple(factors)))
         return min(
             rows,
             key=lambda row: sum(
@@ -122,13 +147,13 @@ class Observations:
             ),
         )
 
-    def _patterns(self, factors: tuple[str, ...]) -> Iterator[tuple[int, ...]]:
+    def _open(self, factors: tuple[str, ...]) -> Iterator[tuple[int, ...]]:
+        """Yield the patterns of which it is not sure what explains them."""
         for place in self._places():
-            for region in self._regions(place):
-                pattern = _pattern(_blanked(region, self._clocks()))
-                open_still = not self._sure(pattern, factors)
-                if len(set(pattern)) > 1 and open_still and not _by_chance(pattern, self.moved):
-                    yield pattern
+            for region in self._cut(place):
+                if not region.steady and not self._by_chance(region.pattern):
+                    if not self._sure(region.pattern, factors):
+                        yield region.pattern
 
     def _sure(self, pattern: tuple[int, ...], factors: tuple[str, ...]) -> bool:
         """Whether one set of factors, and no other, is shown to explain the values."""
@@ -139,116 +164,104 @@ class Observations:
             and not unrepeated(sets[0], pattern, self.moved)
         )
 
+    def _by_chance(self, pattern: tuple[int, ...]) -> bool:
+        """Whether runs in which nothing was moved differ."""
+        return any(n != 0 for n, some in zip(pattern, self.moved, strict=True) if not some)
+
     def _places(self) -> set[Place]:
         """Return where some run differs, other than in what only follows from another place."""
         places = {p for o in self._seen for p in o.differences if p not in o.derived}
         return {place for place in places if place[2] not in _NAMES_LAYERS}
 
-    def _clocks(self) -> tuple[int | None, ...]:
-        levels = (observed.run.level("time") for observed in self._seen)
-        return tuple(int(level.value) if level else None for level in levels)
-
     def _decode(self, place: Place, factors: tuple[str, ...]) -> Decoded:
-        found: dict[str, None] = {}
-        certain, chance, baffling = True, False, False
-        for region in self._regions(place):
-            told = _blanked(region, self._clocks())
-            if told != region and "time" in factors:
-                found["time"] = None
-                certain &= shown(("time",), self.moved)
-            if len(set(told)) == 1:
-                continue
-            pattern = _pattern(told)
-            if _by_chance(pattern, self.moved):
+        found: dict[str, Followed] = {}
+        settled, chance, baffling = True, False, False
+        for region in self._cut(place):
+            for one in self._followed(region, factors):
+                known = found.get(one.factor)
+                if known is None or one.sure > known.sure:
+                    found[one.factor] = one
+            if region.steady:
+                settled &= not region.told or shown(("time",), self.moved)
+            elif self._by_chance(region.pattern):
                 chance = True
-                continue
-            sets = _explained(pattern, self.moved, factors)
-            certain &= self._sure(pattern, factors)
-            baffling |= not sets
-            found.update(dict.fromkeys(sets[0] if len(sets) == 1 else ()))
-        times = tuple((name, sum(name in run for run in self.moved)) for name in found)
+            else:
+                settled &= self._sure(region.pattern, factors)
+                baffling |= not _explained(region.pattern, self.moved, factors)
         return Decoded(
-            factors=times,
+            followed=tuple(found.values()),
             runs=len(self._seen),
             differing=sum(place in observed.differences for observed in self._seen),
-            certain=certain and (bool(found) or chance),
+            settled=settled,
             chance=chance,
             baffling=baffling,
         )
 
-    def _regions(self, place: Place) -> Iterator[tuple[str, ...]]:
-        """Yield the values that each part of a place has in the runs, unless they are all one."""
+    def _followed(self, region: Region, factors: tuple[str, ...]) -> Iterator[Followed]:
+        """Yield the factors that a region follows."""
+        if region.told and "time" in factors:
+            times = sum("time" in some for some in self.moved)
+            sure = shown(("time",), self.moved)
+            yield Followed(factor="time", where=region.label, times=times, sure=sure)
+        elif region.told or region.stamped:
+            yield Followed(factor="time", where=region.label, times=0, sure=False)
+        if region.steady or self._by_chance(region.pattern):
+            return
+        sets = _explained(region.pattern, self.moved, factors)
+        for name in sets[0] if len(sets) == 1 else ():
+            times = sum(name in some for some in self.moved)
+            sure = self._sure(region.pattern, factors)
+            yield Followed(factor=name, where=region.label, times=times, sure=sure)
+
+    def _cut(self, place: Place) -> tuple[Region, ...]:
+        """Return the regions of a place that are not the same in all runs."""
+        if place not in self._regions:
+            self._regions[place] = self._read(place)
+        return self._regions[place]
+
+    def _read(self, place: Place) -> tuple[Region, ...]:
         first = next(o.differences[place] for o in self._seen if place in o.differences)
         values = tuple(
-            _value(o.differences[place].right if place in o.differences else first.left)
-            for o in self._seen
+            o.differences[place].right if place in o.differences else first.left for o in self._seen
         )
-        texts = self._texts(place, first) if place[2] == Aspect.CONTENT else None
-        if texts is None:
-            yield values
-            return
-        for region in zip(*texts, strict=True):
-            if len(set(region)) > 1:
-                yield region
+        files = self._files(place) if place[2] == Aspect.CONTENT else None
+        if files is None:
+            return (whole(values),)
+        known = {value: path.read_bytes() for value, path in zip(values, files, strict=True)}
+        return cut([known[value] for value in values], place[1], self._clocks())
 
-    def _texts(self, place: Place, first: Difference) -> list[list[str]] | None:
-        """Return the lines of each run's text, None unless all are texts of as many lines."""
-        own: bytes | None = None
-        sides: list[bytes | None] = []
+    def _files(self, place: Place) -> list[Path] | None:
+        """Return the file of a place's bytes in each run, None unless all are kept whole."""
+        own: Path | None = None
+        sides: list[Path | None] = []
+        sizes: dict[str | None, int] = {}
         for observed in self._seen:
             difference = observed.differences.get(place)
-            kept = (
-                observed.contents.get((difference.left, difference.right)) if difference else None
-            )
-            if difference and (kept is None or max(kept.left_size, kept.right_size) > _MOST_BYTES):
+            kept = _kept(observed, difference) if difference else None
+            if difference and kept is None:
                 return None
-            own = kept.left.read_bytes() if kept and own is None else own
-            sides.append(kept.right.read_bytes() if kept else None)
-        lines = [_lines(own if side is None else side) for side in sides]
-        whole = [one for one in lines if one is not None]
-        alike = len(whole) == len(lines) and len({len(one) for one in whole}) == 1
-        return whole if alike and len(whole[0]) <= _MOST_LINES else None
+            if kept and difference:
+                own = own or kept.left
+                sizes |= {difference.left: kept.left_size, difference.right: kept.right_size}
+            sides.append(kept.right if kept else None)
+        if own is None or sum(sizes.values()) > _MOST_BYTES:
+            return None
+        return [side or own for side in sides]
+
+    def _clocks(self) -> Clocks:
+        levels = (observed.run.level("time") for observed in self._seen)
+        return Clocks(steps=tuple(int(lv.value) if lv else None for lv in levels), real=self._real)
 
 
-def _lines(data: bytes | None) -> list[str] | None:
-    if data is None or b"\0" in data:
-        return None
-    try:
-        return data.decode().split("\n")
-    except UnicodeDecodeError:
-        return None
-
-
-def _value(text: str | None) -> str:
-    return "" if text is None else f"={text}"
-
-
-def _blanked(region: tuple[str, ...], clocks: tuple[int | None, ...]) -> tuple[str, ...]:
-    """Return the region without what each run's own clock told; as it is, where one has none."""
-    pairs = list(zip(region, clocks, strict=True))
-    if any(clock is None for _, clock in pairs):
-        return region
-    told = tuple(without_clock(text, clock or 0) for text, clock in pairs)
-    return told if all(a != b for a, b in zip(told, region, strict=True)) else region
-
-
-def _pattern(values: Sequence[Hashable]) -> tuple[int, ...]:
-    """Return which values are the same, by the number of the first run that has each."""
-    first: dict[Hashable, int] = {}
-    return tuple(first.setdefault(value, number) for number, value in enumerate(values))
-
-
-def _by_chance(pattern: tuple[int, ...], moved: tuple[frozenset[str], ...]) -> bool:
-    """Whether runs in which nothing was moved differ."""
-    return any(n != pattern[0] for n, some in zip(pattern, moved, strict=True) if not some)
+def _kept(observed: _Observed, difference: Difference) -> Kept | None:
+    kept = observed.contents.get((difference.left, difference.right))
+    return kept if kept and kept.whole else None
 
 
 @cache
 def _explained(
     pattern: tuple[int, ...], moved: tuple[frozenset[str], ...], factors: tuple[str, ...]
 ) -> tuple[tuple[str, ...], ...]:
-    if _by_chance(pattern, moved):
-        return ()
     return explanations(pattern, moved, factors)
 
 

@@ -47,14 +47,15 @@ def compare_run(bench: Bench, left: Opened, run: BuildRun, *, details: bool = Tr
 
 
 def settle(
-    bench: Bench, left: Opened, control: BuildRun, compared: list[Compared]
+    bench: Bench, left: Opened, control: BuildRun, compared: list[Compared], began: int
 ) -> tuple[Mapping[Place, Decoded], list[BuildRun]]:
     """Make more runs until each place is settled; return what they show, and the runs.
 
     How they differ from the control is added to `compared`, whose last is the variant that moves
-    all. A run that does not build shows nothing.
+    all. A run that does not build shows nothing. `began` is when the first run did, in seconds
+    since the epoch.
     """
-    search = _Search(bench, left, control, compared)
+    search = _Search(bench, left, control, compared, began)
     search.follow_the_design()
     search.repeat_what_is_in_doubt()
     return search.seen.decode(search.factors), search.made
@@ -62,7 +63,12 @@ def settle(
 
 class _Search:
     def __init__(
-        self, bench: Bench, left: Opened, control: BuildRun, compared: list[Compared]
+        self,
+        bench: Bench,
+        left: Opened,
+        control: BuildRun,
+        compared: list[Compared],
+        began: int,
     ) -> None:
         self._bench = bench
         self._left = left
@@ -75,7 +81,7 @@ class _Search:
             for levels in bench.plan.levels
         }
         self.factors = tuple(name for name in bench.plan.moved if self._levels[name])
-        self.seen = Observations(control.planned)
+        self.seen = Observations(control.planned, began)
         for one in compared:
             varied = one.run.planned.role is Role.VARIANT
             self.seen.add(one.run.planned, frozenset(self.factors if varied else ()), *one.seen)
