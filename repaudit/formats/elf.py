@@ -64,22 +64,22 @@ class _Section:
     body: bytes | None
 
 
-def _sections(data: bytes, fields: tuple[int, ...], table: Struct) -> list[_Section]:
-    """Return the sections, those without bytes too; raise UnreadableError for a lying table."""
+def _sections(data: bytes, fields: tuple[int, ...], table: Struct) -> Iterator[_Section]:
+    """Yield the sections, those without bytes too; raise UnreadableError for a lying table."""
     start, size, count, names = fields[5], *fields[10:13]
     if not count:
-        return []
+        return
     if size != table.size or names >= count:
         raise UnreadableError("the section table of an ELF file is of no known kind")
     headers = [unpack(table, data, start + n * size) for n in range(count)]
     texts = take(data, *headers[names][4:6])
-    found = []
+    if sum(header[5] for header in headers if header[1] != _NO_BITS) > 2 * len(data):
+        raise UnreadableError("the sections of an ELF file overlap")
     for at, kind, flags, _, offset, length in headers:
         if kind:
             name = texts[at : max(at, texts.find(b"\0", at))].decode("utf-8", "replace")
             body = None if kind == _NO_BITS else take(data, offset, length)
-            found.append(_Section(name, flags, length, body))
-    return found
+            yield _Section(name, flags, length, body)
 
 
 def _part(label: str, section: _Section, budget: Budget, packed: Struct) -> Part:

@@ -30,7 +30,7 @@ class _Pdf:
 
     def parts(self, data: bytes, budget: Budget) -> Iterator[Part]:
         labels, order, at = Labels(), [], 0
-        yield Part("version", data[:16].splitlines()[0])
+        yield Part("version", data[:8])
         while match := _OBJECT.search(data, at):
             end = data.find(_END, match.end())
             if end < 0:
