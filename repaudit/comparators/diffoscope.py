@@ -41,7 +41,7 @@ _SANDBOX = (
 
 class _Diffoscope:
     name = "diffoscope"
-    rank = 1
+    rank = 2
 
     def compare(self, name: str, left: Path, right: Path) -> str | None:
         if not (process.find_tool("diffoscope") and process.find_tool("bwrap")):

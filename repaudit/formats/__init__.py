@@ -1,21 +1,24 @@
 """What is inside a file, down to the member and the field: one format a file.
 
 `differing` says which regions of several versions of a file are not the same, `regions` what all
-regions of one file are, and `parts` what one reader sees.
+regions of one file are. A reader on its own is `FORMATS.load(name).parts(data, Budget())`.
 """
 
 from repaudit.formats._differing import differing
-from repaudit.formats._regions import readers, regions
-from repaudit.formats.interface import BOUNDS, Bounds, Budget, Format, Kind, Part
+from repaudit.formats._regions import CONTENT, FORMATS, digest, regions
+from repaudit.formats.interface import BOUNDS, STEP, Bounds, Budget, Format, Kind, Part
 
 __all__ = [
     "BOUNDS",
+    "CONTENT",
+    "FORMATS",
+    "STEP",
     "Bounds",
     "Budget",
     "Format",
     "Kind",
     "Part",
     "differing",
-    "readers",
+    "digest",
     "regions",
 ]

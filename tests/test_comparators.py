@@ -1,0 +1,81 @@
+"""The laws of every comparator, and what the one of our own shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from repaudit.comparators import COMPARATORS
+from repaudit.comparators.interface import MOST_CHARACTERS, MOST_LINES
+from tests.test_formats import PAIRS, tarred
+
+NATIVE = COMPARATORS.load("native")
+
+
+def compare(folder: Path, left: bytes, right: bytes, name: str = "x") -> str | None:
+    for side, data in (("left", left), ("right", right)):
+        (folder / side).write_bytes(data)
+    return NATIVE.compare(name, folder / "left", folder / "right")
+
+
+def test_text_is_asked_first_and_diffoscope_last():
+    ranks = sorted(COMPARATORS.all(), key=lambda one: one.rank)
+
+    assert [one.name for one in ranks] == ["text", "native", "diffoscope"]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+def test_what_is_planted_is_shown(pair, tmp_path: Path):
+    shown = compare(tmp_path, pair.left, pair.right, pair.name)
+
+    if pair.locators == ("content",):
+        assert shown is None
+    else:
+        assert shown is not None
+        assert shown.startswith(pair.locators[0])
+        assert shown == compare(tmp_path, pair.left, pair.right, pair.name)
+
+
+def test_values_stand_side_by_side(tmp_path: Path):
+    manifest = b"Manifest-Version: 1.0\r\nBuilt-By: %b\r\n"
+    both = (tarred({"META-INF/MANIFEST.MF": manifest % who}) for who in (b"root", b"audit"))
+
+    assert compare(tmp_path, *both) == "member META-INF/MANIFEST.MF > Built-By: 'root' → 'audit'"
+
+
+def test_members_that_differ_alike_are_one_line(tmp_path: Path):
+    both = (tarred({f"f{n}": b"%d" % side for n in range(300)}) for side in (1, 2))
+
+    assert compare(tmp_path, *both) == "member f0 > line 1 (and 299 more): '1' → '2'"
+
+
+def test_a_lone_member_and_a_long_value(tmp_path: Path):
+    assert compare(tmp_path, tarred({"a": b"1"}), tarred({"a": b"1", "b": b"2"})) == (
+        "member b: nothing → '2'"
+    )
+    long = [b"x" * 500 + end for end in (b"1", b"2")]
+    shown = compare(tmp_path, tarred({"a": long[0]}), tarred({"a": long[1]}))
+    assert shown == f"member a > line 1: '…{'x' * 20}1' → '…{'x' * 20}2'"
+
+
+def test_what_no_reader_opens_is_left_to_others(tmp_path: Path):
+    assert compare(tmp_path, b"\0\1", b"\0\2") is None
+    assert compare(tmp_path, b"a", b"a") is None
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(max_size=9), st.binary(max_size=20), max_size=60), st.binary())
+def test_what_comes_back_is_bounded_and_printable(tmp_path_factory, files, text):
+    folder = tmp_path_factory.mktemp("any")
+    names = {name.replace("\0", "").strip("/") or "x": body for name, body in files.items()}
+    left, right = (
+        tarred({**names, "z": b"1"}),
+        tarred({n: b + text for n, b in names.items()} | {"z": b"2"}),
+    )
+    shown = compare(folder, left, right) or ""
+
+    assert len(shown) <= MOST_CHARACTERS and len(shown.split("\n")) <= MOST_LINES + 1
+    assert all(line.isprintable() for line in shown.split("\n"))
