@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
+import io
+import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +96,43 @@ def test_a_digest_of_a_list_stands_under_what_is_listed(tmp_path: Path) -> None:
     assert {"list": ["a", "x"], "sums": ["a", "x"]} == roots(tmp_path, files)
 
 
+def tar(data: bytes, mtime: int = 0) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo("a")
+        member.size, member.mtime = len(data), mtime
+        archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def test_an_archive_stands_under_what_it_holds(tmp_path: Path) -> None:
+    packed = (gzip.compress(tar(A), mtime=0), gzip.compress(tar(B), mtime=0))
+    assert {"x.tgz": ["a"]} == roots(tmp_path, {"a": (A, B), "x.tgz": packed})
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        (tar(A), tar(B, mtime=1)),  # which has a cause of its own besides
+        (tar(A), tar(B + B)),
+        (tar(A * 2), tar(B * 2)),
+    ],
+)
+def test_an_archive_that_differs_in_more_stands_for_itself(
+    packed: tuple[bytes, bytes], tmp_path: Path
+) -> None:
+    assert not roots(tmp_path, {"a": (A, B), "x.tar": packed})
+
+
+def test_what_is_short_is_the_same_by_chance(tmp_path: Path) -> None:
+    assert not roots(tmp_path, {"a": (b"1\n", b"2\n"), "x.tar": (tar(b"1\n"), tar(b"2\n"))})
+
+
+def test_a_json_lock_stands_under_what_it_locks(tmp_path: Path) -> None:
+    locks = [json.dumps({"v": 1, "h": FORMS["sha256"](d).decode()}).encode() for d in (A, B)]
+    assert {"lock.json": ["a"]} == roots(tmp_path, {"a": (A, B), "lock.json": tuple(locks)})
+
+
 def test_a_cut_off_file_has_no_digest(tmp_path: Path) -> None:
     lists = (FORMS["md5"](A), FORMS["md5"](B))
     differences, contents = pair(tmp_path, {"a": (A, B), "list": lists})
@@ -115,4 +156,4 @@ def test_a_derived_file_is_told_in_its_roots_finding(tmp_path: Path) -> None:
     assert len(findings) == len(held)
     assert {("srv/a",)} == {d.derived_from for d in held}
     details = {e.detail for f in findings for e in f.evidence if e.source == "derive"}
-    assert {"srv/list differs in the digest of srv/a alone"} == details
+    assert {"srv/list differs only in what it holds of srv/a"} == details

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from repaudit.formats._lines import Values, aligned
 from repaudit.formats._regions import CONTENT, ENCODING, digest, inner_name, kept, readers
@@ -15,26 +15,51 @@ _PRESENT = b"present"
 Differing = dict[str, Values]
 
 
-def differing(sides: Sequence[bytes], name: str = "", bounds: Bounds = BOUNDS) -> Differing:
+#: Whether files inside of others, by the bytes of each side, are accounted for already.
+Known = Callable[[Sequence[bytes]], bool]
+#: Takes a text's locator and its sides, returns the sides to compare in their place.
+Rewrite = Callable[[str, Sequence[bytes]], Sequence[bytes]]
+
+
+def differing(
+    sides: Sequence[bytes],
+    name: str = "",
+    bounds: Bounds = BOUNDS,
+    rewrite: Rewrite | None = None,
+    known: Known | None = None,
+) -> Differing:
     """Return the regions of a file called `name` that differ, each with its value on every side.
 
     None stands where a side has no such region; a long value is its digest. What follows from other
     parts (checksums, sizes), and how a file is encoded, is told only where nothing else of that
-    file differs. Nothing comes back if and only if all sides are equal.
+    file differs. Nothing comes back if and only if all sides are equal. Texts are compared as
+    `rewrite` returns them; where it leaves no difference, their one region has equal values. A file
+    within that is `known` has one region with an empty value on each side.
     """
     if len(set(sides)) < 2:
         return {}
     budgets = {side: Budget(bounds) for side in sides}
-    return _Walk([budgets[side] for side in sides], bounds.depth).file(sides, name, "", 0)
+    walk = _Walk([budgets[side] for side in sides], bounds.depth, rewrite, known)
+    return walk.file(sides, name, "", 0)
 
 
 class _Walk:
-    def __init__(self, budgets: Sequence[Budget], depth: int) -> None:
+    def __init__(
+        self,
+        budgets: Sequence[Budget],
+        depth: int,
+        rewrite: Rewrite | None,
+        known: Known | None,
+    ) -> None:
         self._budgets = budgets
         self._depth = depth
+        self._rewrite = rewrite
+        self._known = known
 
     def file(self, sides: Sequence[bytes], name: str, prefix: str, depth: int) -> Differing:
         """Return what differs in files that are not all equal."""
+        if prefix and self._known is not None and self._known(sides):
+            return {prefix.removesuffix(STEP): (b"",) * len(sides)}
         found = self._opened(sides, name, prefix, depth) if depth < self._depth else None
         if found is None:
             return {prefix.removesuffix(STEP) or CONTENT: tuple(map(kept, sides))}
@@ -52,9 +77,24 @@ class _Walk:
                 except UnreadableError:
                     continue
                 if reader.positional:
-                    return _positions(read, prefix)
+                    return self._lines(reader, read, sides, prefix)
                 return self._compared(read, name, prefix, depth)
         return None
+
+    def _lines(
+        self,
+        reader: Format,
+        read: Sequence[Mapping[str, Part]],
+        sides: Sequence[bytes],
+        prefix: str,
+    ) -> Differing:
+        if self._rewrite is None:
+            return _positions(read, prefix)
+        where = prefix.removesuffix(STEP)
+        rewritten = self._rewrite(where, sides)
+        if len(set(rewritten)) < 2:
+            return {where or CONTENT: tuple(map(kept, rewritten))}
+        return _positions(self._read(reader, rewritten), prefix)
 
     def _read(self, reader: Format, sides: Sequence[bytes]) -> list[dict[str, Part]]:
         known: dict[bytes, dict[str, Part]] = {}

@@ -35,7 +35,7 @@ class Difference:
     JSON pointer into the config, manifest or index. `left` and `right` are readable forms of both
     sides, None where a side has nothing. `detail` shows the difference itself (a unified diff,
     diffoscope's answer), bounded, when there is one. `derived_from` names the files whose digests
-    are all that differs here.
+    or bytes are all that differs here.
     """
 
     layer: int | None

@@ -222,7 +222,8 @@ def _difference(difference: Difference, *, again: bool) -> Text:
     elif difference.derived_from:
         more = len(difference.derived_from) - 1
         others = f" and {_count(more, 'other file')}" if more else ""
-        text.append(f" holds the digest of {printable(difference.derived_from[0])}{others}")
+        root = printable(difference.derived_from[0])
+        text.append(f" only in what it holds of {root}{others}")
     elif difference.detail:
         text.append(" (shown above)", style="dim")
     elif difference.aspect is Aspect.PRESENCE:
@@ -261,7 +262,9 @@ def _footer(console: Console, report: Report) -> None:
     elif report.verdict is Verdict.UNREPRODUCIBLE:
         differences = {d.place: d for finding in report.findings for d in finding.differences}
         follow = sum(bool(d.derived_from) for d in differences.values())
-        derived = f", {follow} of which only hold a digest of another" if follow else ""
+        derived = (
+            f", {follow} of which only hold the digest or the bytes of another" if follow else ""
+        )
         unexplained = sum(
             finding.confidence is Confidence.UNEXPLAINED for finding in report.findings
         )

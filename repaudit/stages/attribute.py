@@ -235,7 +235,7 @@ def _put_under_roots(
         roots = follow[difference.place]
         names = tuple(sorted({path for _, path, _ in roots}))
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        detail = f"{difference.path} differs in the digest of {names[0]}{more} alone"
+        detail = f"{difference.path} differs only in what it holds of {names[0]}{more}"
         clue = Clue(slug="", factors=(), kind=EvidenceKind.SIGNATURE, detail=detail)
         for group in {id(g): g for root in roots for g in of.get(root, ())}.values():
             group.differences.append(replace(difference, derived_from=names[:_MOST_ROOTS]))

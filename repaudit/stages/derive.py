@@ -1,7 +1,7 @@
-"""Files that differ only because they hold the digest of another file that differs.
+"""Files that differ only because they hold the digest, or the bytes, of another that differs.
 
-A wheel's RECORD, a package's md5sums and a lock file follow what they list: they have no cause of
-their own, and stand under the file that has one.
+A wheel's RECORD, a package's md5sums and an archive follow what they list or hold: they have no
+cause of their own, and stand under the file that has one.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from repaudit.formats import differing
 from repaudit.model.difference import Aspect, Difference, Place
-from repaudit.stages.contents import Contents
+from repaudit.stages.contents import Contents, Kept
 
 #: Lists of digests are short; what is longer is taken for something else.
 MOST_BYTES = 4 << 20
+#: Shorter files are the same by chance: two lines may each write the date.
+LEAST_BYTES = 16
 _ALGORITHMS = {16: "md5", 20: "sha1", 28: "sha224", 32: "sha256", 48: "sha384", 64: "sha512"}
 _HEX = re.compile(rb"(?<![0-9A-Za-z])(?:[0-9a-f]{2}){16,64}(?![0-9A-Za-z])", re.IGNORECASE)
 #: In either alphabet, with its padding or without (RECORD, Subresource Integrity, Content-MD5).
@@ -56,6 +59,10 @@ class Digests:
             data = _BASE64.sub(replaced, _HEX.sub(replaced, data))
         return data, frozenset(held)
 
+    def place(self, data: bytes) -> Place | None:
+        """Return the file that has these bytes."""
+        return self._by_algorithm(32).get(hashlib.sha256(data).digest())
+
     def _hashed(self, length: int) -> dict[bytes, Place]:
         algorithm = _ALGORITHMS.get(length)
         if algorithm is None:
@@ -87,7 +94,7 @@ def _decoded(token: bytes) -> bytes | None:
 def derived(
     differences: Sequence[Difference], contents: Contents
 ) -> Mapping[Place, tuple[Place, ...]]:
-    """Return the places that differ in other files' digests alone, each with its roots, sorted.
+    """Return the places that differ in other files' digests or bytes alone, with those, sorted.
 
     A root is no such place itself: what holds the digest of a list stands under what is listed.
     """
@@ -96,16 +103,55 @@ def derived(
         for d in differences
         if d.aspect is Aspect.CONTENT and (both := contents.get((d.left, d.right)))
     }
-    left = Digests((place, k.left, k.left_size) for place, k in kept.items())
-    right = Digests((place, k.right, k.right_size) for place, k in kept.items())
-    held: dict[Place, frozenset[Place]] = {}
-    for place, both in kept.items():
-        if max(both.left_size, both.right_size) <= MOST_BYTES:
-            one, named = left.masked(both.left.read_bytes())
-            other, _ = right.masked(both.right.read_bytes())
-            if named and one == other:
-                held[place] = named
+    search = _Search(kept)
+    held = {place: found for place in kept if (found := search.held(place))}
     return _roots(held)
+
+
+class _Search:
+    def __init__(self, kept: Mapping[Place, Kept]) -> None:
+        self._kept = kept
+        self._digests = (
+            Digests((place, k.left, k.left_size) for place, k in kept.items()),
+            Digests((place, k.right, k.right_size) for place, k in kept.items()),
+        )
+        self._sizes = {(k.left_size, k.right_size) for k in kept.values()}
+
+    def held(self, place: Place) -> frozenset[Place]:
+        """Return the places whose digests or bytes are all that differs in one, if they are."""
+        both = self._kept[place]
+        if max(both.left_size, both.right_size) > MOST_BYTES or not both.whole:
+            return frozenset()
+        sides = (both.left.read_bytes(), both.right.read_bytes())
+        found: set[Place] = set()
+
+        def masked(_: str, texts: Sequence[bytes]) -> list[bytes]:
+            pairs = zip(self._digests, texts, strict=True)
+            (left, named), (right, _others) = (digests.masked(text) for digests, text in pairs)
+            found.update(named)
+            return [left, right]
+
+        def known(inner: Sequence[bytes]) -> bool:
+            root = self._root(place, inner)
+            found.update([root] if root else [])
+            return root is not None
+
+        regions = differing(sides, PurePosixPath(place[1]).name, rewrite=masked, known=known)
+        own = False
+        for values in regions.values():
+            left, right = masked("", [value or b"" for value in values])
+            own |= left != right or None in values
+        return frozenset() if own else frozenset(found)
+
+    def _root(self, place: Place, inner: Sequence[bytes]) -> Place | None:
+        """Return the file of which both sides of `inner`, a part of another, are both sides."""
+        left, right = inner
+        if (len(left), len(right)) not in self._sizes or min(len(left), len(right)) < LEAST_BYTES:
+            return None
+        one, other = (
+            digests.place(data) for digests, data in zip(self._digests, inner, strict=True)
+        )
+        return one if one == other != place else None
 
 
 def _roots(held: Mapping[Place, frozenset[Place]]) -> dict[Place, tuple[Place, ...]]:

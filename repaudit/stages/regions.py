@@ -16,6 +16,8 @@ from repaudit.formats import differing
 
 #: A stamp is taken for a clock's within two days, so that nearer clocks are not told apart.
 _APART = 4 * 86_400
+#: Stands for a region that a run has not; no text holds a NUL.
+_NOTHING = "\0"
 #: What stands between the words of a line.
 _BETWEEN = re.compile(r"""[\s=,;:|"'()<>\[\]{}]""")
 
@@ -59,20 +61,17 @@ def whole(values: Sequence[Hashable], label: str = "") -> Region:
 
 def cut(sides: Sequence[bytes], path: str, clocks: Clocks) -> tuple[Region, ...]:
     """Return the regions in which a file differs; `sides` are its bytes in each run."""
-    name = PurePosixPath(path).name
-    texts = _texts(sides)
-    if texts is None:
-        found = differing(sides, name).items()
-        return tuple(r for label, values in found for r in _regions(label, _shown(values), clocks))
-    # A text is blanked first: lines that only tell another time are to be aligned as the same.
-    read = _read(texts, clocks)
-    rest = [text.encode("utf-8", "surrogateescape") for text in read.rest]
-    lines = [
-        whole(part, label)
-        for label, values in differing(rest, name).items()
-        for part in _words(_shown(values))
-    ]
-    return (*_of_stamps(read, ""), *lines)
+    regions: list[Region] = []
+
+    def blanked(label: str, texts: Sequence[bytes]) -> list[bytes]:
+        # Before lines are aligned: those that only tell another time are the same then.
+        read = _read(_shown(texts), clocks)
+        regions.extend(_of_stamps(read, label))
+        return [text.encode("utf-8", "surrogateescape") for text in read.rest]
+
+    for label, values in differing(sides, PurePosixPath(path).name, rewrite=blanked).items():
+        regions.extend(_regions(label, _shown(values), clocks))
+    return tuple(regions)
 
 
 class _Read(NamedTuple):
@@ -114,38 +113,28 @@ def _of_stamps(read: _Read, label: str) -> Iterator[Region]:
     if read.told or read.stamped:
         steady = (0,) * len(read.rest)
         yield Region(label=label, pattern=steady, told=read.told, stamped=read.stamped)
-    for field in zip(*read.manners, strict=False) if _alike(read.manners) else (read.manners,):
-        for aspect in zip(*field, strict=False) if _alike(read.manners) else (field,):
+    if len(set(map(len, read.manners))) > 1:
+        yield whole(read.manners, label)
+        return
+    for stamp in zip(*read.manners, strict=True):
+        for aspect in zip(*stamp, strict=True):
             if len(set(aspect)) > 1:
                 yield whole(aspect, label)
-
-
-def _alike(values: Sequence[Sequence[object]]) -> bool:
-    return len({len(value) for value in values}) == 1
 
 
 def _words(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Yield the words that differ between lines of as many words; else the texts as they are."""
     if any("\n" in text for text in texts):
-        yield tuple(texts)
+        yield from [tuple(texts)] if len(set(texts)) > 1 else []
         return
     split = [_BETWEEN.split(text) for text in texts]
-    parts = zip(*split, strict=True) if _alike(split) else [tuple(texts)]
+    alike = len(set(map(len, split))) == 1
+    parts = zip(*split, strict=True) if alike else [tuple(texts)]
     yield from (part for part in parts if len(set(part)) > 1)
 
 
-def _texts(sides: Sequence[bytes]) -> list[str] | None:
-    """Return the sides as text, None unless all of them are."""
-    if any(b"\0" in side for side in sides):
-        return None
-    try:
-        return [side.decode() for side in sides]
-    except UnicodeDecodeError:
-        return None
-
-
 def _shown(values: Sequence[bytes | None]) -> list[str]:
-    return ["" if v is None else "=" + v.decode("utf-8", "surrogateescape") for v in values]
+    return [_NOTHING if v is None else v.decode("utf-8", "surrogateescape") for v in values]
 
 
 def pattern(values: Sequence[Hashable]) -> tuple[int, ...]:
