@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from repaudit.formats import differing
@@ -21,6 +22,8 @@ from repaudit.stages.contents import Contents, Kept
 
 #: Lists of digests are short; what is longer is taken for something else.
 MOST_BYTES = 4 << 20
+#: Further files stand for themselves.
+MOST_FILES = 5_000
 #: Shorter files are the same by chance: two lines may each write the date.
 LEAST_BYTES = 16
 _ALGORITHMS = {16: "md5", 20: "sha1", 28: "sha224", 32: "sha256", 48: "sha384", 64: "sha512"}
@@ -104,7 +107,7 @@ def derived(
         if d.aspect is Aspect.CONTENT and (both := contents.get((d.left, d.right)))
     }
     search = _Search(kept)
-    held = {place: found for place in kept if (found := search.held(place))}
+    held = {place: found for place in islice(kept, MOST_FILES) if (found := search.held(place))}
     return _roots(held)
 
 

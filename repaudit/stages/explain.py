@@ -19,8 +19,10 @@ from repaudit.stages.decode import explanations, shown, telling, unrepeated
 from repaudit.stages.derive import derived
 from repaudit.stages.regions import Clocks, Region, cut, whole
 
-#: More bytes than this, in all versions of a file together, are decoded as a whole.
+#: More bytes than this, in all versions of a file together, are decoded as a whole; so are the
+#: files beyond as many.
 _MOST_BYTES = 96 << 20
+_MOST_CUT = 2_000
 _NAMES_LAYERS = {Aspect.HISTORY, Aspect.ANNOTATION, Aspect.COMPRESSION}
 
 
@@ -115,8 +117,9 @@ class Observations:
         return tuple(observed.moved for observed in self._seen)
 
     def decode(self, factors: Sequence[str]) -> dict[Place, Decoded]:
-        """Return what is known of every place that differs in some run."""
-        return {place: self._decode(place, tuple(factors)) for place in self._places()}
+        """Return what is known of the places that differ in some run."""
+        places = [place for place in self._places() if self._cut(place)]
+        return {place: self._decode(place, tuple(factors)) for place in places}
 
     def settled(self, factors: Sequence[str]) -> bool:
         """Whether there is nothing that another run could tell."""
@@ -168,10 +171,10 @@ class Observations:
         """Whether runs in which nothing was moved differ."""
         return any(n != 0 for n, some in zip(pattern, self.moved, strict=True) if not some)
 
-    def _places(self) -> set[Place]:
+    def _places(self) -> list[Place]:
         """Return where some run differs, other than in what only follows from another place."""
         places = {p for o in self._seen for p in o.differences if p not in o.derived}
-        return {place for place in places if place[2] not in _NAMES_LAYERS}
+        return sorted((p for p in places if p[2] not in _NAMES_LAYERS), key=str)
 
     def _decode(self, place: Place, factors: tuple[str, ...]) -> Decoded:
         found: dict[str, Followed] = {}
@@ -214,7 +217,10 @@ class Observations:
             yield Followed(factor=name, where=region.label, times=times, sure=sure)
 
     def _cut(self, place: Place) -> tuple[Region, ...]:
-        """Return the regions of a place that are not the same in all runs."""
+        """Return the regions of a place that are not the same in all runs.
+
+        None, where it is too large to be cut and a clock may be all that differs from run to run.
+        """
         if place not in self._regions:
             self._regions[place] = self._read(place)
         return self._regions[place]
@@ -224,9 +230,12 @@ class Observations:
         values = tuple(
             o.differences[place].right if place in o.differences else first.left for o in self._seen
         )
-        files = self._files(place) if place[2] == Aspect.CONTENT else None
+        uncut = whole(values)
+        if place[2] != Aspect.CONTENT:
+            return (uncut,)
+        files = self._files(place) if len(self._regions) < _MOST_CUT else None
         if files is None:
-            return (whole(values),)
+            return () if self._by_chance(uncut.pattern) else (uncut,)
         known = {value: path.read_bytes() for value, path in zip(values, files, strict=True)}
         return cut([known[value] for value in values], place[1], self._clocks())
 
