@@ -67,6 +67,7 @@ class _Buildah:
         edits: Mapping[str, Sequence[Edit]],
         folder: Path,
         line: Callable[[str], None],
+        patience: Callable[[], float | None],
     ) -> BuildRun:
         began = clock.ticks()
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +90,10 @@ class _Buildah:
                 log=place.log,
                 env={"TMPDIR": str(place.store / "tmp")},
                 line=hear,
+                patience=patience,
             )
+            if jail.given_up:
+                last.append("it did not end in many times the time that the control took")
             image = None if status else _export(place, prepared)
             # Where things lie is no part of the answer.
             own = (str(place.store / "context"), str(folder), str(prepared.request.context))

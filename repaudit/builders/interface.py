@@ -77,10 +77,12 @@ class Builder(Protocol):
         edits: Mapping[str, Sequence[Edit]],
         folder: Path,
         line: Callable[[str], None],
+        patience: Callable[[], float | None],
     ) -> BuildRun:
         """Build once, in `folder`, with each factor's edits in force.
 
-        `line` is told each line that the build prints, as it comes.
+        `line` is told each line that the build prints, as it comes. A build that has not ended
+        after `patience()` seconds has failed; None stands for no end.
         """
 
     def check_bases(self, prepared: Prepared) -> None:

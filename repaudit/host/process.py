@@ -189,6 +189,7 @@ class Jail:
 
     def __init__(self, writable: Path) -> None:
         unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
+        self.given_up = False
         self._held = ExitStack()
         self._process = self._held.enter_context(
             _started(
@@ -246,9 +247,15 @@ class Jail:
         log: Path,
         env: Mapping[str, str],
         line: Callable[[str], None],
+        patience: Callable[[], float | None] = lambda: None,
     ) -> int:
-        """Run `argv` in here, hand each line that it prints to `line`, and keep all in `log`."""
+        """Run `argv` in here, hand each line that it prints to `line`, and keep all in `log`.
+
+        When it has run for `patience()` seconds, which may change meanwhile, the jail ends with all
+        that is in it, and `given_up` is true.
+        """
         with (
+            self._ended_after(patience),
             log.open("wb") as copy,
             _started(
                 self.inside(argv),
@@ -263,3 +270,24 @@ class Jail:
                 room = max(0, room - len(raw))
                 line(raw.decode(errors="replace").rstrip("\n"))
             return process.wait()
+
+    @contextmanager
+    def _ended_after(self, patience: Callable[[], float | None]) -> Iterator[None]:
+        done = threading.Event()
+        began = clock.ticks()
+
+        def watch() -> None:
+            while not done.wait(1):
+                seconds = patience()
+                if seconds is not None and clock.ticks() - began > seconds:
+                    self.given_up = True
+                    self._process.kill()
+                    return
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()

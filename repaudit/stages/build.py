@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -12,7 +12,7 @@ from repaudit.builders import Builder, Prepared
 from repaudit.host import clock, process
 from repaudit.model.digest import Descriptor
 from repaudit.model.errors import SourceError
-from repaudit.model.experiment import BuildRun, Outcome, PlannedRun
+from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role
 from repaudit.oci.image import load_manifest
 from repaudit.sources import Opened
 from repaudit.sources.layout import Folder
@@ -21,6 +21,26 @@ from repaudit.stages.plan import Plan, edits
 #: Seconds between the starts of two runs. Files carry the real clock's time, and two runs that go
 #: side by side must not write a file in the same second, or in the two that a zip archive tells.
 STAGGER = 2.1
+
+
+#: A run that takes as many times the control's time, and as many seconds, will never end.
+_TIMES, _LEAST = 10, 120
+
+
+class Patience:
+    """How long a run may take, once it is known how long the control took."""
+
+    def __init__(self) -> None:
+        self._control: float | None = None
+
+    def learn(self, run: BuildRun) -> None:
+        """Take in how long a run took that was built, if it is the control."""
+        if run.planned.role is Role.CONTROL and run.outcome is Outcome.BUILT:
+            self._control = run.milliseconds / 1000
+
+    def seconds(self) -> float | None:
+        """Return the most seconds; None as long as the control builds."""
+        return None if self._control is None else max(_LEAST, _TIMES * self._control)
 
 
 class Progress(Protocol):
@@ -49,6 +69,7 @@ class Bench:
     folder: Path
     jobs: int
     progress: Progress
+    patience: Patience = field(default_factory=Patience)
 
     def make(self, runs: Sequence[PlannedRun], apart: float = STAGGER) -> tuple[BuildRun, ...]:
         """Return the runs, made, in the order asked; up to `jobs` go side by side.
@@ -77,7 +98,9 @@ class Bench:
             edits(run, self.plan.machine),
             self.folder / run.name,
             self._hear(run.name),
+            self.patience.seconds,
         )
+        self.patience.learn(made)
         self.progress.run_ended(run.name, made.outcome.value)
         return made
 
