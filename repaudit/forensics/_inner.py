@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
 
 from repaudit.forensics import canary, elf, pyc, text
 from repaudit.forensics._case import clue, held, nested, sides, umask_explains
+from repaudit.forensics._members import Members
 from repaudit.forensics._order import decide
 from repaudit.forensics.interface import Case
 from repaudit.model.finding import Clue
@@ -16,25 +16,12 @@ _INNER = (canary.FORENSIC, elf.FORENSIC, pyc.FORENSIC, text.FORENSIC)
 _MOST_OPENED = 40
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A file record of an archive. `time` is as stored: seconds since 1970, or a wall clock's."""
-
-    time: int | None = None
-    owner: str = ""
-    mode: int = 0
-    data: bytes = b""
-
-
-Members = Mapping[tuple[str, int], Member]
-
-
 def changed(left: Members, right: Members, field: str) -> list[tuple[str, Hashable, Hashable]]:
     """Return (name, left, right) for each member of both sides that differs in `field`."""
     return [
-        (name, getattr(member, field), getattr(right[name, number], field))
-        for (name, number), member in left.items()
-        if (name, number) in right and getattr(member, field) != getattr(right[name, number], field)
+        (name, getattr(member, field), getattr(right[name], field))
+        for name, member in left.items()
+        if name in right and getattr(member, field) != getattr(right[name], field)
     ]
 
 
@@ -52,9 +39,9 @@ def modes(case: Case, left: Members, right: Members) -> Iterator[Clue]:
     """Yield the umask where it explains every mode that differs."""
     found = changed(left, right, "mode")
     explained = all(
-        umask_explains(case, left[key].mode & 0o7777, right[key].mode & 0o7777)
-        for key in left
-        if key in right and left[key].mode != right[key].mode
+        umask_explains(case, left[name].mode & 0o7777, right[name].mode & 0o7777)
+        for name in left
+        if name in right and left[name].mode != right[name].mode
     )
     shown = [(name, f"{a:04o}", f"{b:04o}") for name, a, b in found]
     yield from first_of("different_due_to_umask" if explained else "unexplained", shown, "mode")
@@ -62,8 +49,8 @@ def modes(case: Case, left: Members, right: Members) -> Iterator[Clue]:
 
 def order(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue]:
     """Yield `slug` where the same members stand in another order."""
-    one = [name for name, number in left if (name, number) in right]
-    other = [name for name, number in right if (name, number) in left]
+    one = [name for name in left if name in right]
+    other = [name for name in right if name in left]
     if one == other:
         return
     why = decide(case, one, other)[1]
@@ -73,9 +60,9 @@ def order(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue
 
 def insides(case: Case, left: Members, right: Members) -> Iterator[Clue]:
     """Yield what is found in members whose contents differ."""
-    differ = [key for key in left if key in right and left[key].data != right[key].data]
-    for key in differ[:_MOST_OPENED]:
-        yield from inside(case, key[0], left[key].data, right[key].data)
+    differ = [name for name in left if name in right and left[name].data != right[name].data]
+    for name in differ[:_MOST_OPENED]:
+        yield from inside(case, name, left[name].data, right[name].data)
     if len(differ) > _MOST_OPENED:
         yield clue("unexplained", f"{len(differ) - _MOST_OPENED} more members were not opened")
 
@@ -94,4 +81,4 @@ def only_on_one_side(left: Members, right: Members) -> Iterator[Clue]:
     """Yield `unexplained` where a member has no counterpart."""
     lone = sorted(left.keys() ^ right.keys())
     if lone:
-        yield clue("unexplained", f"{len(lone)} members on one side only, first {lone[0][0][-80:]}")
+        yield clue("unexplained", f"{len(lone)} members on one side only, first {lone[0][-80:]}")

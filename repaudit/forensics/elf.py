@@ -1,23 +1,20 @@
-"""ELF programs: only the build ID, or dates, paths and levels among the strings of a section.
-
-The section header table is read as the System V ABI (gABI, chapter 4) lays it out.
-"""
+"""ELF programs: only the build ID, or dates, paths and levels among the strings of a section."""
 
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator
 
 from repaudit.forensics._case import Blame, clue, clues, contents, quote, whole
+from repaudit.forensics._members import claims, whole_parts
 from repaudit.forensics._tokens import compare_lines
 from repaudit.forensics.interface import Case, Forensic
+from repaudit.formats import Kind
 from repaudit.model.finding import Clue
 
 # They follow whatever else differs: the build ID is a hash, the link holds a checksum.
 _DERIVED = frozenset({".note.gnu.build-id", ".gnu_debuglink"})
 _STRING = re.compile(rb"[\t\x20-\x7e]{6,}")
-_NO_BITS = 8
 _MOST_STRINGS = 20_000
 _MACRO = re.compile(r"(?:[A-Z][a-z]{2} [ \d]\d \d{4})?(?: ?\d\d:\d\d:\d\d)?")
 
@@ -68,35 +65,12 @@ def _strings(case: Case, left: bytes, right: bytes) -> Iterator[Blame]:
 
 def _sections(data: bytes) -> dict[str, bytes]:
     """Return the sections that have bytes, by name; nothing where `data` is no sound ELF file."""
-    if not data.startswith(b"\x7fELF") or len(data) < 64:
-        return {}
-    order = "<" if data[5] == 1 else ">"
-    wide = data[4] == 2
-    try:
-        table = struct.unpack_from(order + ("Q" if wide else "I"), data, 40 if wide else 32)[0]
-        size, count, names = struct.unpack_from(order + "HHH", data, 58 if wide else 46)
-        headers = [_header(data, table + i * size, order, wide=wide) for i in range(count)]
-    except (struct.error, OverflowError):  # a table beyond the end, or beyond any address
-        return {}
-    if names >= len(headers) or size != (64 if wide else 40):
-        return {}
-    start = headers[names][2]
-    found: dict[str, bytes] = {}
-    for name, kind, offset, length in headers:
-        if kind not in (0, _NO_BITS):
-            end = data.find(b"\0", start + name)
-            label = data[start + name : end].decode("ascii", "replace")
-            found[f"{label}#{len(found)}" if label in found else label] = data[offset:][:length]
-    return found
-
-
-def _header(data: bytes, at: int, order: str, *, wide: bool) -> tuple[int, int, int, int]:
-    """Return a section's name (an offset), type, offset and size."""
-    name, kind = struct.unpack_from(order + "II", data, at)
-    offset, size = struct.unpack_from(
-        order + ("QQ" if wide else "II"), data, at + (24 if wide else 16)
-    )
-    return name, kind, offset, size
+    found = whole_parts("elf", data) if claims("elf", data) else {}
+    return {
+        name: part.data
+        for name, part in found.items()
+        if part.kind is Kind.FILE or name in _DERIVED
+    }
 
 
 FORENSIC: Forensic = _Elf()

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator
 
 from repaudit.forensics._case import clue, contents, sides, without_canaries
+from repaudit.forensics._members import claims, whole_parts
 from repaudit.forensics.interface import Case, Forensic
+from repaudit.formats.pyc import HEADER_SIZE
 from repaudit.model.finding import Clue
 
-_HEADER = struct.Struct("<HBBIII")  # magic, CR, LF, flags; then mtime and size, or a hash
 _PIP = re.compile(rb"/tmp/pip-target-[a-z0-9_]{8}")
 _TEMPORARY = re.compile(rb"/tmp/(?:tmp|[\w-]+[.-])[A-Za-z0-9_]{6,10}(?=/)")
-# PEP 552: bit 0, the header holds a hash of the source; bit 1, it is checked.
-_FLAGS = frozenset({0, 1, 3})
 
 
 class _Pyc:
@@ -23,24 +21,17 @@ class _Pyc:
     def examine(self, case: Case) -> Iterator[Clue]:
         """Yield the source's time, a temporary folder in the code, or that the code differs."""
         data = contents(case)
-        if data is None or not all(map(_is_pyc, data)):
+        if data is None or not all(claims("pyc", side) for side in data):
             return
-        (_, _, _, flags, left, _), (_, _, _, other, right, _) = map(_HEADER.unpack_from, data)
-        if flags != other:
+        left, right = (whole_parts("pyc", side) for side in data)
+        if left["flags"] != right["flags"]:
             yield clue("unexplained", "one side's header holds a time, the other one's a hash")
-        elif flags == 0 and left != right:
-            yield clue("timestamps_in_pyc_headers", f"source time {sides(str(left), str(right))}")
-        elif flags and data[0][8:16] != data[1][8:16]:
+        elif "mtime" in left and left["mtime"] != right["mtime"]:
+            seen = sides(left["mtime"].data.decode(), right["mtime"].data.decode())
+            yield clue("timestamps_in_pyc_headers", f"source time {seen}")
+        elif left.get("source hash") != right.get("source hash"):
             yield clue("checksum_of_varying_file", "the source's hash in the header differs")
-        yield from _code(case, data[0][16:], data[1][16:])
-
-
-def _is_pyc(data: bytes) -> bool:
-    if len(data) < _HEADER.size:
-        return False
-    _, carriage, feed, flags, _, _ = _HEADER.unpack_from(data)
-    # marshal writes a code object first: type c, perhaps with the reference bit.
-    return (carriage, feed) == (13, 10) and flags in _FLAGS and data[16:17] in (b"c", b"\xe3")
+        yield from _code(case, *(side[HEADER_SIZE:] for side in data))
 
 
 def _code(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:

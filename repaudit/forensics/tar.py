@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from repaudit.forensics._case import contents, distinct, inflate
 from repaudit.forensics._inner import changed, first_of, insides, modes, only_on_one_side, order
-from repaudit.forensics._tarball import is_tar, members
+from repaudit.forensics._members import claims, members, parts
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.model.finding import Clue
 
@@ -20,12 +20,12 @@ class _Tar:
         if data is None:
             return
         left, right = inflate(data[0]), inflate(data[1])
-        if left != right and is_tar(left) and is_tar(right):
+        if left != right and claims("tar", left) and claims("tar", right):
             yield from distinct(_compare(case, left, right))
 
 
 def _compare(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
-    a, b = members(left), members(right)
+    a, b = (members(parts("tar", side)) for side in (left, right))
     yield from first_of("timestamps_in_tarball", changed(a, b, "time"), "mtime")
     yield from first_of("users_and_groups_in_tarball", changed(a, b, "owner"), "owner")
     yield from modes(case, a, b)

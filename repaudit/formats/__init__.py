@@ -6,12 +6,13 @@ regions of one file are. A reader on its own is `FORMATS.load(name).parts(data, 
 
 from repaudit.formats._differing import differing
 from repaudit.formats._regions import CONTENT, FORMATS, digest, regions
-from repaudit.formats.interface import BOUNDS, STEP, Bounds, Budget, Format, Kind, Part
+from repaudit.formats.interface import BOUNDS, HEAD, STEP, Bounds, Budget, Format, Kind, Part
 
 __all__ = [
     "BOUNDS",
     "CONTENT",
     "FORMATS",
+    "HEAD",
     "STEP",
     "Bounds",
     "Budget",

@@ -34,7 +34,7 @@ class _Gzip:
         # A file may hold several streams, one after the other (2.2).
         while data.startswith(_MAGIC, at):
             prefix = f"stream {len(pieces) + 1}{STEP}" if pieces else ""
-            at, fields = _header(data, at)
+            at, fields = header(data, at)
             for name, value in fields:
                 yield Part(prefix + name, value)
             decoder = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE)
@@ -50,8 +50,11 @@ class _Gzip:
             yield Part("trailing", data[at:], Kind.FILE)
 
 
-def _header(data: bytes, at: int) -> tuple[int, list[tuple[str, bytes]]]:
-    """Return where the deflated bytes start, and the fields before them."""
+def header(data: bytes, at: int) -> tuple[int, list[tuple[str, bytes]]]:
+    """Return where the deflated bytes of the stream at `at` start, and the fields before them.
+
+    Raises UnreadableError where the header is cut off.
+    """
     flags, mtime, extra_flags, system = unpack(_HEADER, data, at)
     found = [
         ("mtime", b"%d" % mtime),

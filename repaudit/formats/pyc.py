@@ -18,6 +18,8 @@ from repaudit.model.errors import UnreadableError
 
 _HEADER = Struct("<HHI8s")  # magic, CR LF, flags; then mtime and size, or a hash
 _FIELDS = Struct("<II")
+#: Where the code starts.
+HEADER_SIZE = _HEADER.size
 #: Bit 0: the header holds a hash of the source. Bit 1: it is checked.
 _FLAGS = frozenset({0, 1, 3})
 #: marshal writes a code object first: type `c`, perhaps with the bit for references.
@@ -39,7 +41,7 @@ class _Pyc:
 
     def parts(self, data: bytes, budget: Budget) -> Iterator[Part]:
         magic, _, flags, rest = unpack(_HEADER, data, 0)
-        code = data[_HEADER.size :]
+        code = data[HEADER_SIZE:]
         if not code.startswith(_CODE):
             raise UnreadableError("a pyc file holds no code")
         yield Part("magic", b"%d" % magic)

@@ -1,0 +1,73 @@
+"""What the readers of `formats/` see of an archive, member by member."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from repaudit.forensics._case import UNPACKED_LIMIT
+from repaudit.formats import FORMATS, HEAD, STEP, Bounds, Budget, Part
+from repaudit.model.errors import UnreadableError
+
+_BOUNDS = Bounds(total=4 * UNPACKED_LIMIT, parts=500_000)
+_WORD = "member "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A file record of an archive. `time` is as stored: seconds since 1970, or a wall clock's."""
+
+    time: str = ""
+    owner: str = ""
+    mode: int = 0
+    data: bytes = b""
+
+
+Members = Mapping[str, Member]
+
+
+def claims(format_: str, data: bytes) -> bool:
+    """Whether `data` begins as a file of that format does."""
+    return FORMATS.load(format_).claims(data[:HEAD], "")
+
+
+def parts(format_: str, data: bytes) -> Iterator[Part]:
+    """Yield what is in `data`; of a broken file, and of one that is cut off, what is before."""
+    with suppress(UnreadableError):
+        yield from _read(format_, data)
+
+
+def whole_parts(format_: str, data: bytes) -> dict[str, Part]:
+    """Return what is in `data`, by name; nothing of a file that is broken anywhere."""
+    try:
+        return {part.name: part for part in _read(format_, data)}
+    except UnreadableError:
+        return {}
+
+
+def _read(format_: str, data: bytes) -> Iterator[Part]:
+    budget = Budget(_BOUNDS)
+    for part in FORMATS.load(format_).parts(data, budget):
+        budget.count(part)
+        yield part
+
+
+def members(found: Iterable[Part]) -> dict[str, Member]:
+    """Return the members by name; from the second of a name on, a number stands behind it."""
+    fields: dict[str, dict[str, bytes]] = {}
+    for part in found:
+        label, _, field = part.name.partition(STEP)
+        if label.startswith(_WORD):
+            fields.setdefault(label.removeprefix(_WORD), {})[field] = part.data
+    return {name: _member(known) for name, known in fields.items()}
+
+
+def _member(known: Mapping[str, bytes]) -> Member:
+    return Member(
+        # Archives keep whole seconds, but for the records of some tar files.
+        time=known.get("mtime", b"").decode("ascii", "replace").partition(".")[0],
+        owner=known.get("owner", b"").decode("utf-8", "replace"),
+        mode=int(known.get("mode", b"0"), 8),
+        data=known.get("", known.get("packed", b"")),
+    )
