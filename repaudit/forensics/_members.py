@@ -69,5 +69,5 @@ def _member(known: Mapping[str, bytes]) -> Member:
         time=known.get("mtime", b"").decode("ascii", "replace").partition(".")[0],
         owner=known.get("owner", b"").decode("utf-8", "replace"),
         mode=int(known.get("mode", b"0"), 8),
-        data=known.get("", known.get("packed", b"")),
+        data=known.get("", b""),
     )

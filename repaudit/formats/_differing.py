@@ -101,9 +101,12 @@ class _Walk:
         for side, budget in zip(sides, self._budgets, strict=True):
             if side not in known:
                 known[side] = {}
+                first = known[sides[0]]
                 for part in reader.parts(side, budget):
                     budget.count(part)
-                    known[side][part.name] = part
+                    same = first.get(part.name)
+                    # Most is alike on all sides, and then held once.
+                    known[side][part.name] = part if same is None or same != part else same
         return [known[side] for side in sides]
 
     def _compared(
@@ -112,7 +115,7 @@ class _Walk:
         found, derived = _lone(read, prefix)
         for label, first in read[0].items():
             parts = [side[label] for side in read if label in side]
-            if len(parts) < len(read) or all(part.data == first.data for part in parts):
+            if len(parts) < len(read) or all(part is first for part in parts):
                 continue
             values = tuple(part.data for part in parts)
             if all(part.kind is Kind.FILE for part in parts):

@@ -85,16 +85,17 @@ class _Walk:
         self, reader: Format, data: bytes, name: str, prefix: str, depth: int
     ) -> dict[str, bytes]:
         within: dict[str, bytes] = {}
-        count = 0
+        files: list[Part] = []
         for part in reader.parts(data, self._budget):
             self._budget.count(part)
-            count += 1
             if part.kind is Kind.FILE:
-                self.into(
-                    part.data, inner_name(name, part), prefix + part.name + STEP, depth + 1, within
-                )
+                files.append(part)
             else:
                 within[prefix + part.name] = kept(part.data)
-        if reader.positional and count >= _MOST_LINES:
-            return {prefix + "lines": digest(data)}
+            if reader.positional and len(within) == _MOST_LINES:
+                return {prefix + "lines": digest(data)}
+        # Afterwards, so that what the budget does not reach is the files, and not the fields.
+        for part in files:
+            inner = inner_name(name, part)
+            self.into(part.data, inner, prefix + part.name + STEP, depth + 1, within)
         return within

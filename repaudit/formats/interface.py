@@ -95,7 +95,10 @@ class Format(Protocol):
 
     @property
     def positional(self) -> bool:
-        """Whether parts are named by where they stand, so that likeness aligns them, not names."""
+        """Whether parts are named by where they stand, so that likeness aligns them, not names.
+
+        Such a reader refuses a file before its first part, or not at all.
+        """
 
     def claims(self, head: bytes, name: str) -> bool:
         """Whether a file called `name` that begins with `head`, its first HEAD bytes, is one."""

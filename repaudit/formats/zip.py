@@ -137,7 +137,7 @@ def _member(label: str, entry: _Entry, data: bytes, budget: Budget) -> Iterator[
     try:
         yield Part(label, _content(entry, packed, budget), Kind.FILE)
     except UnreadableError:
-        yield Part(f"{label}{STEP}packed", packed)
+        yield Part(label, packed)
 
 
 def _content(entry: _Entry, packed: bytes, budget: Budget) -> bytes:
