@@ -5,6 +5,8 @@ PYTHON ?= python3
 TOOLS := buildah runc containers-storage skopeo busybox-static libfaketime locales e2fsprogs \
 	util-linux mount git bubblewrap diffoscope-minimal ca-certificates $(VENV_PACKAGE)
 EXTRA := mmdebstrap
+# What makes the files that the tests read.
+MADE_BY := binutils bzip2 cpio gcc libc6-dev xz-utils zip zstd
 VENV_PACKAGE := $(if $(wildcard .venv),,python3-venv)
 
 .DEFAULT_GOAL := help
@@ -27,11 +29,13 @@ packages = @missing=$$(dpkg-query -W -f='$${Package} $${db:Status-Status}\n' $(1
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 	apt-get install -qq -y --no-install-recommends $$missing >/dev/null; fi
 
-.PHONY: tools extra
+.PHONY: tools extra made-by
 tools:
 	$(call packages,$(TOOLS))
 extra: tools
 	$(call packages,$(EXTRA))
+made-by: tools
+	$(call packages,$(MADE_BY))
 
 .venv/installed: pyproject.toml | tools
 	@echo "installing repaudit and its Python packages in .venv"
@@ -39,7 +43,7 @@ extra: tools
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-.venv/developing: pyproject.toml .venv/installed | extra
+.venv/developing: pyproject.toml .venv/installed | extra made-by
 	@echo "installing what the tests need in .venv"
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@

@@ -374,10 +374,20 @@ def test_deep_and_wide_documents_are_no_harm():
 
 def test_a_budget_that_is_used_up_leaves_the_rest_opaque():
     many = tarred({f"f{n}": b"a\n" * 50 for n in range(50)})
-    found = regions(many, "", Bounds(parts=300))
+    some, none = (regions(many, "", Bounds(parts=parts)) for parts in (500, 200))
 
-    assert list(found) == ["content"]
-    assert found != regions(many[:-1], "", Bounds(parts=300))
+    assert some["member f0 > line 50"] == b"a"
+    assert some["member f49"] == b"a\n" * 50
+    assert some["member f49 > mtime"] == b"0"
+    assert list(none) == ["content"]
+
+
+def test_a_member_that_does_not_unpack_is_compared_as_it_is_packed():
+    data = next(one.left for one in PAIRS if one.name == "x.zip" and b"x\n0\n" in one.left)
+    at = data.index(b"x\n0\n")
+    broken = data[:at] + b"y" + data[at + 1 :]
+
+    assert differing((data, broken), "x.zip") == {"member a.txt": (b"x\n0\n", b"y\n0\n")}
 
 
 def test_kinds_are_as_the_formats_say():
