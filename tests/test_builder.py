@@ -61,7 +61,9 @@ class Site:
         run = next(run for run in self.plan.runs if run.name == name)
         changes = edits(run, self.plan.machine)
         folder = self.folder / (into or name)
-        return BUILDERS.load("buildah").build(prepared, run, changes, folder, lambda line: None, lambda: None)
+        return BUILDERS.load("buildah").build(
+            prepared, run, changes, folder, lambda line: None, lambda: None
+        )
 
 
 @pytest.fixture
