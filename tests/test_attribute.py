@@ -15,7 +15,7 @@ from repaudit.model.experiment import INTRINSIC, SETTABLE, Level
 from repaudit.model.finding import Confidence, Evidence, EvidenceKind, Finding, Instruction, Suspect
 from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.contents import Kept
-from repaudit.stages.findings import breakage_finding, merge
+from repaudit.stages.findings import RANKS, breakage_finding, merge
 from repaudit.stages.plan import make_plan
 from tests import strategies
 from tests.fakes import MACHINE
@@ -371,7 +371,9 @@ def test_the_same_cause_at_the_same_place_is_one_finding_of_all_runs():
 
     assert [d.path for d in only.differences] == ["srv/0", "srv/a"]
     assert [s.factor for s in only.factors] == ["umask", "time"]
-    assert only.evidence == (*FINDING.evidence, *other.evidence)
+    assert set(only.evidence) == {*FINDING.evidence, *other.evidence}
+    ranks = [RANKS[e.kind] for e in only.evidence]
+    assert ranks == sorted(ranks)
 
 
 def test_a_place_that_differs_in_two_runs_is_shown_as_it_was_first_seen():

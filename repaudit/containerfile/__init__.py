@@ -2,7 +2,7 @@
 
 from repaudit.containerfile.copied import Origin, origins
 from repaudit.containerfile.find import find
-from repaudit.containerfile.history import find_step, layer_instructions
+from repaudit.containerfile.history import find_step, instruction, layer_instructions
 from repaudit.containerfile.parser import parse
 from repaudit.containerfile.stages import Containerfile, Stage
 from repaudit.containerfile.statement import Heredoc, Statement
@@ -15,6 +15,7 @@ __all__ = [
     "Statement",
     "find",
     "find_step",
+    "instruction",
     "layer_instructions",
     "origins",
     "parse",

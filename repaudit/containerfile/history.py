@@ -80,7 +80,7 @@ def layer_instructions(
     solid = [at for at, entry in enumerate(history) if _is_layer(entry)]
     if layers is not None and layers != len(solid):
         return (None,) * layers
-    return tuple(_instruction(written.get(at - start), path) for at in solid)
+    return tuple(_pair(written.get(at - start), path) for at in solid)
 
 
 def _without_labels(
@@ -174,10 +174,12 @@ def _destination(statement: Statement) -> str:
     return (statement.arguments.split() or [""])[-1]
 
 
-def _instruction(pair: _Pair | None, path: str) -> Instruction | None:
-    if pair is None:
-        return None
-    statement, stage = pair
+def _pair(pair: _Pair | None, path: str) -> Instruction | None:
+    return None if pair is None else instruction(*pair, path)
+
+
+def instruction(statement: Statement, stage: Stage, path: str) -> Instruction:
+    """Return a statement as findings show it; `path` is the file that it is said to be in."""
     return Instruction(
         file=path, line=statement.line, text=statement.text[:_LONGEST], stage=stage.label
     )
@@ -207,7 +209,7 @@ def find_step(
         return None  # it may be a trigger, which stands in another Containerfile
     places = {at for at in (step - 1, step - 1 - extra) if 0 <= at < len(here)}
     said = [here[at] for at in sorted(places) if _announced(match[4], here[at])]
-    return _instruction((said[0], stage), name) if len(said) == 1 else None
+    return instruction(said[0], stage, name) if len(said) == 1 else None
 
 
 def _announced(text: str, statement: Statement) -> bool:

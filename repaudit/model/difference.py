@@ -28,6 +28,15 @@ class Aspect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A process of a build step that was traced; the paths are in the image."""
+
+    argv: tuple[str, ...]
+    executable: str
+    cwd: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """One aspect of one place in which two images differ.
 
@@ -35,7 +44,7 @@ class Difference:
     JSON pointer into the config, manifest or index. `left` and `right` are readable forms of both
     sides, None where a side has nothing. `detail` shows the difference itself (a unified diff,
     diffoscope's answer), bounded, when there is one. `derived_from` names the files whose digests
-    or bytes are all that differs here.
+    or bytes are all that differs here. `process` is the one that wrote it, where a run was traced.
     """
 
     layer: int | None
@@ -45,6 +54,7 @@ class Difference:
     right: str | None
     detail: str | None = None
     derived_from: tuple[str, ...] = ()
+    process: Process | None = None
 
     @property
     def place(self) -> Place:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from repaudit.model.trace import Trace
+
 #: The factors that a rebuild can set, in the order in which reports name them.
 SETTABLE = (
     "time",
@@ -49,6 +51,8 @@ class Edit:
     * `/process/env/NAME`, `/process/user/umask`, `/hostname`, `/mounts/DESTINATION` (runtime-spec)
     * `exec:affinity` (comma-separated CPUs), `exec:personality/FLAG` ("on" or "off"): set on the
       process that hands over to the runtime, and inherited
+    * `exec:clock` ("on"): trace the step, to move the clock of programs that no preload reaches; it
+      stands alone where the factor's other edits are refused
     * `home:alias`: a second path of the home directory, "" for none; HOME names it
     * `run:clock` (the epoch that the run's clock starts at), `run:filesystem` (a hash seed),
       `run:file/NAME` (the host file to copy), `run:text/NAME` (a file's text),
@@ -90,11 +94,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRun:
-    """One build to be made: its name, its role, and one level for each factor."""
+    """One build to be made: its name, its role, and one level for each factor.
+
+    In a `traced` one it is recorded who wrote what (model.trace). It is no replicate for a race:
+    tracing hides those.
+    """
 
     name: str
     role: Role
     levels: tuple[Level, ...]
+    traced: bool = False
 
     def level(self, factor: str) -> Level | None:
         """Return the level that this run gives `factor`, None where it gives none."""
@@ -103,10 +112,16 @@ class PlannedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What the interposer did for one RUN step: the factors not applied, each with the reason."""
+    """What the interposer did for one RUN step: the factors not applied, each with the reason.
+
+    `untraced` is why a step was not traced that should have been; `trace` what its tracer wrote
+    down, where that was asked for.
+    """
 
     args: tuple[str, ...]
     refused: tuple[tuple[str, str], ...]
+    untraced: str | None = None
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

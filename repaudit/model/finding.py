@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from repaudit.model.difference import Difference
+from repaudit.model.difference import Difference, Process
 
 #: The slug of the cause that stands for none.
 UNEXPLAINED = "unexplained"
@@ -57,15 +57,6 @@ class Instruction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
-    """The process that wrote what differs, where a run was traced."""
-
-    argv: tuple[str, ...]
-    executable: str
-    cwd: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What backs a cause. `source` names the detector, `runs` the runs that it looked at."""
 
@@ -87,7 +78,10 @@ class Clue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One cause at one place. `id` is the same from night to night for the same of both."""
+    """One cause at one place. `id` is the same from night to night for the same of both.
+
+    `process` is the one that wrote most of what differs.
+    """
 
     id: str
     cause: Cause

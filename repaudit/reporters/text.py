@@ -188,8 +188,10 @@ def _rows(finding: Finding, shown: set[Difference]) -> Iterator[tuple[str, Text]
 
 
 def _reasons(finding: Finding) -> Iterator[tuple[str, Text]]:
-    if finding.instruction and _FROM_STAGE.match(finding.instruction.text):
+    if finding.instruction and not finding.process and _FROM_STAGE.match(finding.instruction.text):
         yield "note", Text("copied from another stage: the fix belongs to the line that made it")
+    if finding.process:
+        yield "by", Text(_cut(shlex.join(finding.process.argv), 160))
     for evidence in finding.evidence[:_MOST_EVIDENCE]:
         yield "seen", Text(printable(evidence.detail))
     yield "fix", Text(printable(finding.cause.remedy))

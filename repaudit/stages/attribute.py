@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from repaudit.forensics import FORENSICS, Case, cause, general_cause, leaves_nothing
-from repaudit.model.difference import Aspect, Difference, Place
+from repaudit.model.difference import Aspect, Difference, Place, Process
 from repaudit.model.experiment import INTRINSIC, Level
 from repaudit.model.finding import (
     UNEXPLAINED,
@@ -22,19 +24,22 @@ from repaudit.model.finding import (
 from repaudit.stages.contents import Contents
 from repaudit.stages.derive import derived
 from repaudit.stages.explain import Decoded
-from repaudit.stages.findings import MOST_EVIDENCE, identity, order
+from repaudit.stages.findings import MOST_EVIDENCE, RANKS, identity, order
+from repaudit.stages.provenance import READS, Author, Provenance
 
 BY_ITSELF = "differs_without_variation"
 #: Aspects that the builder decides for the whole image, not one instruction for its files.
 _BUILDERS = {Aspect.MTIME, Aspect.HISTORY, Aspect.CONFIG, Aspect.ANNOTATION, Aspect.COMPRESSION}
 _MOST_ROOTS = 20
-_CONFIDENCES = list(Confidence)
-_RANKS = {
-    EvidenceKind.EXPERIMENT: 0,
-    EvidenceKind.CANARY: 1,
-    EvidenceKind.TRACE: 2,
-    EvidenceKind.SIGNATURE: 3,
+_LONGEST = 120
+_SOURCES = {
+    "clock": "the clock",
+    "random": "random bytes",
+    "listing": "a directory",
+    "uname": "the host's name",
+    "cpus": "the number of CPUs",
 }
+_CONFIDENCES = list(Confidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,8 @@ class Scene:
 
     `left` and `right` are the levels of both runs (empty for two existing images), `runs` their
     names, `instructions` the line behind each layer, None where it is not certain. `decoded` is
-    what a designed experiment showed of each place, where there was one.
+    what a designed experiment showed of each place, `provenance` what a traced run showed, where
+    there was one.
     """
 
     left: tuple[Level, ...] = ()
@@ -51,9 +57,22 @@ class Scene:
     runs: tuple[str, ...] = ()
     instructions: tuple[Instruction | None, ...] = ()
     decoded: Mapping[Place, Decoded] = field(default_factory=dict)
+    provenance: Provenance | None = None
 
     def instruction(self, difference: Difference) -> Instruction | None:
         """Return the line that wrote what differs."""
+        author = self.author(difference)
+        return author.instruction if author else self._layers(difference)
+
+    def author(self, difference: Difference) -> Author | None:
+        """Return who wrote what differs, where a traced run shows it."""
+        line = self._layers(difference)
+        if line is None or self.provenance is None:
+            return None
+        return self.provenance.author(difference, line)
+
+    def _layers(self, difference: Difference) -> Instruction | None:
+        """Return the line behind the layer that holds what differs."""
         layer = difference.layer
         if layer is None or layer >= len(self.instructions):
             return None
@@ -79,7 +98,7 @@ class _Sourced:
 
     @property
     def key(self) -> tuple[int, str, str]:
-        return (_RANKS[self.clue.kind], self.clue.detail, self.source)
+        return (RANKS[self.clue.kind], self.clue.detail, self.source)
 
 
 @dataclass(slots=True)
@@ -99,6 +118,9 @@ def attribute(
     for difference in differences:
         if difference.place in follow:
             continue
+        author = None if difference.aspect in _BUILDERS else scene.author(difference)
+        if author:
+            difference = replace(difference, process=author.process)
         case = _case(difference, contents, scene)
         clues = [
             _Sourced(forensic.name, clue)
@@ -112,6 +134,8 @@ def attribute(
             clues = _sharpened(clues, decoded, scene)
         if not clues:
             _add(groups, difference, UNEXPLAINED, None, scene)
+        if author:
+            clues += [_seen(author, found.clue) for found in clues]
         # A detector that could name a part of a file says of the rest that it is unexplained.
         for found in clues:
             _add(groups, difference, found.clue.slug, found, scene)
@@ -171,6 +195,18 @@ def _told(slug: str, factors: tuple[str, ...], decoded: Decoded) -> _Sourced:
     factors = tuple(sorted(factors))
     clue = Clue(slug=slug, factors=factors, kind=EvidenceKind.EXPERIMENT, detail=detail)
     return _Sourced("design", clue)
+
+
+def _seen(author: Author, clue: Clue) -> _Sourced:
+    """Say which process wrote it, and whether that read what the blamed factors move."""
+    detail = f"the step was not traced: {author.untraced}"
+    if author.process:
+        read = sorted({READS[f] for f in clue.factors if READS.get(f) in author.reads})
+        detail = f"written by {shlex.join(author.process.argv)[:_LONGEST]}"
+        detail += f", which read {' and '.join(_SOURCES[kind] for kind in read)}" if read else ""
+    if author.named:
+        detail += f"; named by {shlex.join(author.named.argv)[:_LONGEST]}"
+    return _Sourced("trace", replace(clue, kind=EvidenceKind.TRACE, detail=detail))
 
 
 def _by_place(clues: list[_Sourced]) -> list[_Sourced]:
@@ -251,10 +287,16 @@ def _finding(slug: str, place: str, group: _Group, scene: Scene) -> Finding:
         cause=cause(slug),
         factors=tuple(sorted(suspects, key=lambda s: _CONFIDENCES.index(s.confidence))),
         instruction=group.instruction,
-        process=None,
+        process=_commonest([d.process for d in group.differences]),
         evidence=tuple(_evidence(clues, scene)),
         differences=tuple(group.differences),
     )
+
+
+def _commonest(processes: Sequence[Process | None]) -> Process | None:
+    """Return the process named most often, the first of several."""
+    counted = Counter(process for process in processes if process)
+    return counted.most_common(1)[0][0] if counted else None
 
 
 def _sure(factor: str, group: _Group, scene: Scene) -> Confidence:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from repaudit import containerfile as cf
 from repaudit.host import clock
-from repaudit.model.difference import Place
-from repaudit.model.experiment import BuildRun, Held, Outcome, Role
+from repaudit.model.experiment import BuildRun, Held, Outcome, Role, Step
 from repaudit.model.finding import Evidence, EvidenceKind, Finding, Instruction
 from repaudit.model.report import Bound, Problem, Report, RunRecord, Subject, Verdict
 from repaudit.sources import Opened
@@ -19,10 +18,10 @@ from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.build import Bench, Breakage, Progress, find_breakage, open_run
 from repaudit.stages.compare import compare
 from repaudit.stages.contents import keep_contents, with_details
-from repaudit.stages.explain import Decoded
 from repaudit.stages.findings import breakage_finding, merge
 from repaudit.stages.plan import Effect, Plan, effect
-from repaudit.stages.settle import Compared, compare_run, settle
+from repaudit.stages.provenance import Provenance
+from repaudit.stages.settle import Compared, Settled, compare_run, settle
 
 #: What network clients say when a certificate or a signed list ran out by the moved clock. It is
 #: true of the fake clock alone: by then the server has a new one.
@@ -80,11 +79,11 @@ class Experiment:
             seen = effect(plan, control, others[-1])
         left = open_run(control)
         compared = [compare_run(self.bench, left, run) for run in others]
-        decoded: Mapping[Place, Decoded] = {}
+        settled = Settled(decoded={}, made=(), steps=())
         if self.explain and any(one.differences for one in compared):
-            decoded, rows_made = settle(self.bench, left, control, compared, began)
-            runs += rows_made
-        findings += self._findings(control, left, compared, decoded)
+            settled = settle(self.bench, left, control, compared, began)
+            runs += settled.made
+        findings += self._findings(control, left, compared, settled)
         merged = merge(findings)
         problems = () if merged else tuple(_open_questions(plan, seen, len(others) + 1))
         report = Report(
@@ -163,9 +162,10 @@ class Experiment:
         control: BuildRun,
         left: Opened,
         compared: Sequence[Compared],
-        decoded: Mapping[Place, Decoded],
+        settled: Settled,
     ) -> Iterator[Finding]:
         instructions = self._instructions(left)
+        provenance = self._provenance(settled.steps) if settled.steps else None
         for one in compared:
             replicate = one.run.planned.role is Role.REPLICATE
             scene = Scene(
@@ -173,10 +173,17 @@ class Experiment:
                 right=one.run.planned.levels,
                 runs=(control.planned.name, one.run.planned.name),
                 instructions=instructions,
-                decoded=decoded,
+                decoded=settled.decoded,
+                provenance=provenance,
             )
             found = attribute(one.differences, one.contents, scene)
             yield from (_shown_by_replicate(f, one.run) if replicate else f for f in found)
+
+    def _provenance(self, steps: Sequence[Step]) -> Provenance:
+        arguments = dict(self.bench.prepared.request.build_args)
+        return Provenance(
+            self.parsed, steps, path=self.shown, target=self.target, build_args=arguments
+        )
 
     def _instructions(self, image: Opened) -> tuple[Instruction | None, ...]:
         one = image.images.images[0]

@@ -21,6 +21,13 @@ from repaudit.model.text import raw
 BREAKS = "build_breaks_when_varied"
 #: The most evidence that one finding shows.
 MOST_EVIDENCE = 6
+#: The kinds of evidence, the strongest first.
+RANKS = {
+    EvidenceKind.EXPERIMENT: 0,
+    EvidenceKind.TRACE: 1,
+    EvidenceKind.CANARY: 2,
+    EvidenceKind.SIGNATURE: 3,
+}
 
 
 def merge(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -31,11 +38,12 @@ def merge(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         if known is not None:
             # A place that differs in several runs is shown once, as it was first seen.
             both = {d.place: d for d in (*finding.differences, *known.differences)}
-            evidence = dict.fromkeys((*known.evidence, *finding.evidence))
+            told = {(e.kind, e.source, e.detail): e for e in (*finding.evidence, *known.evidence)}
+            evidence = sorted(told.values(), key=lambda e: RANKS[e.kind])
             finding = replace(
                 known,
                 factors=tuple(dict.fromkeys((*known.factors, *finding.factors))),
-                evidence=tuple(evidence)[:MOST_EVIDENCE],
+                evidence=tuple(evidence[:MOST_EVIDENCE]),
                 differences=tuple(sorted(both.values(), key=lambda d: d.key)),
             )
         merged[finding.id] = finding

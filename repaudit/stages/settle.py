@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from repaudit.model.difference import Difference, Place
-from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role
+from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role, Step
 from repaudit.sources import Opened
 from repaudit.stages.build import Bench, open_run
 from repaudit.stages.compare import compare
@@ -46,10 +46,19 @@ def compare_run(bench: Bench, left: Opened, run: BuildRun, *, details: bool = Tr
     return Compared(run=run, differences=differences, contents=contents)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What the runs show of each place, the runs that were made, and the steps of a traced one."""
+
+    decoded: Mapping[Place, Decoded]
+    made: tuple[BuildRun, ...]
+    steps: tuple[Step, ...]
+
+
 def settle(
     bench: Bench, left: Opened, control: BuildRun, compared: list[Compared], began: int
-) -> tuple[Mapping[Place, Decoded], list[BuildRun]]:
-    """Make more runs until each place is settled; return what they show, and the runs.
+) -> Settled:
+    """Make more runs until each place is settled, and one that is traced.
 
     How they differ from the control is added to `compared`, whose last is the variant that moves
     all. A run that does not build shows nothing. `began` is when the first run did, in seconds
@@ -58,7 +67,9 @@ def settle(
     search = _Search(bench, left, control, compared, began)
     search.follow_the_design()
     search.repeat_what_is_in_doubt()
-    return search.seen.decode(search.factors), search.made
+    search.trace()
+    decoded = search.seen.decode(search.factors)
+    return Settled(decoded=decoded, made=tuple(search.made), steps=search.steps)
 
 
 class _Search:
@@ -75,6 +86,7 @@ class _Search:
         self._control = control
         self._compared = compared
         self.made: list[BuildRun] = []
+        self.steps: tuple[Step, ...] = ()
         variant = compared[-1].run.planned
         self._levels = {
             levels[0].factor: levels.index(variant.level(levels[0].factor) or levels[0])
@@ -99,6 +111,11 @@ class _Search:
         most = len(self.made) + MOST_MORE
         while len(self.made) < most and (doubts := self.seen.doubts(self.factors)):
             self._make((doubts * self._bench.jobs)[: self._bench.jobs])
+
+    def trace(self) -> None:
+        """See who writes what; this is no replicate, since races hide from a tracer."""
+        planned = replace(self._control.planned, name="traced", traced=True)
+        self.steps = self._bench.make([planned])[0].steps
 
     def _make(self, moved: Sequence[frozenset[str]]) -> None:
         planned = [self._run(some, len(self.made) + n) for n, some in enumerate(moved, start=1)]

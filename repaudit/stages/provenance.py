@@ -1,0 +1,157 @@
+"""Who wrote what differs: the line and the process, followed through copies from earlier stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from repaudit import containerfile as cf
+from repaudit.model.difference import Difference, Process
+from repaudit.model.experiment import Step
+from repaudit.model.finding import Instruction
+from repaudit.model.trace import Program, Trace
+
+#: What a program must have read for a factor to reach it.
+READS = {
+    "time": "clock",
+    "random": "random",
+    "file_order": "listing",
+    "hostname": "uname",
+    "kernel": "uname",
+    "cpus": "cpus",
+}
+_LONGEST = 500
+_MOST_WORDS = 40
+_DEEPEST = 8
+_Key = tuple[int, int]
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """The line that wrote something, the process that did, and what that process read.
+
+    `process` is None where the step was not traced, `untraced` then says why it was not. `named` is
+    the process that gave the file its name, where that is another. `reads` are kinds of input
+    (model.trace) that need not be the same in two builds.
+    """
+
+    instruction: Instruction
+    process: Process | None
+    named: Process | None = None
+    reads: tuple[str, ...] = ()
+    untraced: str | None = None
+
+
+class Provenance:
+    """What a traced run's steps show of a Containerfile's lines.
+
+    `path` is what findings call the Containerfile.
+    """
+
+    def __init__(
+        self,
+        parsed: cf.Containerfile,
+        steps: Sequence[Step],
+        *,
+        path: str,
+        target: str | None = None,
+        build_args: Mapping[str, str] = _NOTHING,
+    ) -> None:
+        self._parsed = parsed
+        self._path = path
+        self._build_args = build_args
+        last = parsed.stage(target, build_args).index
+        self._stages = parsed.stages(build_args)[: last + 1]
+        self._steps = _matched(self._stages, steps)
+
+    def author(self, difference: Difference, instruction: Instruction) -> Author | None:
+        """Return who wrote what differs, in the layer of `instruction`; None where it is open."""
+        return self._of(difference.path, instruction.stage, instruction.line, _DEEPEST)
+
+    def _of(self, path: str, label: str, line: int, depth: int) -> Author | None:
+        for stage in self._stages:
+            for statement in stage.statements:
+                if (stage.label, statement.line) == (label, line):
+                    if statement.keyword == "RUN":
+                        return self._ran(path, stage, statement)
+                    if statement.keyword == "COPY" and depth:
+                        return self._copied(path, statement, depth - 1)
+        return None
+
+    def _ran(self, path: str, stage: cf.Stage, statement: cf.Statement) -> Author | None:
+        step = self._steps.get((stage.index, statement.line))
+        if step is None or (step.trace is None and step.untraced is None):
+            return None
+        instruction = cf.instruction(statement, stage, self._path)
+        if step.trace is None:
+            return Author(instruction=instruction, process=None, untraced=step.untraced)
+        return _written(path, step.trace, instruction)
+
+    def _copied(self, path: str, statement: cf.Statement, depth: int) -> Author | None:
+        """Follow a copy to the last step of the other stage that wrote the file."""
+        for origin in cf.origins(self._parsed, statement.line, path, self._build_args):
+            for stage, other in self._backwards(origin.stage):
+                if other.keyword == "RUN":
+                    author = self._ran(origin.path, stage, other)
+                    author = author if author and author.process else None
+                else:
+                    author = self._of(origin.path, stage.label, other.line, depth)
+                if author is not None:
+                    return author
+        return None
+
+    def _backwards(self, stage: cf.Stage) -> Iterator[tuple[cf.Stage, cf.Statement]]:
+        """Yield what may write files in a stage and those below it, the last first."""
+        chain = self._parsed.chain(str(stage.index), self._build_args)
+        for one in reversed(chain):
+            for statement in reversed(one.statements):
+                if statement.keyword in {"RUN", "COPY"}:
+                    yield one, statement
+
+
+def _matched(stages: Iterable[cf.Stage], steps: Sequence[Step]) -> dict[_Key, Step]:
+    """Return the step behind each RUN, in the order in which they ran.
+
+    A step without a RUN is a trigger of a base image; a RUN without a step was in a stage that the
+    builder left out.
+    """
+    runs = [(stage, s) for stage in stages for s in stage.statements if s.keyword == "RUN"]
+    found: dict[_Key, Step] = {}
+    at = 0
+    for step in steps:
+        for number in range(at, len(runs)):
+            stage, statement = runs[number]
+            if _same(step.args, statement):
+                found[stage.index, statement.line] = step
+                at = number + 1
+                break
+    return found
+
+
+def _same(args: Sequence[str], statement: cf.Statement) -> bool:
+    if statement.json is not None:
+        return tuple(args) == statement.json
+    return bool(args) and args[-1].split() == statement.arguments.split()
+
+
+def _written(path: str, trace: Trace, instruction: Instruction) -> Author | None:
+    writer = trace.writers.get(path)
+    numbers = (writer.wrote, writer.named) if writer else (None, None)
+    wrote, named = (None if n is None else trace.programs[n] for n in numbers)
+    if wrote is None:
+        wrote, named = named, None
+    if wrote is None:
+        return None
+    return Author(
+        instruction=instruction,
+        process=_process(wrote),
+        named=_process(named) if named and named != wrote else None,
+        reads=tuple(sorted({one.kind for one in wrote.inputs})),
+    )
+
+
+def _process(program: Program) -> Process:
+    argv = tuple(word[:_LONGEST] for word in program.argv[:_MOST_WORDS])
+    return Process(argv=argv, executable=program.executable, cwd=program.cwd)
