@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repaudit import containerfile as cf
 from repaudit.builders import BUILDERS, BuildRequest
+from repaudit.containerfile.edit import unified
 from repaudit.factors import Machine
 from repaudit.host import clock, machine, source_date
-from repaudit.host.scratch import scratch
+from repaudit.host.scratch import rewrite, scratch
 from repaudit.model.errors import MalformedError
+from repaudit.model.finding import FixOutcome
 from repaudit.model.report import Report, Subject, Verdict
 from repaudit.sources import open_image
 from repaudit.stages.attribute import Scene
-from repaudit.stages.build import Bench, Progress
+from repaudit.stages.build import Bench, Progress, with_epoch
 from repaudit.stages.experiment import Experiment, examine
-from repaudit.stages.keep import clear, keep
+from repaudit.stages.fix import propose
+from repaudit.stages.keep import clear, containerfile_of, keep, load
 from repaudit.stages.plan import make_plan
+from repaudit.stages.trial import Trial
 
 _DAY = 86_400
 
@@ -40,6 +44,7 @@ class RebuildRequest:
     seed: str = "repaudit"
     output: Path | None = None
     explain: bool = False
+    try_fixes: bool = False
 
 
 def rebuild(request: RebuildRequest, progress: Progress) -> Report:
@@ -89,10 +94,60 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
             explain=request.explain,
         )
         report, runs = experiment.report(subject)
+        fixes = propose(parsed, report.findings)
+        report = replace(report, findings=fixes.shown_in(report.findings))
+        if request.try_fixes:
+            report, tried = Trial(bench=bench, fixes=fixes, runs=runs).judge(report)
+            runs += tried
         builder.check_bases(prepared)
         if request.output is not None:
-            keep(request.output, report, runs, plan.machine.start)
+            keep(request.output, report, runs, plan.machine.start, path.resolve())
         return report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edits:
+    """A Containerfile before and after the fixes of a report."""
+
+    report: Report
+    path: Path
+    before: bytes
+    after: bytes
+
+    @property
+    def name(self) -> str:
+        """What the report calls the file."""
+        return self.report.subject.containerfile or self.path.name
+
+    @property
+    def diff(self) -> bytes:
+        """The unified diff, empty where there is nothing to do."""
+        return unified(self.before, self.after, self.name)
+
+    def write(self) -> None:
+        """Put the edited file in the place of the other one."""
+        rewrite(self.path, self.after)
+
+
+def fixes_of_context(request: RebuildRequest, progress: Progress) -> Edits:
+    """Audit a context, try the fixes, and return those that do not break it."""
+    report = rebuild(request, progress)
+    return _edits(report, cf.find(request.context, request.file))
+
+
+def fixes_of_run(run: Path, file: Path | None) -> Edits:
+    """Return the fixes of a kept run, or of a report, for the Containerfile as it is now."""
+    report = load(run)
+    return _edits(report, cf.find(Path(), file) if file else containerfile_of(run))
+
+
+def _edits(report: Report, path: Path) -> Edits:
+    """Leave out the fixes that were tried in vain."""
+    before = path.read_bytes()
+    parsed = cf.parse(before, name=report.subject.containerfile or path.name)
+    useful = [f for f in report.findings if f.fix and f.fix.outcome in {None, FixOutcome.GONE}]
+    after = propose(parsed, useful).edited()
+    return Edits(report=report, path=path, before=before, after=after)
 
 
 def compare_images(left: str, right: str, progress: Progress, jobs: int) -> Report:
@@ -140,10 +195,7 @@ def this_machine(seed: str, epoch: int | None) -> Machine:
 def _build_request(
     request: RebuildRequest, path: Path, parsed: cf.Containerfile, epoch: int | None
 ) -> BuildRequest:
-    arguments = request.build_args
-    name = "SOURCE_DATE_EPOCH"
-    if epoch is not None and parsed.declares_argument(name) and name not in dict(arguments):
-        arguments = (*arguments, (name, str(epoch)))
+    arguments = with_epoch(request.build_args, parsed, epoch)
     return BuildRequest(
         context=request.context.resolve(),
         containerfile=path,

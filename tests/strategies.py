@@ -12,6 +12,8 @@ from repaudit.model.finding import (
     Evidence,
     EvidenceKind,
     Finding,
+    Fix,
+    FixOutcome,
     Instruction,
     Process,
     Suspect,
@@ -127,6 +129,13 @@ evidence = st.builds(
     detail=hostile_texts,
     runs=st.just(("control", "variant")),
 )
+fixes = st.builds(
+    Fix,
+    edit=st.none() | hostile_texts,
+    line=st.none() | st.integers(1, 99),
+    outcome=st.none() | st.sampled_from(FixOutcome),
+    reason=st.none() | hostile_texts,
+)
 findings = st.builds(
     Finding,
     id=st.text("0123456789abcdef", min_size=12, max_size=12),
@@ -138,6 +147,7 @@ findings = st.builds(
     process=st.none() | processes,
     evidence=st.lists(evidence, max_size=2).map(tuple),
     differences=st.lists(differences, max_size=10).map(tuple),
+    fix=st.none() | fixes,
 )
 runs = st.builds(
     RunRecord,
@@ -166,4 +176,5 @@ reports = st.builds(
     runs=st.lists(runs, max_size=2).map(tuple),
     findings=st.lists(findings, max_size=3).map(tuple),
     problems=st.lists(st.builds(Problem, message=hostile_texts, hint=hostile_texts)).map(tuple),
+    trial=st.lists(runs, max_size=2).map(tuple),
 )

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from repaudit import __version__
-from repaudit.cli import diff, doctor, listing, rebuild, report
+from repaudit.cli import diff, doctor, fix, listing, rebuild, report
 from repaudit.host import process
 from repaudit.model.errors import RepauditError
 from repaudit.model.text import printable
@@ -34,6 +34,7 @@ app = typer.Typer(
 app.command("rebuild", epilog=rebuild.EXAMPLES)(rebuild.rebuild)
 app.command("diff", epilog=diff.EXAMPLES)(diff.diff)
 app.command("report", epilog=report.EXAMPLES)(report.report)
+app.command("fix", epilog=fix.EXAMPLES)(fix.fix)
 app.command("doctor")(doctor.doctor)
 app.command("list")(listing.listing)
 

@@ -25,6 +25,8 @@ repaudit rebuild --hold kernel --format json=report.json --output audit/ .
 
 repaudit rebuild --explain .                  up to ten builds: which factor it is, shown
 
+repaudit rebuild --try-fixes .                build again with the fixes: are they enough?
+
 repaudit rebuild --timestamp none .           as a bare build makes the image
 """
 
@@ -43,6 +45,10 @@ def rebuild(
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Up to ten builds, to show which factor it is.")
+    ] = False,
+    try_fixes: Annotated[
+        bool,
+        typer.Option("--try-fixes", help="Build again with the fixes in a copy; are they enough?"),
     ] = False,
     vary: Annotated[_Names, typer.Option(help="Vary only these factors (F[,F…]).")] = None,
     hold: Annotated[_Names, typer.Option(help="Vary all but these factors (F[,F…]).")] = None,
@@ -70,8 +76,7 @@ def rebuild(
     ] = False,
 ) -> None:
     """Build an image under varied environments; say whether it is reproducible, and why not."""
-    if not context.is_dir():
-        raise UsageError(f"no such folder: {context}", hint="CONTEXT is the folder to build")
+    check_context(context)
     if twice and builds not in {None, 2}:
         raise UsageError("--twice and --builds disagree", hint="give one of them")
     given = {
@@ -88,20 +93,28 @@ def rebuild(
         "seed": seed,
         "output": output,
         "explain": explain,
+        "try-fixes": try_fixes,
         "format": format_,
     }
     chosen = settings.load(context) | {
         k: v for k, v in given.items() if v is not None and v is not False and v != []
     }
     formats = out.parse_formats(chosen.get("format", ()))
-    request = _request(context, chosen)
+    request = request_of(context, chosen)
     with progress(quiet=quiet, verbose=verbose) as listener:
         report = audit.rebuild(request, listener)
     out.emit(report, formats)
     raise typer.Exit(report.verdict.exit_code)
 
 
-def _request(context: Path, chosen: dict[str, Any]) -> audit.RebuildRequest:
+def check_context(context: Path) -> None:
+    """Raise UsageError for what is no folder."""
+    if not context.is_dir():
+        raise UsageError(f"no such folder: {context}", hint="CONTEXT is the folder to build")
+
+
+def request_of(context: Path, chosen: dict[str, Any]) -> audit.RebuildRequest:
+    """Return what settings and flags, by the names of the long options, ask for."""
     keep = chosen.get("output")
     if keep is not None:
         _check_folder(Path(keep))
@@ -120,6 +133,7 @@ def _request(context: Path, chosen: dict[str, Any]) -> audit.RebuildRequest:
         seed=chosen.get("seed", "repaudit"),
         output=Path(keep) if keep is not None else None,
         explain=chosen.get("explain", False),
+        try_fixes=chosen.get("try-fixes", False),
     )
 
 

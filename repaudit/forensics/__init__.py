@@ -1,6 +1,14 @@
 """Detectors that say why a file differs, one file each: they recognise the trace of a cause."""
 
-from repaudit.forensics._catalogue import cause, causes, general_cause, leaves_nothing
+from repaudit.forensics._catalogue import (
+    Change,
+    Mend,
+    cause,
+    causes,
+    fix_of,
+    general_cause,
+    leaves_nothing,
+)
 from repaudit.forensics._dates import without_clock
 from repaudit.forensics.interface import Case, Content, Forensic
 from repaudit.host.registry import Registry
@@ -10,10 +18,13 @@ FORENSICS: Registry[Forensic] = Registry("repaudit.forensics", "FORENSIC")
 __all__ = [
     "FORENSICS",
     "Case",
+    "Change",
     "Content",
     "Forensic",
+    "Mend",
     "cause",
     "causes",
+    "fix_of",
     "general_cause",
     "leaves_nothing",
     "without_clock",

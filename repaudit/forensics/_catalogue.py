@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -30,11 +31,40 @@ _GENERAL = {
 }
 
 
+class Change(StrEnum):
+    """How a fix changes a Containerfile; the word is the key in causes.toml.
+
+    `argument` declares a build argument before the step. `begin` puts a command before the step's
+    own, `export` a variable, and `append` a command behind them. `rewrite` names a rewriter.
+    """
+
+    ARGUMENT = "argument"
+    BEGIN = "begin"
+    EXPORT = "export"
+    REWRITE = "rewrite"
+    APPEND = "append"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mend:
+    """One change of a fix. In an `append`, `{paths}` stands for the files of the finding.
+
+    `unless` are words which, in a later step, say that it still needs what is taken away; one that
+    begins with a slash means all paths below. `where` are texts of which the step must hold one.
+    """
+
+    change: Change
+    text: str
+    unless: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """A cause, the factors that bring it about, where it is known to show, and what mends it.
 
-    `gone` says that the remedy does away with the file.
+    `gone` says that the remedy does away with the file. `fix` is the remedy as an edit of the
+    Containerfile, empty where a person has to choose.
     """
 
     cause: Cause
@@ -42,6 +72,7 @@ class Record:
     paths: tuple[str, ...]
     aspects: frozenset[Aspect]
     gone: bool
+    fix: tuple[Mend, ...] = ()
 
     def claims(self, path: str, aspect: Aspect) -> str | None:
         """Return the glob under which this cause is known to show there, None if it is not."""
@@ -58,6 +89,11 @@ def cause(slug: str) -> Cause:
 def leaves_nothing(slug: str) -> bool:
     """Whether the remedy of a cause does away with the file that shows it."""
     return record(slug).gone
+
+
+def fix_of(slug: str) -> tuple[Mend, ...]:
+    """Return the remedy of a cause as changes of the Containerfile, none where it has no such."""
+    return record(slug).fix
 
 
 def general_cause(factor: str) -> Cause:
@@ -100,6 +136,17 @@ def _record(table: dict[str, Any]) -> Record:
         paths=tuple(table.get("paths", ())),
         aspects=frozenset(Aspect(name) for name in table.get("aspects", _DEFAULT_ASPECTS)),
         gone=table.get("gone", False),
+        fix=tuple(map(_mend, table.get("fix", ()))),
+    )
+
+
+def _mend(table: dict[str, Any]) -> Mend:
+    (change,) = table.keys() & set(Change)
+    return Mend(
+        change=Change(change),
+        text=table[change],
+        unless=tuple(table.get("unless", ())),
+        where=tuple(table.get("where", ())),
     )
 
 

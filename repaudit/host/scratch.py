@@ -131,15 +131,33 @@ def check_folder(path: Path) -> None:
         ) from error
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; raise UsageError where it cannot be written."""
+def rewrite(path: Path, data: bytes) -> None:
+    """Write a file that is there anew, whole or not at all; its mode and owner stay.
+
+    A link stays one: what it leads to is written. Raises UsageError where that cannot be.
+    """
+    real = path.resolve()
+    try:
+        status = real.stat()
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}", hint="name the file") from error
+    write(real, data, like=status)
+
+
+def write(path: Path, data: bytes, *, like: os.stat_result | None = None) -> None:
+    """Write a file whole or not at all; raise UsageError where it cannot be written.
+
+    Mode and owner are those of `like`, or else 0644 and our own.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
             try:
                 file.write(data)
                 file.flush()
-                os.fchmod(file.fileno(), 0o644)
+                if like is not None:
+                    os.fchown(file.fileno(), like.st_uid, like.st_gid)
+                os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode) if like else 0o644)
                 os.replace(file.name, path)  # noqa: PTH105 - the name is a str
             except BaseException:
                 with suppress(OSError):

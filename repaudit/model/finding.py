@@ -76,11 +76,35 @@ class Clue:
     detail: str
 
 
+class FixOutcome(StrEnum):
+    """What became of a difference when the fix was tried."""
+
+    GONE = "gone"
+    REMAINS = "remains"
+    BREAKS = "breaks"
+    UNTRIED = "untried"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """The remedy as an edit of the Containerfile.
+
+    `edit` is a unified diff, None where no safe one is known, and then `reason` says why not.
+    `line` is the first that it changes. `outcome` is None where nobody tried.
+    """
+
+    edit: str | None
+    line: int | None
+    outcome: FixOutcome | None = None
+    reason: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One cause at one place. `id` is the same from night to night for the same of both.
 
-    `process` is the one that wrote most of what differs.
+    `process` is the one that wrote most of what differs. `fix` is None where the remedy is no edit
+    of the Containerfile.
     """
 
     id: str
@@ -90,6 +114,7 @@ class Finding:
     process: Process | None
     evidence: tuple[Evidence, ...]
     differences: tuple[Difference, ...]
+    fix: Fix | None = None
 
     @property
     def confidence(self) -> Confidence:

@@ -85,7 +85,8 @@ class Report:
 
     `held` are factors that were not varied; `limits` are bounds within varied ones (a program
     that kept the real clock, say). `bound` is what the runs cannot show of places in which they
-    agree. `problems` is why a verdict is inconclusive.
+    agree. `problems` is why a verdict is inconclusive. `trial` are the runs in which the findings'
+    fixes were tried.
     """
 
     schema: str = SCHEMA
@@ -98,3 +99,4 @@ class Report:
     bound: Bound | None = None
     findings: tuple[Finding, ...] = field(default=())
     problems: tuple[Problem, ...] = ()
+    trial: tuple[RunRecord, ...] = ()

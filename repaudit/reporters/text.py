@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from repaudit.model.difference import Aspect, Difference
-from repaudit.model.finding import Confidence, Finding
+from repaudit.model.finding import Confidence, Finding, Fix, FixOutcome
 from repaudit.model.report import Report, Verdict
 from repaudit.model.text import printable
 from repaudit.reporters.interface import Reporter, Surface
@@ -28,6 +28,12 @@ _TONES = {
     Confidence.DEMONSTRATED: "red",
     Confidence.INDICATED: "yellow",
     Confidence.UNEXPLAINED: "magenta",
+}
+_TRIED = {
+    FixOutcome.GONE: "with this edit the difference is gone",
+    FixOutcome.REMAINS: "the difference remains",
+    FixOutcome.BREAKS: "this edit breaks the build",
+    FixOutcome.UNTRIED: "not tried",
 }
 _MOST_FILES = 8
 _MOST_DETAIL = 12
@@ -141,7 +147,7 @@ def _spread(console: Console, findings: Sequence[Finding]) -> None:
         table.add_row(
             "" if number else "lines",
             _cut(f"{where.file}:{where.line}", 60) if where else "",
-            Text(_cut(", ".join(files[:2]), 60) + more),
+            Text(_cut(", ".join(files[:2]), 60) + more + _outcome(finding)),
             Text(printable(finding.id), style="dim"),
         )
     console.print(Padding(table, (0, 0, 0, 4)))
@@ -151,6 +157,10 @@ def _spread(console: Console, findings: Sequence[Finding]) -> None:
     for name, value in _reasons(findings[0]):
         table.add_row(name, value)
     console.print(Padding(table, (0, 0, 0, 4)))
+
+
+def _outcome(finding: Finding) -> str:
+    return f" (fix: {finding.fix.outcome})" if finding.fix and finding.fix.outcome else ""
 
 
 def _place(finding: Finding) -> str:
@@ -185,6 +195,7 @@ def _title(finding: Finding, identity: str) -> Text:
 def _rows(finding: Finding, shown: set[Difference]) -> Iterator[tuple[str, Text]]:
     yield from _differences(finding.differences, shown)
     yield from _reasons(finding)
+    yield from _edit(finding.fix)
 
 
 def _reasons(finding: Finding) -> Iterator[tuple[str, Text]]:
@@ -195,6 +206,25 @@ def _reasons(finding: Finding) -> Iterator[tuple[str, Text]]:
     for evidence in finding.evidence[:_MOST_EVIDENCE]:
         yield "seen", Text(printable(evidence.detail))
     yield "fix", Text(printable(finding.cause.remedy))
+
+
+def _edit(fix: Fix | None) -> Iterator[tuple[str, Text]]:
+    """Yield the lines that a fix changes, and what came of it."""
+    if fix is None:
+        return
+    if fix.edit:
+        text = Text()
+        for line in fix.edit.rstrip("\n").split("\n")[2:]:
+            if line[:1] in "-+":
+                tone = "red" if line[:1] == "-" else "green"
+                text.append("\n" if text else "").append(_cut(line, 300), style=tone)
+        yield "edit", text
+    said = _TRIED.get(fix.outcome) if fix.outcome else "no edit"
+    if said and (fix.outcome or fix.reason):
+        yield (
+            "tried" if fix.outcome else "",
+            Text(printable(": ".join(filter(None, [said, fix.reason])))),
+        )
 
 
 def _differences(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from repaudit import containerfile as cf
 from repaudit.builders import Builder, Prepared
 from repaudit.host import clock, process
 from repaudit.model.digest import Descriptor
@@ -144,6 +145,16 @@ def find_breakage(bench: Bench, failed: BuildRun, moved: Mapping[str, int]) -> B
     if proof.outcome is Outcome.FAILED:
         return Breakage(factor=suspects[0], run=proof)
     return Breakage(factor=None, run=failed)
+
+
+def with_epoch(
+    arguments: tuple[tuple[str, str], ...], file: cf.Containerfile, epoch: int | None
+) -> tuple[tuple[str, str], ...]:
+    """Return the build arguments with SOURCE_DATE_EPOCH, where the file asks for it."""
+    name = "SOURCE_DATE_EPOCH"
+    if epoch is not None and file.declares_argument(name) and name not in dict(arguments):
+        return (*arguments, (name, str(epoch)))
+    return arguments
 
 
 class _RunBlobs(Folder):

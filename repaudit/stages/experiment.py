@@ -92,7 +92,7 @@ class Experiment:
             varied=seen.varied,
             held=seen.held,
             limits=(*limits, *seen.limits),
-            runs=tuple(map(_record, runs)),
+            runs=tuple(map(record, runs)),
             bound=_bound(runs),
             findings=merged,
             problems=problems,
@@ -102,7 +102,7 @@ class Experiment:
     def _failed(self, subject: Subject, runs: Sequence[BuildRun], failed: BuildRun) -> Report:
         where = self._where(failed)
         at = f" at {where.file}:{where.line} ({where.text[:80]})" if where else ""
-        words = _last_words(failed)
+        words = last_words(failed)
         problem = Problem(
             message=f"the {failed.planned.name} build failed{at}: {words}",
             hint="the build must pass on its own first: try `buildah bud` on this context",
@@ -111,7 +111,7 @@ class Experiment:
             verdict=Verdict.INCONCLUSIVE,
             subject=subject,
             held=self.bench.plan.held,
-            runs=tuple(map(_record, runs)),
+            runs=tuple(map(record, runs)),
             problems=(problem,),
         )
 
@@ -148,7 +148,7 @@ class Experiment:
         level = broken.run.planned.level(broken.factor) if broken.factor else None
         name = level.name if level else ""
         where = self._where(broken.run)
-        return breakage_finding(broken.factor, name, _last_words(broken.run), where)
+        return breakage_finding(broken.factor, name, last_words(broken.run), where)
 
     def _taken_back(self, moved: Mapping[str, int], factor: str) -> dict[str, int]:
         """Return the levels with `factor` at its next variant, or at control after the last."""
@@ -245,7 +245,8 @@ def _bound(runs: Sequence[BuildRun]) -> Bound | None:
     return Bound.of(built) if built > 1 else None
 
 
-def _record(run: BuildRun) -> RunRecord:
+def record(run: BuildRun) -> RunRecord:
+    """Return a run as the report shows it."""
     return RunRecord(
         name=run.planned.name,
         role=run.planned.role,
@@ -259,7 +260,7 @@ def _log(run: BuildRun) -> tuple[str, ...]:
     return run.failure.log if run.failure else ()
 
 
-def _last_words(run: BuildRun) -> str:
+def last_words(run: BuildRun) -> str:
     """Return the last line of the log that says why, not just that, the build failed."""
     lines = [line.strip() for line in _log(run) if line.strip()]
     telling = [line for line in lines if not _TELLS_NOTHING.match(line)]

@@ -5,6 +5,7 @@ The journal holds what a report must not: times, the host, tool versions.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +18,12 @@ from repaudit.model.experiment import BuildRun
 from repaudit.model.report import Report
 
 REPORT = "report.json"
+JOURNAL = "journal.json"
 
 
-def keep(output: Path, report: Report, runs: Sequence[BuildRun], start: int) -> None:
+def keep(
+    output: Path, report: Report, runs: Sequence[BuildRun], start: int, containerfile: Path
+) -> None:
     """Write everything below `output`; raise UsageError where that cannot be written."""
     for run in runs:
         if run.blobs is None:
@@ -36,19 +40,41 @@ def keep(output: Path, report: Report, runs: Sequence[BuildRun], start: int) -> 
             ) from error
     journal = {
         "start": start,
+        "containerfile": str(containerfile),
         "host": {"kernel": machine.kernel(), "cpus": len(machine.cpus())},
         "tools": {tool.name: tool.path for tool in machine.tools()},
         "runs": {run.planned.name: {"milliseconds": run.milliseconds} for run in runs},
     }
-    write(output / "journal.json", to_json(journal))
+    write(output / JOURNAL, to_json(journal))
     write(output / REPORT, to_json(report))
 
 
 def clear(output: Path) -> None:
     """Remove what an earlier run kept, so that it is not taken for the next one's answer."""
-    for name in (REPORT, "journal.json"):
+    for name in (REPORT, JOURNAL):
         (output / name).unlink(missing_ok=True)
     shutil.rmtree(output / "runs", ignore_errors=True)
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is a kept run, or a report, rather than a build context."""
+    return path.is_file() or ((path / REPORT).is_file() and (path / JOURNAL).is_file())
+
+
+def containerfile_of(run: Path) -> Path:
+    """Return the Containerfile that a kept run was built from, as its journal says.
+
+    Raises UsageError where there is no journal, or the file is no longer there.
+    """
+    try:
+        path = Path(json.loads((run / JOURNAL).read_bytes())["containerfile"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{run} does not say which Containerfile it was", hint="name it with --file"
+        ) from error
+    if not path.is_file():
+        raise UsageError(f"{path} is not there any more", hint="name it with --file")
+    return path
 
 
 def load(run: Path) -> Report:

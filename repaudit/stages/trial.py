@@ -1,0 +1,221 @@
+"""Try the fixes: build the edited Containerfile as the audited one was, and see what still differs.
+
+All fixes go in together. One that breaks the build is found by halving, and left out.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from repaudit import containerfile as cf
+from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role
+from repaudit.model.finding import (
+    Confidence,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    Fix,
+    FixOutcome,
+)
+from repaudit.model.report import Report
+from repaudit.stages.build import Bench, open_run, with_epoch
+from repaudit.stages.compare import compare
+from repaudit.stages.experiment import last_words, record
+from repaudit.stages.fix import Fixes, Proposal, runs
+
+_Place = tuple[str, str]
+#: How many fixes may break the build before the rest is left untried.
+_MOST_BROKEN = 8
+_IGNORES = (".containerignore", ".dockerignore")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """The fixes, and the runs that showed what they are to mend; the first is the control."""
+
+    bench: Bench
+    fixes: Fixes
+    runs: Sequence[BuildRun]
+
+    def judge(self, report: Report) -> tuple[Report, list[BuildRun]]:
+        """Return the report with an outcome for each fix, and the runs that were made for it."""
+        planned = list(self._contrast())
+        if not self.fixes.proposals or len(planned) < 2:
+            return report, []
+        self.bench.progress.phase("trying the fixes")
+        search = _Search(self.bench, self.fixes, planned)
+        last = search.run()
+        differing = self._differing(last) if last else set()
+        names = tuple(run.planned.name for run in last)
+        known = {proposal.finding for proposal in search.kept} if last else set()
+        findings = []
+        for finding in report.findings:
+            if finding.id in known:
+                finding = _judged(finding, differing, _others(finding, report, known), names)
+            elif finding.fix and finding.fix.edit:
+                outcome, reason = search.dropped[finding.id]
+                finding = _with(finding, finding.fix, outcome, reason)
+            findings.append(finding)
+        trial = tuple(map(record, search.made))
+        return replace(report, findings=tuple(findings), trial=trial), search.made
+
+    def _contrast(self) -> Iterator[PlannedRun]:
+        """Yield the control, the replicate if there was one, and the variant that moved most."""
+        built = [run.planned for run in self.runs if run.outcome is Outcome.BUILT]
+        if not built or built[0].role is not Role.CONTROL:
+            return
+        control = built[0]
+        yield control
+        yield from (run for run in built if run.role is Role.REPLICATE)
+        variants = [run for run in built if run.role is Role.VARIANT]
+
+        def moved(run: PlannedRun) -> int:
+            return sum(a != b for a, b in zip(run.levels, control.levels, strict=True))
+
+        if variants:
+            yield max(variants, key=moved)
+
+    def _differing(self, made: Sequence[BuildRun]) -> set[_Place]:
+        left = open_run(made[0])
+        return {
+            (difference.path, difference.aspect.value)
+            for run in made[1:]
+            for difference in compare(left, open_run(run)).differences
+        }
+
+
+class _Search:
+    """Build with the fixes until a build passes; `dropped` says why a fix was left out."""
+
+    def __init__(self, bench: Bench, fixes: Fixes, planned: Sequence[PlannedRun]) -> None:
+        self._bench = bench
+        self._fixes = fixes
+        self._planned = planned
+        self.kept = list(fixes.proposals)
+        self.dropped: dict[str, tuple[FixOutcome, str]] = {}
+        self.made: list[BuildRun] = []
+
+    def run(self) -> list[BuildRun]:
+        """Return the runs of the first build that passes, none where no fix is left."""
+        for number in range(_MOST_BROKEN + 1):
+            if not self.kept:
+                return []
+            made = self._make(self.kept, self._planned, f"fixed-{number + 1}")
+            failed = next((run for run in made if run.outcome is Outcome.FAILED), None)
+            if failed is None:
+                return made
+            if number < _MOST_BROKEN:
+                self._drop(failed)
+        for proposal in self.kept:
+            self.dropped[proposal.finding] = (FixOutcome.UNTRIED, "too many other fixes broke")
+        return []
+
+    def _drop(self, failed: BuildRun) -> None:
+        """Find the fix that breaks the build alone, and leave it out; else all that may."""
+        self._bench.progress.phase("finding the fix that breaks the build")
+        suspects, proof, alone = self._suspects(failed), failed, False
+        words = last_words(failed)
+        while len(suspects) > 1:
+            half = suspects[: len(suspects) // 2]
+            trial = self._attempt(half, failed.planned)
+            fails = trial.outcome is Outcome.FAILED
+            suspects = half if fails else suspects[len(half) :]
+            proof, alone = (trial, len(half) == 1) if fails else (proof, False)
+        if not alone:
+            proof = self._attempt(suspects, failed.planned)
+        if proof.outcome is Outcome.FAILED:
+            gone = [(suspects[0], FixOutcome.BREAKS, last_words(proof))]
+        else:
+            reason = f"together with others it breaks the build: {words}"
+            gone = [(one, FixOutcome.UNTRIED, reason) for one in self._suspects(failed)]
+        for proposal, outcome, reason in gone:
+            self.kept.remove(proposal)
+            self.dropped[proposal.finding] = (outcome, reason)
+
+    def _suspects(self, failed: BuildRun) -> list[Proposal]:
+        """Return the fixes of the step that failed, or all that are left."""
+        edited = self._parsed(self.kept)
+        step = failed.failure.instruction if failed.failure else None
+        where = cf.find_step(edited, step) if step else None
+        lines = [statement.line for statement in runs(edited)]
+        at = lines.index(where.line) if where and where.line in lines else None
+        return (self._fixes.touching(at, self.kept) if at is not None else []) or list(self.kept)
+
+    def _attempt(self, some: Sequence[Proposal], planned: PlannedRun) -> BuildRun:
+        return self._make(some, [planned], f"fixed-only-{len(self.made)}")[0]
+
+    def _parsed(self, some: Sequence[Proposal]) -> cf.Containerfile:
+        return cf.parse(self._fixes.edited(some), name=self._fixes.file.name)
+
+    def _make(
+        self, some: Sequence[Proposal], planned: Sequence[PlannedRun], tag: str
+    ) -> list[BuildRun]:
+        """Build the Containerfile with these fixes; it stands outside of the context."""
+        file = self._parsed(some)
+        prepared = self._bench.prepared
+        request = prepared.request
+        path = self._bench.folder / tag / request.containerfile.name
+        _place(path, file.data, request.containerfile)
+        # ARG SOURCE_DATE_EPOCH asks for a value, also where the builder clamps nothing.
+        arguments = with_epoch(request.build_args, file, request.timestamp or 0)
+        request = replace(request, containerfile=path, build_args=arguments)
+        bench = replace(self._bench, prepared=replace(prepared, request=request))
+        named = [replace(run, name=f"{tag}-{run.name.removeprefix(f'{tag}-')}") for run in planned]
+        made = list(bench.make(named))
+        self.made += made
+        return made
+
+
+def _place(path: Path, data: bytes, origin: Path) -> None:
+    """Write the edited file, and beside it the list of what to ignore that goes with its name."""
+    path.parent.mkdir()
+    path.write_bytes(data)
+    for suffix in _IGNORES:
+        ignore = origin.with_name(origin.name + suffix)
+        if ignore.is_file():
+            shutil.copy(ignore, path.with_name(path.name + suffix))
+
+
+def _places(finding: Finding) -> set[_Place]:
+    return {(difference.path, difference.aspect.value) for difference in finding.differences}
+
+
+def _others(finding: Finding, report: Report, known: set[str]) -> set[_Place]:
+    """Return the places at which the fix of another finding was tried too."""
+    others = (other for other in report.findings if other.id in known and other.id != finding.id)
+    return {place for other in others for place in _places(other)}
+
+
+def _with(finding: Finding, fix: Fix, outcome: FixOutcome, reason: str | None) -> Finding:
+    return replace(finding, fix=replace(fix, outcome=outcome, reason=reason))
+
+
+def _judged(
+    finding: Finding, differing: set[_Place], others: set[_Place], names: tuple[str, ...]
+) -> Finding:
+    """Return a finding whose fix was built; where its difference is gone, that is evidence.
+
+    It demonstrates the one factor that is suspected, unless other fixes had a part in every place.
+    """
+    if finding.fix is None:
+        return finding
+    places = _places(finding)
+    left = sorted(places & differing)
+    if left:
+        more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+        reason = f"{left[0][0]} still differs ({left[0][1]}){more}"
+        return _with(finding, finding.fix, FixOutcome.REMAINS, reason)
+    shared = places <= others
+    detail = "with the fix" + (", and others of the same places," if shared else "")
+    count = "its place no longer differs" if len(places) == 1 else "its places no longer differ"
+    evidence = Evidence(
+        kind=EvidenceKind.EXPERIMENT, source="fix", detail=f"{detail} {count}", runs=names
+    )
+    factors = finding.factors
+    if len(factors) == 1 and not shared:
+        factors = (replace(factors[0], confidence=Confidence.DEMONSTRATED),)
+    judged = replace(finding, factors=factors, evidence=(evidence, *finding.evidence))
+    return _with(judged, finding.fix, FixOutcome.GONE, None)
