@@ -78,6 +78,7 @@ def test_what_a_container_may_want_is_not_taken_away() -> None:
         ("captures_user_name", "RUN a", "RUN export USER=root LOGNAME=root && a"),
         ("captures_user_name", "USER app\nRUN a", "USER app\nRUN export USER=app LOGNAME=app && a"),
         ("captures_home_dir", "USER 0:0\nRUN a", "USER 0:0\nRUN export HOME=/root && a"),
+        ("captures_build_date", "RUN groff a", "ARG SOURCE_DATE_EPOCH\nRUN groff a"),
         ("shadow_last_change_date", "RUN useradd a", "ARG SOURCE_DATE_EPOCH\nRUN useradd a"),
         ("shadow_last_change_date", 'RUN ["useradd"]', 'ARG SOURCE_DATE_EPOCH\nRUN ["useradd"]'),
         (

@@ -54,7 +54,7 @@ def splice(data: bytes, splices: Sequence[Splice]) -> bytes:
 
 def _together(texts: Sequence[str]) -> str:
     """Join what is put in at one place: what runs before the step, words, what runs behind it."""
-    before = [text for text in texts if text.endswith(_AND)]
+    before = [text for text in texts if text.endswith(_AND) and not text.startswith("{")]
     exports = [text for text in before if text.startswith(_EXPORT)]
     behind = [text for text in texts if text.startswith(_AND)]
     words = [text for text in texts if text not in before and text not in behind]

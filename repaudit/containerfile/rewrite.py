@@ -8,6 +8,7 @@ rewriter yields nothing for a use that it does not know whole.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 
 from repaudit.containerfile.edit import Splice
@@ -24,6 +25,7 @@ _TAR_OLD = re.compile("[vzjJapfhkPSWZ]*c[vzjJapfhkPSWZ]*")
 _TAR_NEW = re.compile("-[vzjJaphkPSWZ]*c[A-Za-z]*|--create")
 _GZIP_READS = re.compile(r"-[^-]*[dltnN].*|--(decompress|uncompress|list|test|no-name|name)")
 _SAYS_WHICH_DATE = re.compile(r"-[A-Za-z]*[drfs].*|--(date|reference|file|set)(=.*)?")
+_ZIP_OPTIONS = re.compile("-[0-9qrX]+")
 _UNSORTED = re.compile("-[a-eg-zA-Z0-9]*U[a-eg-zA-Z0-9]*")
 _ACTS = re.compile(r"-(exec|execdir|ok|okdir|delete|ls|fls|quit|print0|printf|fprint.*)")
 
@@ -81,8 +83,9 @@ def _ar(command: Command) -> Iterator[Splice]:
     if command.name == "ranlib" and not command.has("-D", "-U"):
         yield _after(command.words[0], "-D")
     bundle = command.texts[0] if command.name == "ar" and command.arguments else None
-    if bundle and re.fullmatch("-?[a-zA-Z]*[rq][a-zA-Z]*", bundle) and not set("DU") & set(bundle):
-        yield Splice(start=command.arguments[0].end, end=command.arguments[0].end, text="D")
+    if bundle and re.fullmatch("-?[a-zA-Z]*[rq][a-zA-Z]*", bundle) and "D" not in bundle:
+        word = command.arguments[0]
+        yield Splice(start=word.start, end=word.end, text=bundle.replace("U", "") + "D")
 
 
 def _hostname(command: Command) -> Iterator[Splice]:
@@ -115,7 +118,7 @@ def _ls(command: Command) -> Iterator[Splice]:
     for word in command.arguments:
         text = word.text or ""
         if _UNSORTED.fullmatch(text):
-            if command.start == command.words[0].start:
+            if "LC_ALL" not in command.assigned:
                 yield Splice(start=command.start, end=command.start, text="LC_ALL=C ")
             rest = text.replace("U", "")
             alone = rest == "-"  # then the space before it goes as well
@@ -133,6 +136,49 @@ def _find(command: Command) -> Iterator[Splice]:
         yield Splice(start=command.behind, end=command.behind, text=" | LC_ALL=C sort -z")
     elif not acts:
         yield Splice(start=command.behind, end=command.behind, text=" | LC_ALL=C sort")
+
+
+def _zip(command: Command) -> tuple[list[Word], list[Word]] | None:
+    """Return the options of a plain `zip [OPTIONS] ARCHIVE INPUT…`, and the inputs."""
+    known = command.name == "zip" and None not in command.texts and _whole(command)
+    options = [word for word in command.arguments if (word.text or "").startswith("-")]
+    names = [word for word in command.arguments if word not in options]
+    plain = all(_ZIP_OPTIONS.fullmatch(word.text or "") for word in options)
+    return (options, names[1:]) if known and plain and len(names) > 1 else None
+
+
+def _zip_times(command: Command) -> Iterator[Splice]:
+    """Set back the inputs that are newer than the epoch: zip writes their times, in local time.
+
+    The braces keep both commands one, whatever stands around them.
+    """
+    parts = _zip(command)
+    if parts is None or "-newermt" in command.group:
+        return
+    options, inputs = parts
+    epoch = _epoch(command)
+    names = shlex.join(word.text or "" for word in inputs)
+    zone = "" if "TZ" in command.assigned else "TZ=UTC "
+    touch = f"find {names} -newermt {epoch} -exec touch -hd {epoch} {{}} +"
+    yield Splice(start=command.start, end=command.start, text=f"{{ {touch} && {zone}")
+    if not any("X" in (word.text or "") for word in options):
+        yield _after(command.words[0], "-X")
+    yield Splice(start=command.words[-1].end, end=command.words[-1].end, text="; }")
+
+
+def _zip_order(command: Command) -> Iterator[Splice]:
+    """Give zip the sorted names instead of the folder."""
+    parts = _zip(command)
+    recursive = [word for word in parts[0] if "r" in (word.text or "")] if parts else []
+    if parts is None or len(recursive) != 1 or recursive[0].start > parts[1][0].start:
+        return
+    word, inputs = recursive[0], parts[1]
+    names = shlex.join(one.text or "" for one in inputs)
+    yield Splice(start=command.start, end=command.start, text=f"find {names} | LC_ALL=C sort | ")
+    rest = (word.text or "").replace("r", "")
+    alone = rest == "-"  # then the space before it goes as well
+    yield Splice(start=word.start - alone, end=word.end, text="" if alone else rest)
+    yield Splice(start=inputs[0].start, end=inputs[-1].end, text="-@")
 
 
 def _wget(command: Command) -> Iterator[Splice]:
@@ -164,4 +210,6 @@ REWRITERS: Mapping[str, Rewriter] = {
     "tar_owner": _tar("--owner=0", "--group=0", "--numeric-owner"),
     "tar_times": _tar("--mtime=EPOCH", "--clamp-mtime"),
     "wget": _wget,
+    "zip_order": _zip_order,
+    "zip_times": _zip_times,
 }

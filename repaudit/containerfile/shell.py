@@ -1,7 +1,6 @@
 """The shell text of a RUN: its simple commands, with the bytes of the file that each word is.
 
-The grammar is tree-sitter's for bash, of which sh is the part that matters here. What it cannot
-parse whole is no script to us: nobody may edit what nobody understood.
+What does not parse whole is no script to us: nobody may edit what nobody understood.
 """
 
 from __future__ import annotations
@@ -9,21 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
-import tree_sitter_bash
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
 from repaudit.containerfile import words
+from repaudit.containerfile.shell_tree import LISTS, holds, parse, walk
 from repaudit.containerfile.stages import Containerfile
 from repaudit.containerfile.statement import Statement
 
 _SHELLS = frozenset({"ash", "bash", "dash", "ksh", "sh", "zsh"})
 #: A step that is longer is left alone: it is data, not something that a person would edit.
 _MOST_BYTES = 64 << 10
-_MOST_DEPTH = 200
-#: What holds commands side by side. The grammar hangs a redirection on the list that it ends.
-_LISTS = frozenset({"list", "program", "redirected_statement"})
 _PLAIN = re.compile(rb"[^\s\\'\"$`*?\[\]{}()<>|&;#~!]+")
 
 
@@ -41,16 +36,19 @@ class Word:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A simple command: its words from the name on; assignments before it are left out.
+    """A simple command: its words from the name on, and the variables `assigned` before it.
 
-    `start` is where its first word or assignment begins. `behind` is where a filter of its output
+    `start` is where its first word or assignment begins. `group` is the text of the braces around
+    it, empty without. `behind` is where a filter of its output
     can be put in, None where another stream is redirected in between. `quoted` says that it stands
     in backticks. `into` names the program that reads its output through a pipe, and `stands_in` the
     variables for which its output is the default.
     """
 
     words: tuple[Word, ...]
+    assigned: frozenset[str]
     start: int
+    group: str
     behind: int | None
     quoted: bool
     into: str
@@ -109,7 +107,7 @@ def script(file: Containerfile, statement: Statement) -> Script | None:
     at = len(text) - len(arguments)
     if text[max(at, 0) :] != arguments or len(arguments) > _MOST_BYTES:
         return None
-    root = _parse(arguments)
+    root = parse(arguments)
     if root is None:
         return None
     reader = _Reader(arguments, places[at:])
@@ -119,8 +117,8 @@ def script(file: Containerfile, statement: Statement) -> Script | None:
         exports=frozenset(reader.exports(root)),
         start=places[at],
         end=places[-1] + 1,
-        begins=_holds(arguments, b"true && " + arguments, first=True),
-        ends=_holds(arguments, arguments + b" && true", first=False),
+        begins=holds(arguments, b"true && " + arguments, first=True),
+        ends=holds(arguments, arguments + b" && true", first=False),
     )
 
 
@@ -148,80 +146,19 @@ def _logical(file: Containerfile, statement: Statement) -> tuple[bytes, list[int
     return whole, places[: len(whole)]
 
 
-@cache
-def _parser() -> Parser:
-    return Parser(Language(tree_sitter_bash.language()))
-
-
-def _parse(text: bytes) -> Node | None:
-    root = _parser().parse(text).root_node
-    return None if root.has_error or _depth(root) > _MOST_DEPTH else root
-
-
-def _depth(root: Node) -> int:
-    deepest, open_ = 0, [(root, 1)]
-    while open_:
-        node, depth = open_.pop()
-        deepest = max(deepest, depth)
-        open_ += [(child, depth + 1) for child in node.children]
-    return deepest
-
-
-def _holds(old: bytes, new: bytes, *, first: bool) -> bool:
-    """Whether `new`, which is `old` with `true` at one end, runs what `old` runs, and the `true`.
-
-    It does not where `old` ends in a comment or in `&`, or begins in a list that `&` sends off.
-    """
-    before, after = _parse(old), _parse(new)
-    if before is None or after is None:
-        return False
-    one, two = ([n.text for n in _walk(root) if n.type == "command"] for root in (before, after))
-    top = list(_top(after))
-    ours = top[0] if first else top[-1]
-    leaves = any(n.text in {b"exec", b"exit"} for c in top for n in c.children[:1])
-    return (
-        ours.text == b"true"
-        and two == ([b"true", *one] if first else [*one, b"true"])
-        and not any(n.type in {"&", "comment"} for n in _walk(after) if _is_top(n))
-        and (first or not leaves)
-    )
-
-
-def _walk(root: Node) -> Iterator[Node]:
-    open_ = [root]
-    while open_:
-        node = open_.pop()
-        yield node
-        open_ += reversed(node.children)
-
-
-def _is_top(node: Node) -> bool:
-    parent = node.parent
-    return parent is None or (parent.type in _LISTS and _is_top(parent))
-
-
-def _top(root: Node) -> Iterator[Node]:
-    """Yield the parts of the outermost list, however deep `&&` and `;` nest it."""
-    for child in root.named_children:
-        if child.type in _LISTS:
-            yield from _top(child)
-        elif not child.type.endswith("redirect"):
-            yield child
-
-
 class _Reader:
     def __init__(self, text: bytes, places: list[int]) -> None:
         self._text = text
         self._places = places
 
     def commands(self, root: Node) -> Iterator[Command]:
-        for node in _walk(root):
+        for node in walk(root):
             if node.type == "command" and node.child_by_field_name("name"):
                 yield self._command(node)
 
     def exports(self, root: Node) -> Iterator[str]:
         """Yield the `NAME=value` words that the script exports."""
-        for node in _walk(root):
+        for node in walk(root):
             if node.type == "declaration_command" and (node.text or b"").startswith(b"export"):
                 yield from (
                     (child.text or b"").decode()
@@ -235,7 +172,15 @@ class _Reader:
         around = list(_ancestors(node))
         return Command(
             words=tuple(map(self._word, (*name, *given))),
+            assigned=frozenset(
+                (child.text or b"").decode().partition("=")[0]
+                for child in node.children
+                if child.type == "variable_assignment"
+            ),
             start=self._places[node.start_byte],
+            group=next(
+                ((n.text or b"").decode() for n in around if n.type == "compound_statement"), ""
+            ),
             behind=self._behind(node),
             quoted=any(
                 n.type == "command_substitution" and b"`" in (n.children[0].text or b"")
@@ -277,14 +222,14 @@ class _Reader:
 
 def _reader_of(node: Node) -> str:
     """Return the first word of what follows in the pipeline, empty where nothing does."""
-    while (parent := node.parent) and parent.type in _LISTS and parent.type != "program":
+    while (parent := node.parent) and parent.type in LISTS and parent.type != "program":
         if parent.type == "list" and parent.children[-1] != node:
             break
         node = parent
     behind = node.next_named_sibling
     if node.parent is None or node.parent.type != "pipeline" or behind is None:
         return ""
-    names = (n.text or b"" for n in _walk(behind) if n.type == "command_name")
+    names = (n.text or b"" for n in walk(behind) if n.type == "command_name")
     return next(names, b"").decode()
 
 

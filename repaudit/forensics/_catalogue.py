@@ -50,7 +50,8 @@ class Mend:
     """One change of a fix. In an `append`, `{paths}` stands for the files of the finding.
 
     `unless` are words which, in a later step, say that it still needs what is taken away; one that
-    begins with a slash means all paths below. `where` are texts of which the step must hold one.
+    begins with a slash means all paths below. `where` are texts of which the step must hold one;
+    an `argument` without them goes with the fix's other changes, if there are any.
     """
 
     change: Change

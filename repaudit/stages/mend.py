@@ -42,15 +42,20 @@ class Step:
         if mends and text is None:
             raise NoEditError(NO_SHELL)
         for mend in mends:
-            if text and (not mend.where or any(word in text.text for word in mend.where)):
+            if text and self._concerns(mend):
                 yield from self._splices(mend, text)
 
     def declared(self, splices: Sequence[Splice]) -> Iterator[tuple[int, cf.Statement, str]]:
         """Yield the arguments that must be declared: alone, or for the sake of the splices."""
         alone = all(mend.change is Change.ARGUMENT for mend in self._mends)
         for mend in self._mends:
-            if mend.change is Change.ARGUMENT and (alone or splices) and not self._has(mend.text):
+            if mend.change is not Change.ARGUMENT or self._has(mend.text):
+                continue
+            if self._concerns(mend) if mend.where else alone or splices:
                 yield self._stage.index, self._statement, mend.text
+
+    def _concerns(self, mend: Mend) -> bool:
+        return not mend.where or any(word in self._statement.arguments for word in mend.where)
 
     def _has(self, name: str) -> bool:
         """Whether the stage sets a variable above the step."""

@@ -54,7 +54,7 @@ class Trial:
         findings = []
         for finding in report.findings:
             if finding.id in known:
-                finding = _judged(finding, differing, _others(finding, report, known), names)
+                finding = _judged(finding, differing, _others(finding, report), known, names)
             elif finding.fix and finding.fix.edit:
                 outcome, reason = search.dropped[finding.id]
                 finding = _with(finding, finding.fix, outcome, reason)
@@ -183,10 +183,13 @@ def _places(finding: Finding) -> set[_Place]:
     return {(difference.path, difference.aspect.value) for difference in finding.differences}
 
 
-def _others(finding: Finding, report: Report, known: set[str]) -> set[_Place]:
-    """Return the places at which the fix of another finding was tried too."""
-    others = (other for other in report.findings if other.id in known and other.id != finding.id)
-    return {place for other in others for place in _places(other)}
+def _others(finding: Finding, report: Report) -> list[Finding]:
+    """Return the other findings that have a place in common with this one."""
+    return [
+        other
+        for other in report.findings
+        if other.id != finding.id and _places(other) & _places(finding)
+    ]
 
 
 def _with(finding: Finding, fix: Fix, outcome: FixOutcome, reason: str | None) -> Finding:
@@ -194,7 +197,11 @@ def _with(finding: Finding, fix: Fix, outcome: FixOutcome, reason: str | None) -
 
 
 def _judged(
-    finding: Finding, differing: set[_Place], others: set[_Place], names: tuple[str, ...]
+    finding: Finding,
+    differing: set[_Place],
+    others: Sequence[Finding],
+    known: set[str],
+    names: tuple[str, ...],
 ) -> Finding:
     """Return a finding whose fix was built; where its difference is gone, that is evidence.
 
@@ -206,9 +213,11 @@ def _judged(
     left = sorted(places & differing)
     if left:
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
-        reason = f"{left[0][0]} still differs ({left[0][1]}){more}"
+        untouched = {o.cause.slug for o in others if o.id not in known and _places(o) & set(left)}
+        why = f"; what is unmended there: {', '.join(sorted(untouched))}" if untouched else ""
+        reason = f"{left[0][0]} still differs ({left[0][1]}){more}{why}"
         return _with(finding, finding.fix, FixOutcome.REMAINS, reason)
-    shared = places <= others
+    shared = places <= {place for other in others if other.id in known for place in _places(other)}
     detail = "with the fix" + (", and others of the same places," if shared else "")
     count = "its place no longer differs" if len(places) == 1 else "its places no longer differ"
     evidence = Evidence(
