@@ -203,7 +203,8 @@ def _reasons(finding: Finding) -> Iterator[tuple[str, Text]]:
         yield "note", Text("copied from another stage: the fix belongs to the line that made it")
     if finding.process:
         yield "by", Text(_cut(shlex.join(finding.process.argv), 160))
-    for evidence in finding.evidence[:_MOST_EVIDENCE]:
+    seen = [one for one in finding.evidence if one.source != "fix"]  # told below, with the edit
+    for evidence in seen[:_MOST_EVIDENCE]:
         yield "seen", Text(printable(evidence.detail))
     yield "fix", Text(printable(finding.cause.remedy))
 
