@@ -49,6 +49,7 @@ EFFECTS = frozenset(
 ALLOWED = {
     ("interposer/", "os"): "it is a program of its own, which starts once a build step",
     ("interposer/", "subprocess"): "it is a program of its own, and runs the probe",
+    ("interposer/shift.py", "time"): "the clock of a step is what it moves",
     ("builders/_workplace.py", "os"): "the order of a directory listing is what it reads",
     ("cli/", "os"): "the environment and the user are the command line's own input",
     ("factors/file_order.py", "uuid"): "writes a hash as a UUID; makes none",

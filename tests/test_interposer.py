@@ -177,7 +177,6 @@ def test_an_unknown_slot_is_an_error_and_not_nothing():
         ("HOME=/srv", "home"),
         ("USER=app", "user"),
         ("LOGNAME=app", "user"),
-        ("LD_PRELOAD=/own.so", "time"),
         ("FAKETIME=@0", "time"),
     ],
 )
@@ -196,7 +195,7 @@ def test_a_variable_with_another_name_refuses_nothing(own: str):
     assert applied(config(own), *NAMES).refused == {}
 
 
-@pytest.mark.parametrize("factor", NAMES)
+@pytest.mark.parametrize("factor", sorted({*NAMES} - {"time"}))
 def test_a_factor_is_applied_whole_or_not_at_all(factor: str):
     """Refused by its last edit, it leaves nothing of its first ones."""
     *first, last = changes(factor)
@@ -205,6 +204,22 @@ def test_a_factor_is_applied_whole_or_not_at_all(factor: str):
     edited = edit.apply(config("OWN=1"), refused, FACTS)
     assert edited.refused == {factor: "the image sets OWN itself"}
     assert edited._replace(refused={}) == applied(config("OWN=1"))
+
+
+def test_what_the_tracer_does_stands_alone_where_the_preload_is_refused():
+    """The preload is applied whole or not at all; the tracer needs nothing of the image."""
+    whole, alone = (applied(config(*own), "time") for own in ((), ("LD_PRELOAD=/own.so",)))
+
+    assert (whole.clock, whole.traced, whole.refused) == (True, {}, {})
+    assert alone.traced == {"time": "the image sets LD_PRELOAD itself"}
+    assert alone._replace(traced={}) == applied(config("LD_PRELOAD=/own.so"))._replace(clock=True)
+
+
+def test_a_clock_that_the_image_sets_is_not_moved_by_the_tracer_either():
+    edited = applied(config("FAKETIME=@0"), "time")
+
+    assert edited.refused == {"time": "the image sets FAKETIME itself"}
+    assert (edited.clock, edited.traced) == (False, {})
 
 
 def test_one_refused_factor_leaves_the_others_in_force():
@@ -226,8 +241,8 @@ def test_a_factor_does_not_count_what_another_factor_set_as_the_images_own():
 def test_a_need_that_the_root_does_not_meet_is_the_reason():
     edited = applied(config(), *NAMES, has=lambda symbol: symbol == "GLIBC_2.28")
 
-    assert list(edited.refused) == ["time"]
-    assert "GLIBC_2.34" in edited.refused["time"]
+    assert (list(edited.refused), list(edited.traced)) == ([], ["time"])
+    assert "GLIBC_2.34" in edited.traced["time"]
     assert "LD_PRELOAD" not in env_of(edited)
 
 
@@ -503,6 +518,7 @@ class Bench:
         self.runtime = folder / "runtime"
         self.runtime.write_text(RUNTIME.format(calls=self.calls_folder, status=status))
         self.runtime.chmod(0o755)
+        (folder / "helpers" / "clock").write_text("+034560000\n")
         self.write(config())
         self.plan = folder / "plan.json"
         plan = {
@@ -511,6 +527,7 @@ class Bench:
             "helpers": str(folder / "helpers"),
             "steps": str(self.steps),
             "readings": str(self.readings),
+            "traces": None,
             "cgroup": "repaudit-test",
             "factors": {factor: changes(factor) for factor in factors},
         }
@@ -636,7 +653,7 @@ def test_every_factor_at_once_reaches_the_runtime(tmp_path: Path):
     _, (_, seen, kernel) = bench.calls()
 
     (step,) = map(json.loads, bench.steps.read_text().splitlines())
-    assert step["refused"] == {}
+    assert (step["refused"], step["untraced"]) == ({}, None)
     assert kernel.startswith("2.6.")
     assert (bench.calls_folder / "1/cpus").read_text().strip() == "1"
     assert f"HOME={HELPERS}/home/{MACHINE.token('home')}" in seen["process"]["env"]
@@ -647,7 +664,7 @@ def test_a_root_without_a_c_library_refuses_what_needs_one(tmp_path: Path):
     bench.create()
 
     (step,) = map(json.loads, bench.steps.read_text().splitlines())
-    assert sorted(step["refused"]) == ["locale", "time"]
+    assert sorted(step["refused"]) == ["locale"]  # the tracer moves the time
 
 
 def test_it_leaves_nothing_in_the_root_and_no_bytecode(bench: Bench):

@@ -305,6 +305,25 @@ def test_what_was_varied_within_bounds_says_which():
     assert judged(plan_of("umask")).limits == ()
 
 
+@pytest.mark.parametrize(
+    ("days", "kept"), [((0, 400), False), ((0, 0), True), ((None, None), True), ((0, None), True)]
+)
+def test_a_static_program_that_kept_the_clock_is_a_limit(
+    days: tuple[int | None, int | None], kept: bool
+):
+    plan = plan_of("time")
+    saw = [
+        {"epoch": str(day * 86_400)}
+        | ({"static-epoch": str(own * 86_400)} if own is not None else {})
+        for day, own in zip((1, 401), days, strict=True)
+    ]
+    runs = [built(run, reading(**told)) for run, told in zip(plan.runs, saw, strict=True)]
+    found = effect(plan, *runs)
+
+    assert found.varied == ("time",)
+    assert ("statically linked" in reasons(found.limits)["time"]) is kept
+
+
 def test_every_factor_ends_varied_or_held_with_a_reason():
     for found in (
         judged(plan_of()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
@@ -14,6 +15,7 @@ from pathlib import Path
 from repaudit.host import clock, process, scratch
 from repaudit.model.errors import ToolFailedError
 from repaudit.model.experiment import Edit, Step
+from repaudit.model.trace import Input, Program, Trace, Writer
 
 _INTERPOSER = Path(__file__).resolve().parent.parent / "interposer" / "main.py"
 # The verb is the first word that is one: global options, and their values, may stand before it.
@@ -40,6 +42,8 @@ class Workplace:
         jail: process.Jail,
         edits: Mapping[str, Sequence[Edit]],
         room: int,
+        *,
+        traced: bool = False,
     ) -> None:
         self.jail = jail
         self.store = folder / "store"
@@ -49,7 +53,8 @@ class Workplace:
         self.log = folder / "log"
         self._folder = folder
         self._edits = edits
-        for name in ("store", "helpers", "readings", "state"):
+        self._traced = traced
+        for name in ("store", "helpers", "readings", "state", "traces"):
             (folder / name).mkdir(parents=True)
         self.blobs.mkdir(parents=True)
         self._mount(room)
@@ -118,6 +123,7 @@ class Workplace:
             "helpers": str(self.helpers),
             "steps": str(self._folder / "steps"),
             "readings": str(self._folder / "readings"),
+            "traces": str(self._folder / "traces") if self._traced else None,
             "cgroup": scratch.CGROUP_PREFIX + self._folder.parent.name,
             "factors": {
                 factor: [(e.slot, e.value, e.unless, e.needs) for e in edits]
@@ -155,7 +161,12 @@ class Workplace:
         lines = path.read_text("utf-8").splitlines() if path.exists() else ()
         records = map(json.loads, lines)
         return tuple(
-            Step(args=tuple(r["args"]), refused=tuple(sorted(r["refused"].items())))
+            Step(
+                args=tuple(r["args"]),
+                refused=tuple(sorted(r["refused"].items())),
+                untraced=r["untraced"],
+                trace=read_trace(self._folder / "traces" / r["trace"]) if r["trace"] else None,
+            )
             for r in records
         )
 
@@ -169,3 +180,37 @@ class Workplace:
             seen = [(str(name), str(value)) for name, value in pairs if value]
             found.append((("root", folder.name), *seen))
         return tuple(found)
+
+
+def read_trace(path: Path) -> Trace | None:
+    """Return what a tracer wrote down; None if it did not come to that.
+
+    The tracer holds a lock until its record is whole, a moment after the step has ended.
+    """
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        text = file.read()
+    if not text:
+        return None
+    told = json.loads(text)
+    return Trace(
+        programs=tuple(
+            Program(
+                parent=program["parent"],
+                executable=program["executable"],
+                argv=tuple(program["argv"]),
+                cwd=program["cwd"],
+                inputs=tuple(
+                    Input(kind=kind, detail=detail, count=count)
+                    for kind, details in sorted(program["inputs"].items())
+                    for detail, count in sorted(details.items())
+                ),
+            )
+            for program in told["programs"]
+        ),
+        writers={path: Writer(wrote=w, named=n) for path, (w, n) in told["writers"].items()},
+        cut=tuple(told["cut"]),
+        faults=tuple(told["faults"]),
+    )

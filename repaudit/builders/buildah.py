@@ -72,7 +72,7 @@ class _Buildah:
         began = clock.ticks()
         folder.mkdir(parents=True, exist_ok=True)
         with process.Jail(folder) as jail:
-            place = Workplace(folder, jail, edits, prepared.room)
+            place = Workplace(folder, jail, edits, prepared.room, traced=run.traced)
             order = (("root", "storage"), ("file_order", place.listing()))
             storage = _storage(place.store, prepared.stores)
             steps: deque[str] = deque(maxlen=1)

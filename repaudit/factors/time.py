@@ -1,8 +1,10 @@
 """The wall clock of a build step.
 
 libfaketime is preloaded and reads its offset from a file, so that the environment is the same in
-every run and a step that writes its environment down does not differ by our doing. The variant is
-400 days ahead: another year, month and weekday, so that formats with whole days show it too.
+every run and a step that writes its environment down does not differ by our doing. Programs that no
+preload reaches (static ones, musl's, Go's, setuid ones) get the same offset from the tracer. The
+variant is 400 days ahead: another year, month and weekday, so that formats with whole days show it
+too.
 """
 
 from __future__ import annotations
@@ -25,9 +27,14 @@ _ENV = {
 
 class _Time:
     name = "time"
-    summary = "the wall clock, 400 days ahead (libfaketime; static programs keep the real one)"
+    summary = "the wall clock, 400 days ahead (libfaketime; for static programs, ptrace)"
     slots = frozenset(
-        {"run:clock", f"run:file/{_LIBRARY}", *(f"/process/env/{name}" for name in _ENV)}
+        {
+            "run:clock",
+            "exec:clock",
+            f"run:file/{_LIBRARY}",
+            *(f"/process/env/{name}" for name in _ENV),
+        }
     )
 
     def levels(self, machine: Machine) -> tuple[Level, ...] | Held:
@@ -45,6 +52,7 @@ class _Time:
         needs = machine.preload_needs
         return (
             Edit(slot="run:clock", value=level.value),
+            Edit(slot="exec:clock", value="on", unless=("FAKETIME*",)),
             Edit(slot=f"run:file/{_LIBRARY}", value=machine.preload or ""),
             *(
                 Edit(slot=f"/process/env/{name}", value=value, unless=_OWN, needs=needs)
@@ -53,7 +61,8 @@ class _Time:
         )
 
     def observe(self, reading: Mapping[str, str]) -> str | None:
-        epoch = reading.get("epoch", "")
+        # Where the host's `date` cannot run, no program is preloaded, and the static one tells all.
+        epoch = reading.get("epoch") or reading.get("static-epoch", "")
         return f"day {int(epoch) // _DAY}" if epoch.isdigit() else None
 
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 HELPERS = "/dev/.repaudit"
 #: The slots that the builder has seen to when the run started.
 _AT_START = "run:"
+#: The slot that asks the tracer to move the clock of programs that no preload reaches.
+CLOCK = "exec:clock"
 
 
 class Change(NamedTuple):
@@ -31,12 +33,18 @@ class Facts(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """The new config, the CPUs to run on, the personality flags, and the factors refused."""
+    """The new config, the CPUs to run on, the personality flags, and the factors refused.
+
+    `clock` asks the tracer to move the clock. `traced` are the factors that are in force by the
+    tracer alone, and why the rest of them is not: where there is no tracer, they are refused.
+    """
 
     config: dict[str, Any]
     cpus: tuple[int, ...]
     personality: tuple[str, ...]
     refused: dict[str, str]
+    clock: bool = False
+    traced: dict[str, str] = {}  # noqa: RUF012 - never changed, a new one takes its place
 
 
 def apply(
@@ -44,8 +52,9 @@ def apply(
 ) -> Edited:
     """Return `config` with every factor's changes, and why a factor could not be applied.
 
-    A factor is applied whole or not at all. What the image sets itself stays: a variable in the
-    step's environment that the builder did not make is the Containerfile's own choice.
+    A factor is applied whole or not at all, but that the tracer needs nothing of the image: what it
+    does stands alone. What the image sets itself stays: a variable in the step's environment that
+    the builder did not make is the Containerfile's own choice.
     """
     new = copy.deepcopy(dict(config))
     process = new.setdefault("process", {})
@@ -55,10 +64,14 @@ def apply(
     new.setdefault("mounts", []).append(_bind(HELPERS, facts.helpers, writable=False))
     for factor, changes in factors.items():
         reason = _refusal(changes, own, facts)
+        possible = changes
         if reason is not None:
-            result.refused[factor] = reason
-            continue
-        for change in changes:
+            possible = [change for change in changes if change.slot == CLOCK]
+            if not possible or _refusal(possible, own, facts) is not None:
+                result.refused[factor] = reason
+                continue
+            result = result._replace(traced={**result.traced, factor: reason})
+        for change in possible:
             result = _one(result, change, env, own, facts)
     process["env"] = [f"{name}={value}" for name, value in env.items()]
     return result
@@ -83,6 +96,8 @@ def _one(
     place, _, name = change.slot.lstrip("/").partition("/")
     if place == "exec:affinity":
         return result._replace(cpus=tuple(map(int, change.value.split(","))))
+    if change.slot == CLOCK:
+        return result._replace(clock=change.value == "on")
     if place == "exec:personality":
         flags = (name,) if change.value == "on" else ()
         return result._replace(personality=result.personality + flags)

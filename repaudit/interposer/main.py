@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -19,6 +20,7 @@ from repaudit.interposer import edit, rootfs
 
 _FLAGS = {"UNAME26": "--uname-2.6", "ADDR_NO_RANDOMIZE": "--addr-no-randomize"}
 _PATIENCE = 60
+_PRELOAD = f"{edit.HELPERS}/libfaketime.so.1"
 #: Run by a static busybox; date is the host's and so runs with the image's own C library.
 _PROBE = """
 cd /dev/.repaudit
@@ -33,6 +35,7 @@ echo "environment=$BUILD_ENVIRONMENT_CANARY"
 one=$(./busybox grep stack /proc/self/maps); two=$(./busybox grep stack /proc/self/maps)
 if [ "$one" = "$two" ]; then echo aslr=off; else echo aslr=on; fi
 echo "epoch=$(./date +%s)"
+echo "static-epoch=$(./busybox date +%s)"
 echo "month=$(./date -u -d @0 +%B)"
 """
 
@@ -51,10 +54,11 @@ def main(plan_path: str, argv: list[str]) -> None:
     edited.config.setdefault("linux", {})["cgroupsPath"] = f"/{plan['cgroup']}/{argv[-1]}"
     with open(path, "w", encoding="utf-8") as file:
         json.dump(edited.config, file)
-    _record(plan, edited)
     os.sched_setaffinity(0, edited.cpus or os.sched_getaffinity(0))
     command = [*_personality(edited), plan["runtime"], "--root", plan["state"]]
     _probe(plan, edited, root, len(libc or b""), command)
+    out = _trace_file(plan["traces"]) if plan["traces"] else None
+    _record(plan, edited, out, _traced(plan, edited, out))
     os.execvp(command[0], [*command, *argv])  # noqa: S606 - to become the runtime is the point
 
 
@@ -74,8 +78,37 @@ def _facts(
     )
 
 
-def _record(plan: dict[str, Any], edited: edit.Edited) -> None:
-    step = {"args": edited.config["process"].get("args", []), "refused": edited.refused}
+def _trace_file(folder: str) -> str:
+    """Return a new, empty file for the step's record: they are numbered."""
+    path = os.path.join(folder, f"{len(os.listdir(folder))}.json")
+    with open(path, "x", encoding="utf-8"):
+        return path
+
+
+def _traced(plan: dict[str, Any], edited: edit.Edited, out: str | None) -> str | None:
+    """Have this process traced, if something asks for that; return why it is not."""
+    if not edited.clock and out is None:
+        return None
+    from repaudit.interposer import tracer  # ctypes, which most runs can do without
+
+    offset = None
+    if edited.clock:
+        with open(os.path.join(plan["helpers"], "clock"), encoding="ascii") as file:
+            offset = int(file.read())
+    return tracer.attach(tracer.Wish(offset=offset, preload=_PRELOAD, out=out))
+
+
+def _record(
+    plan: dict[str, Any], edited: edit.Edited, out: str | None, untraced: str | None
+) -> None:
+    """Write down what was done for the step."""
+    alone = {} if untraced is None else edited.traced
+    step = {
+        "args": edited.config["process"].get("args", []),
+        "refused": {**edited.refused, **alone},
+        "trace": out and os.path.basename(out),
+        "untraced": untraced,
+    }
     with open(plan["steps"], "a", encoding="utf-8") as file:
         file.write(json.dumps(step) + "\n")
 
@@ -111,12 +144,17 @@ def _probe(
     identity = f"probe-{os.getpid()}"
     with open(os.path.join(folder, "reading"), "wb") as out:
         try:
-            _run([*command, "run", "--bundle", folder, identity], out)
+            _run(
+                [*command, "run", "--bundle", folder, identity],
+                out,
+                lambda: _traced(plan, edited, None),
+            )
         except subprocess.TimeoutExpired:  # then it has seen nothing, and its factors are held
             _run([*command, "delete", "--force", identity], out)
 
 
-def _run(argv: list[str], out: BinaryIO) -> None:
+def _run(argv: list[str], out: BinaryIO, first: Callable[[], object] | None = None) -> None:
+    """Run a program; `first` is called in the process that will be it."""
     subprocess.run(
         argv,
         stdin=subprocess.DEVNULL,
@@ -124,6 +162,7 @@ def _run(argv: list[str], out: BinaryIO) -> None:
         stderr=subprocess.DEVNULL,
         check=False,
         timeout=_PATIENCE,
+        preexec_fn=first,  # there is one thread
     )
 
 

@@ -19,6 +19,7 @@ from repaudit.model.experiment import (
 )
 
 NOT_ASKED = "held on request"
+_DAY = 86_400
 Reading = dict[str, str]
 
 
@@ -137,7 +138,8 @@ def effect(plan: Plan, control: BuildRun, variant: BuildRun) -> Effect:
                 limits.append(Held(factor=name, reason=reason))
         else:
             held.append(Held(factor=name, reason=_reason(reasons, control, seen)))
-    limits.extend(_BOUNDS[name] for name in varied if name in _BOUNDS)
+    bounds = _BOUNDS if _all_clocks_moved(control, variant) else {**_BOUNDS, "time": _PRELOAD_ALONE}
+    limits.extend(Held(factor=name, reason=bounds[name]) for name in varied if name in bounds)
     order = {name: number for number, name in enumerate(SETTABLE)}
     held.sort(key=lambda h: order[h.factor])
     return Effect(varied=tuple(varied), held=tuple(held), limits=tuple(limits))
@@ -151,17 +153,25 @@ def _paired(control: BuildRun, variant: BuildRun) -> Iterator[tuple[Reading, Rea
             yield reading, there[reading["root"]]
 
 
+def _all_clocks_moved(control: BuildRun, variant: BuildRun) -> bool:
+    """Tell whether each probe saw another day on the clock of a static program as well."""
+    days = [
+        [int(seen.get("static-epoch") or 0) // _DAY for seen in pair]
+        for pair in _paired(control, variant)
+        if "static-epoch" in pair[0]
+    ]
+    return bool(days) and all(one != other for one, other in days)
+
+
 _BOUNDS = {
-    "time": Held(
-        factor="time",
-        reason="statically linked programs kept the real clock, and so did the times of files "
-        "that a step wrote; between two runs it differs by seconds",
-    ),
-    "file_order": Held(
-        factor="file_order",
-        reason="directories of the base image, or that several layers fill, kept their order",
-    ),
+    "time": "the times of files that a step wrote kept the real clock; between two runs it differs "
+    "by seconds",
+    "file_order": "directories of the base image, or that several layers fill, kept their order",
 }
+_PRELOAD_ALONE = (
+    "statically linked programs kept the real clock, and so did the times of files that a step "
+    "wrote; between two runs it differs by seconds"
+)
 
 
 def _no_level(name: str) -> str:
