@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from repaudit.containerfile.edit import unified
 from repaudit.factors import Machine
 from repaudit.host import clock, machine, source_date
 from repaudit.host.scratch import rewrite, scratch
+from repaudit.host.tree import open_tree
 from repaudit.model.errors import MalformedError
 from repaudit.model.finding import FixOutcome
+from repaudit.model.pins import PinsReport
 from repaudit.model.report import Report, Subject, Verdict
 from repaudit.sources import open_image
 from repaudit.stages.attribute import Scene
@@ -20,6 +23,7 @@ from repaudit.stages.build import Bench, Progress, with_epoch
 from repaudit.stages.experiment import Experiment, examine
 from repaudit.stages.fix import propose
 from repaudit.stages.keep import clear, containerfile_of, keep, load
+from repaudit.stages.pins import audit_tree
 from repaudit.stages.plan import make_plan
 from repaudit.stages.trial import Trial
 
@@ -166,6 +170,14 @@ def compare_images(left: str, right: str, progress: Progress, jobs: int) -> Repo
             raise MalformedError(message, hint=error.hint) from error
         verdict = Verdict.UNREPRODUCIBLE if findings else Verdict.REPRODUCIBLE
         return Report(verdict=verdict, subject=Subject(left=left, right=right), findings=findings)
+
+
+def audit_pins(paths: Sequence[Path]) -> PinsReport:
+    """Read what a build depends on in files and folders, and say what of it is not pinned.
+
+    The clock serves one question alone: whether the instant of a snapshot is over.
+    """
+    return audit_tree(open_tree(paths), clock.now())
 
 
 def _shown(path: Path, context: Path) -> str:

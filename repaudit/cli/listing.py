@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from repaudit.builders import BUILDERS
+from repaudit.ecosystems import ECOSYSTEMS
 from repaudit.factors import FACTORS
 from repaudit.forensics import causes
 from repaudit.model.experiment import INTRINSIC, SETTABLE
@@ -22,6 +23,7 @@ class Kind(StrEnum):
 
     FACTORS = "factors"
     CAUSES = "causes"
+    ECOSYSTEMS = "ecosystems"
     SOURCES = "sources"
     REPORTERS = "reporters"
     BUILDERS = "builders"
@@ -44,6 +46,8 @@ def _rows(kind: Kind) -> list[tuple[str, str]]:
             return rows + [(name, _INTRINSIC) for name in INTRINSIC]
         case Kind.CAUSES:
             return [(cause.slug, cause.title) for cause in causes()]
+        case Kind.ECOSYSTEMS:
+            return [(ecosystem.name, ecosystem.summary) for ecosystem in ECOSYSTEMS.all()]
         case Kind.SOURCES:
             return [(source.name, source.summary) for source in SOURCES.all()]
         case Kind.REPORTERS:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from repaudit.host.scratch import check_folder, write
 from repaudit.model.errors import UsageError
+from repaudit.model.pins import PinsReport
 from repaudit.model.report import Report
-from repaudit.reporters import REPORTERS, Surface
+from repaudit.reporters import REPORTERS, PinsReporter, Surface
 
 _COLUMNS = 100
+_Formats = Sequence[tuple[str, Path | None]]
 
 
 def parse_formats(values: Sequence[str]) -> tuple[tuple[str, Path | None], ...]:
@@ -43,14 +45,39 @@ def _check_writable(path: Path) -> None:
         raise UsageError(f"cannot write {path}: {error.message}", hint=error.hint) from error
 
 
-def emit(report: Report, formats: Sequence[tuple[str, Path | None]]) -> None:
+def parse_pins_formats(values: Sequence[str]) -> tuple[tuple[str, Path | None], ...]:
+    """Like `parse_formats`, for the reporters that can show pins."""
+    formats = parse_formats(values)
+    for name, _ in formats:
+        _pins_reporter(name)
+    return formats
+
+
+def _pins_reporter(name: str) -> PinsReporter:
+    reporter = REPORTERS.load(name)
+    if isinstance(reporter, PinsReporter):
+        return reporter
+    able = (one.name for one in REPORTERS.all() if isinstance(one, PinsReporter))
+    raise UsageError(f"{name} does not show pins", hint="there are: " + ", ".join(able))
+
+
+def emit(report: Report, formats: _Formats) -> None:
     """Write the report in each format; the exit code is the caller's."""
+    _emit(formats, lambda name, surface: REPORTERS.load(name).render(report, surface))
+
+
+def emit_pins(report: PinsReport, formats: _Formats) -> None:
+    """Write an answer about pins in each format; the exit code is the caller's."""
+    _emit(formats, lambda name, surface: _pins_reporter(name).render_pins(report, surface))
+
+
+def _emit(formats: _Formats, render: Callable[[str, Surface], bytes]) -> None:
     for name, path in formats:
         if path is not None:
-            write(path, REPORTERS.load(name).render(report, Surface()))
+            write(path, render(name, Surface()))
     for name, path in formats:
         if path is None:
-            sys.stdout.buffer.write(REPORTERS.load(name).render(report, _surface()))
+            sys.stdout.buffer.write(render(name, _surface()))
             sys.stdout.buffer.flush()
 
 

@@ -181,7 +181,8 @@ class _Reader:
             self._at = end + 1
             body = self._data[self._lines[begin].start : self._lines[end].start]
             text = body.decode(errors="replace")
-            found.append(Heredoc(name=name, body=text, expand=expand, chomp=chomp))
+            start = self._lines[begin].start
+            found.append(Heredoc(name=name, body=text, expand=expand, chomp=chomp, start=start))
         return tuple(found)
 
     def _check(self, statement: Statement, before: list[Statement]) -> None:
@@ -195,4 +196,4 @@ class _Reader:
             raise self._error(line, f"{keyword} before the first FROM", "only ARG may stand there")
 
     def _error(self, line: int, message: str, hint: str) -> MalformedError:
-        return MalformedError(f"{self._name}:{line}: {message}", hint=hint)
+        return MalformedError(f"{self._name}:{line}: {message}", hint=hint, line=line)

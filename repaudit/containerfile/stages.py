@@ -135,10 +135,27 @@ class Containerfile:
             if stage.image and stage.parent is None and stage.image != "scratch":
                 found[stage.image] = None
             for statement, scope in self.walk(stage, build_args, architecture):
-                for image in (scope.resolve(raw) for raw in _sources(statement)):
-                    if image and _outside(image, stages[: stage.index]):
+                for image in (scope.resolve(raw) for raw in sources(statement)):
+                    if image and outside(image, stages[: stage.index]):
                         found[image] = None
         return tuple(found)
+
+    def walk_all(
+        self, build_args: Mapping[str, str] = _NOTHING, architecture: str = "amd64"
+    ) -> Iterator[tuple[Stage, Statement, Scope]]:
+        """Yield every statement from the first FROM on, with its stage and the variables behind it.
+
+        It goes over the file once, whatever the number of stages.
+        """
+        outer = self._globals(build_args, architecture)
+        environments: list[dict[str, str]] = []
+        for stage in self.stages(build_args, architecture):
+            inherited = {} if stage.parent is None else environments[stage.parent]
+            scope = Scope(inherited, outer=outer, given=build_args, escape=self.escape)
+            for statement in (stage.opening, *stage.statements):
+                scope.read(statement)
+                yield stage, statement, scope
+            environments.append(scope.environment)
 
     def walk(
         self, stage: Stage, build_args: Mapping[str, str] = _NOTHING, architecture: str = "amd64"
@@ -213,7 +230,8 @@ def _earlier(name: str | None, stages: list[Stage] | tuple[Stage, ...]) -> int |
     return None
 
 
-def _outside(image: str, earlier: tuple[Stage, ...]) -> bool:
+def outside(image: str, earlier: tuple[Stage, ...]) -> bool:
+    """Say whether `image` is no stage but an image that comes from elsewhere."""
     return (
         _earlier(image, earlier) is None
         and image != "scratch"
@@ -221,7 +239,7 @@ def _outside(image: str, earlier: tuple[Stage, ...]) -> bool:
     )
 
 
-def _sources(statement: Statement) -> Iterator[str]:
+def sources(statement: Statement) -> Iterator[str]:
     """Yield what a statement takes files from, as written: a stage or an image."""
     for name, value in statement.flags:
         if name == "from" and statement.keyword in ("ADD", "COPY"):

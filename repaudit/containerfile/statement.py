@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heredoc:
     """A body that stands below its statement. `expand` is false where the name was quoted.
 
-    `body` is as written; a reader of `<<-` takes the leading tabs of its lines away.
+    `body` is as written, from byte `start` on; a reader of `<<-` takes the leading tabs of its
+    lines away.
     """
 
     name: str
     body: str
     expand: bool = True
     chomp: bool = False
+    start: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from repaudit.model.errors import UsageError
 _VARIABLE = "SOURCE_DATE_EPOCH"
 #: A context may be a stranger's, and a repository's own configuration can name programs to run.
 #: git's guard (safe.directory) stays on as well: a repository of another owner has no commits here.
-_TAME = (
+TAME = (
     *("-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.pager=cat"),
     *("-c", "log.showSignature=false", "-c", "gpg.program=false", "-c", "protocol.allow=never"),
 )
@@ -43,6 +43,6 @@ def _last_commit(context: Path) -> int | None:
     if process.find_tool("git") is None:
         return None
     log = ["-C", str(context), "log", "-1", "--format=%ct", "--no-show-signature", "--", "."]
-    result = process.run(["git", *_TAME, *log])
+    result = process.run(["git", *TAME, *log])
     text = result.stdout.decode(errors="replace").strip()
     return int(text) if result.status == 0 and text.isascii() and text.isdigit() else None

@@ -46,6 +46,15 @@ def report_from_json(data: bytes) -> Report:
 
 def report_schema() -> dict[str, Any]:
     """Return the JSON Schema of the report, as it ships with the package."""
-    text = resources.files("repaudit.model").joinpath("report-1.schema.json").read_text("utf-8")
+    return _schema("report-1.schema.json")
+
+
+def pins_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the answer about pins, as it ships with the package."""
+    return _schema("pins-1.schema.json")
+
+
+def _schema(name: str) -> dict[str, Any]:
+    text = resources.files("repaudit.model").joinpath(name).read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema

@@ -47,10 +47,14 @@ class ToolFailedError(RepauditError):
 
 
 class MalformedError(RepauditError):
-    """An image, archive or report breaks its own format, or a bound that keeps the reader safe."""
+    """An image, archive or report breaks its own format, or a bound that keeps the reader safe.
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    `line` is where, in a text file, counted from 1; None where lines mean nothing.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", line: int | None = None) -> None:
         super().__init__(message, hint=hint or "get it again from where it came; it is not sound")
+        self.line = line
 
 
 class UnreadableError(MalformedError):

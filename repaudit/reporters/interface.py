@@ -7,8 +7,9 @@ locale, hash seed, time zone or umask; every finding's id appears; no clock, no 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from repaudit.model.pins import PinsReport
 from repaudit.model.report import Report
 
 
@@ -32,4 +33,12 @@ class Reporter(Protocol):
         """One line for `repaudit list reporters`."""
 
     def render(self, report: Report, surface: Surface) -> bytes:
+        """Return the whole document."""
+
+
+@runtime_checkable
+class PinsReporter(Reporter, Protocol):
+    """An output format that can show pins as well."""
+
+    def render_pins(self, report: PinsReport, surface: Surface) -> bytes:
         """Return the whole document."""

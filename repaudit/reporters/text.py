@@ -15,9 +15,11 @@ from rich.text import Text
 
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.finding import Confidence, Finding, Fix, FixOutcome
+from repaudit.model.pins import PinsReport
 from repaudit.model.report import Report, Verdict
 from repaudit.model.text import printable
-from repaudit.reporters.interface import Reporter, Surface
+from repaudit.reporters._pins import pin_lines
+from repaudit.reporters.interface import PinsReporter, Surface
 
 _COLOURS = {
     Verdict.REPRODUCIBLE: "bold green",
@@ -48,18 +50,7 @@ class _Text:
 
     def render(self, report: Report, surface: Surface) -> bytes:
         out = io.StringIO()
-        console = Console(
-            file=out,
-            width=surface.columns,
-            force_terminal=surface.colour,
-            color_system="standard" if surface.colour else None,
-            no_color=not surface.colour,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            legacy_windows=False,
-            _environ={},  # nothing of the environment may change the bytes
-        )
+        console = _console(out, surface)
         _header(console, report)
         shown: set[Difference] = set()
         groups = _widespread(report.findings)
@@ -72,8 +63,34 @@ class _Text:
         for group in groups:
             _spread(console, group)
         _footer(console, report)
-        lines = (line.rstrip() for line in out.getvalue().splitlines())
-        return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
+        return _bytes(out)
+
+    def render_pins(self, report: PinsReport, surface: Surface) -> bytes:
+        out = io.StringIO()
+        console = _console(out, surface)
+        for line in pin_lines(report):
+            console.print(line, soft_wrap=True)
+        return _bytes(out)
+
+
+def _console(out: io.StringIO, surface: Surface) -> Console:
+    return Console(
+        file=out,
+        width=surface.columns,
+        force_terminal=surface.colour,
+        color_system="standard" if surface.colour else None,
+        no_color=not surface.colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},  # nothing of the environment may change the bytes
+    )
+
+
+def _bytes(out: io.StringIO) -> bytes:
+    lines = (line.rstrip() for line in out.getvalue().splitlines())
+    return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
 
 
 def _header(console: Console, report: Report) -> None:
@@ -308,4 +325,4 @@ def _footer(console: Console, report: Report) -> None:
         )
 
 
-REPORTER: Reporter = _Text()
+REPORTER: PinsReporter = _Text()

@@ -1,0 +1,67 @@
+"""git repositories that a build takes in, by clone or by reference."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from repaudit.ecosystems._catalogue import finding
+from repaudit.ecosystems._invocation import Arguments, Invocation, Scene, arguments
+from repaudit.ecosystems._purl import COMMIT, pin, purl
+from repaudit.model.pins import Location, Pin, PinFinding, Strength
+
+_CLONE = """-b --branch --depth -o --origin -c --config --reference --reference-if-able --template
+--separate-git-dir -j --jobs --filter --shallow-since --shallow-exclude -u --upload-pack -C
+--server-option --recurse-submodules --revision"""
+
+
+def audit_clones(scene: Scene, found: Sequence[Invocation]) -> Iterator[Pin | PinFinding]:
+    """Yield the pins of clones; a later checkout of a commit fixes the clone before it."""
+    git = [(one, arguments(one.arguments, _CLONE)) for one in found if one.name == "git"]
+    clones = [(one, given) for one, given in git if given.rest and given.rest[0].text == "clone"]
+    for index, (one, given) in enumerate(clones):
+        end = clones[index + 1][0].command.start if index + 1 < len(clones) else None
+        following = [
+            other
+            for other, _ in git
+            if other.command.start > one.command.start
+            and (end is None or other.command.start < end)
+        ]
+        yield from _clone(scene, one, given, following)
+
+
+def _clone(
+    scene: Scene, one: Invocation, given: Arguments, following: Sequence[Invocation]
+) -> Iterator[Pin | PinFinding]:
+    address = given.rest[1] if len(given.rest) > 1 else None
+    if address is None or not re.search(r"://|^[\w.-]+@[\w.-]+:|\$", address.text):
+        return  # a folder of this machine
+    revision = [word.text for word in given.values("--revision")]
+    steps = ("checkout", "reset", "switch", "fetch")
+    revision += [
+        text
+        for other in following
+        if set(steps) & set(other.texts())
+        for text in other.texts()
+        if COMMIT.fullmatch(text)
+    ]
+    fixed = next((text for text in revision if COMMIT.fullmatch(text)), None)
+    yield from audit_repository(
+        address.text,
+        fixed or " ".join(word.text for word in given.values("-b", "--branch")),
+        scene.of(one.command),
+        said="git clone",
+    )
+
+
+def audit_repository(
+    address: str, revision: str, where: Location, *, said: str
+) -> Iterator[Pin | PinFinding]:
+    """Yield the pin of a git repository at `revision`, and what it lacks."""
+    fixed = bool(COMMIT.fullmatch(revision))
+    name = address.rstrip("/").rpartition("/")[2].removesuffix(".git") or "repository"
+    package = purl("generic", name, revision if fixed else None, vcs_url=f"git+{address}")
+    yield pin("git", where, package, Strength.LOCKED if fixed else Strength.FLOATING)
+    if not fixed:
+        shown = f"at {revision[:80]}, which is no commit" if revision else "at its newest"
+        yield finding("GIT001", where, f"{said} {address[:200]} {shown}")

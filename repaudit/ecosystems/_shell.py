@@ -1,0 +1,319 @@
+"""Shell text as commands: who feeds whom, what each word is worth, and the bytes of all of it.
+
+The grammar is tree-sitter's; it reads any bytes, and marks what is no shell as holes. Values are
+followed as far as constants go: a word that hangs on anything else is kept as written and not
+`known`. Source of the meaning: bash(1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import tree_sitter_bash
+from tree_sitter import Language, Node, Parser
+
+_LANGUAGE = Language(tree_sitter_bash.language())
+#: Shell text that is longer is a program, or an archive with a script at its head.
+LONGEST = 4 << 20
+_DEEPEST = 100
+_SIMPLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_DEFAULT = re.compile(rb"\$\{(\w+):?([-=+])(.*)\}", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_IN_QUOTES = re.compile(r'\\([$`"\\])')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One word: quotes off, variables replaced. `nested` are the commands that it is made of.
+
+    `plain` says that the text stands in the file as it is, so that offsets into it hold.
+    """
+
+    text: str
+    known: bool
+    start: int
+    end: int
+    plain: bool = False
+    nested: tuple[Command, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Command:
+    """One simple command. `fed` is text on its standard input; `into` are files that it writes.
+
+    `upstream` is what it reads through a pipe; `position` counts the commands of the script.
+    """
+
+    words: tuple[Word, ...]
+    start: int
+    end: int
+    position: int
+    fed: list[Word] = field(default_factory=list)
+    into: list[str] = field(default_factory=list)
+    upstream: Command | None = None
+    downstream: Command | None = None
+
+    def feeders(self) -> Iterator[Command]:
+        """Yield what stands before it in the pipe, nearest first."""
+        before = self.upstream
+        while before is not None:
+            yield before
+            before = before.upstream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """All commands in the order in which they stand, and the bytes that are no shell."""
+
+    commands: tuple[Command, ...]
+    holes: tuple[tuple[int, int], ...]
+
+
+def parse(text: bytes, values: Mapping[str, str], origin: int = 0) -> Script:
+    """Return the commands of `text`, which stands `origin` bytes into its file."""
+    reader = _Reader(text, dict(values), origin)
+    root = Parser(_LANGUAGE).parse(text).root_node
+    reader.walk(root, 0)
+    return Script(commands=tuple(reader.commands), holes=tuple(reader.holes))
+
+
+class _Reader:
+    def __init__(self, text: bytes, values: dict[str, str], origin: int) -> None:
+        self._text = text
+        self._values: dict[str, str | None] = dict(values)
+        self._own: set[str] = set()
+        self._origin = origin
+        self.commands: list[Command] = []
+        self.holes: list[tuple[int, int]] = []
+
+    def walk(self, node: Node, depth: int) -> Command | None:
+        """Read `node` and what is in it; return the last simple command, None if there is none."""
+        if depth > _DEEPEST or node.type == "ERROR":
+            self._hole(node)
+        if depth > _DEEPEST:
+            return None
+        match node.type:
+            case "command":
+                return self._command(node, depth)
+            case "pipeline":
+                return self._pipeline(node, depth, None)
+            case "redirected_statement":
+                return self._redirected(node, depth)
+            case "variable_assignment":
+                self._assignment(node, depth)
+                return None
+            case "for_statement":
+                self._loop(node, depth)
+            case "heredoc_body" | "comment":
+                return None
+            case _:
+                pass
+        last = None
+        for child in node.named_children:
+            last = self.walk(child, depth + 1) or last
+        return last
+
+    def _hole(self, node: Node) -> None:
+        self.holes.append((self._origin + node.start_byte, self._origin + node.end_byte))
+
+    def _command(self, node: Node, depth: int) -> Command:
+        words: list[Word] = []
+        command = Command(
+            words=(),
+            start=self._origin + node.start_byte,
+            end=self._origin + node.end_byte,
+            position=len(self.commands),
+        )
+        redirects = []
+        for index, child in enumerate(node.named_children):
+            place = node.field_name_for_named_child(index)
+            if child.type == "variable_assignment":
+                self.walk(child, depth + 1)  # it holds for this command alone
+            elif place == "redirect":
+                redirects.append(child)
+            elif place == "name" and child.named_children:
+                words += self._words(child.named_children[0], depth + 1)
+            else:
+                words += self._words(child, depth + 1)
+        command.words = tuple(words)
+        command.position = len(self.commands)
+        self.commands.append(command)
+        for redirect in redirects:
+            self._redirect(redirect, command, depth)
+        return command
+
+    def _pipeline(self, node: Node, depth: int, upstream: Command | None) -> Command | None:
+        last = upstream
+        for child in node.named_children:
+            count = len(self.commands)
+            ended = self.walk(child, depth + 1)
+            begun = self._first(count)
+            if begun is not None and last is not None:
+                begun.upstream, last.downstream = last, begun
+            last = ended or last
+        return last
+
+    def _first(self, count: int) -> Command | None:
+        """Return the command that stands first among those read since there were `count`."""
+        return min(self.commands[count:], key=lambda command: command.start, default=None)
+
+    def _redirected(self, node: Node, depth: int) -> Command | None:
+        last = None
+        for index, child in enumerate(node.named_children):
+            if node.field_name_for_named_child(index) == "redirect":
+                last = self._redirect(child, last, depth) or last
+            else:
+                last = self.walk(child, depth + 1) or last
+        return last
+
+    def _redirect(self, node: Node, command: Command | None, depth: int) -> Command | None:
+        if node.type == "herestring_redirect":
+            words = [word for child in node.named_children for word in self._words(child, depth)]
+            if command is not None:
+                command.fed += words
+        elif node.type == "file_redirect":
+            self._file(node, command, depth)
+        elif node.type == "heredoc_redirect":
+            return self._heredoc(node, command, depth)
+        return None
+
+    def _file(self, node: Node, command: Command | None, depth: int) -> None:
+        target = node.child_by_field_name("destination")
+        writes = any(child.type.startswith((">", "&>")) for child in node.children)
+        words = self._words(target, depth + 1) if target else []
+        if command is None or not words:
+            return
+        if writes:
+            command.into.append(words[0].text)
+        else:
+            command.words += tuple(word for word in words if word.nested)
+
+    def _heredoc(self, node: Node, command: Command | None, depth: int) -> Command | None:
+        last = command
+        for child in node.named_children:
+            if child.type == "heredoc_body" and command is not None:
+                command.fed.append(self._body(child))
+            elif child.type == "pipeline":
+                last = self._pipeline(child, depth + 1, command)
+            elif child.type == "file_redirect":
+                self._file(child, command, depth)
+            elif child.type not in ("heredoc_start", "heredoc_end", "heredoc_body"):
+                last = self.walk(child, depth + 1) or last
+        return last
+
+    def _body(self, node: Node) -> Word:
+        raw = self._raw(node)
+        return Word(
+            text=self._replace(raw),
+            known=True,
+            start=self._origin + node.start_byte,
+            end=self._origin + node.end_byte,
+            plain="$" not in raw and raw.isascii(),
+        )
+
+    def _replace(self, raw: str) -> str:
+        def value(match: re.Match[str]) -> str:
+            found = self._values.get(match[1] or match[2])
+            return match[0] if found is None else found
+
+        return _SIMPLE.sub(value, raw)
+
+    def _assignment(self, node: Node, depth: int) -> None:
+        name = node.child_by_field_name("name")
+        value = node.child_by_field_name("value")
+        if name is None:
+            return
+        words = self._words(value, depth + 1) if value is not None else []
+        more = self._text.startswith(b"+=", name.end_byte)
+        known = not more and all(word.known for word in words)
+        self._set(self._raw(name), " ".join(word.text for word in words) if known else None)
+
+    def _loop(self, node: Node, depth: int) -> None:
+        name = node.child_by_field_name("variable")
+        words = [
+            w for child in node.children_by_field_name("value") for w in self._words(child, depth)
+        ]
+        if name is not None:
+            known = all(word.known for word in words)
+            self._set(self._raw(name), " ".join(word.text for word in words) if known else None)
+
+    def _set(self, name: str, value: str | None) -> None:
+        """Two values in one script are none: which of them holds is not followed."""
+        clash = name in self._own and self._values.get(name) != value
+        self._values[name] = None if clash else value
+        self._own.add(name)
+
+    def _raw(self, node: Node) -> str:
+        return self._text[node.start_byte : node.end_byte].decode(errors="replace")
+
+    def _words(self, node: Node, depth: int) -> list[Word]:
+        """Return the words that `node` becomes: an unquoted variable may hold several."""
+        count = len(self.commands)
+        text, known = self._value(node, depth)
+        nested = tuple(self.commands[count:])
+        raw = self._raw(node)
+        start, end = self._origin + node.start_byte, self._origin + node.end_byte
+        if node.type in ("string", "raw_string") and raw[1:-1] == text and raw.isascii():
+            start, end = start + 1, end - 1
+        plain = end - start == len(text) and raw.isascii() and text in raw
+        parts = text.split() if node.type in ("simple_expansion", "expansion") else [text]
+        return [
+            Word(text=part, known=known, start=start, end=end, plain=plain, nested=nested)
+            for part in parts
+        ]
+
+    def _value(self, node: Node, depth: int) -> tuple[str, bool]:
+        raw = self._raw(node)
+        if depth > _DEEPEST:
+            self._hole(node)
+            return raw, False
+        match node.type:
+            case "word" | "number" | "test_operator" | "extglob_pattern" | "regex":
+                return _ESCAPED.sub(r"\1", raw), True
+            case "raw_string":
+                return raw[1:-1], True
+            case "string_content":
+                return _IN_QUOTES.sub(r"\1", raw), True
+            case "string":
+                return self._joined(node, depth, 1)
+            case "concatenation":
+                return self._joined(node, depth, 0)
+            case "simple_expansion" | "expansion":
+                return self._variable(node, depth)
+            case "ansi_c_string":
+                return raw[2:-1], "\\" not in raw
+            case _:
+                pass
+        for child in node.named_children:
+            self.walk(child, depth + 1)
+        return raw, False
+
+    def _joined(self, node: Node, depth: int, quote: int) -> tuple[str, bool]:
+        """Put the parts together; bytes between them are kept, as the grammar drops some blanks."""
+        text, known = "", True
+        at, end = node.start_byte + quote, node.end_byte - quote
+        for child in node.named_children:
+            text += self._text[at : child.start_byte].decode(errors="replace")
+            part, sure = self._value(child, depth + 1)
+            text, known = text + part, known and sure
+            at = child.end_byte
+        return text + self._text[at:end].decode(errors="replace"), known
+
+    def _variable(self, node: Node, depth: int) -> tuple[str, bool]:
+        raw = self._raw(node)
+        simple = _SIMPLE.fullmatch(raw)
+        if simple:
+            value = self._values.get(simple[1] or simple[2])
+            return (raw, False) if value is None else (value, True)
+        default = _DEFAULT.fullmatch(raw.encode())
+        if default and default[2] != b"+":
+            value = self._values.get(default[1].decode())
+            if value:
+                return value, True
+            other = default[3].decode()
+            return (other, True) if "$" not in other and "`" not in other else (raw, False)
+        for child in node.named_children:
+            self.walk(child, depth + 1)
+        return raw, False
