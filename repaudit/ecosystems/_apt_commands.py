@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from repaudit.ecosystems import _apt
 from repaudit.ecosystems._catalogue import finding
+from repaudit.ecosystems._command import Word
 from repaudit.ecosystems._invocation import Arguments, Invocation, Scene, arguments
 from repaudit.ecosystems._purl import pin, purl
-from repaudit.ecosystems._shell import Word
 from repaudit.model.pins import Edit, Pin, PinFinding, Strength
 
 NAMES = frozenset({"apt-get", "apt", "aptitude", "add-apt-repository", "apt-add-repository"})

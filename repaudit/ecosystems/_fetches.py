@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from repaudit.ecosystems._catalogue import finding
+from repaudit.ecosystems._command import Command, Word
 from repaudit.ecosystems._invocation import (
     SHELLS,
     Arguments,
@@ -15,9 +16,9 @@ from repaudit.ecosystems._invocation import (
     Scene,
     arguments,
     base_name,
+    unwrap,
 )
 from repaudit.ecosystems._purl import pin, purl
-from repaudit.ecosystems._shell import Command, Word
 from repaudit.model.pins import Pin, PinFinding, Strength
 
 _TAKES = {
@@ -43,6 +44,7 @@ _HERE = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?|0\.0\.0\.0)", re
 _SUMS = re.compile(
     r"g?(?:sha(?:224|256|384|512)|b2|sha|md5|sha1)sum|shasum|sha(?:256|512)|openssl|rhash|cksum"
 )
+_MOST_CHECKS = 100
 _WEAK = frozenset({"md5sum", "sha1sum", "cksum"})
 _HASH = re.compile(r"\b[0-9a-fA-F]{64}(?:[0-9a-fA-F]{32}(?:[0-9a-fA-F]{32})?)?\b")
 _SIGNED = {
@@ -115,45 +117,54 @@ def _last(name: str) -> str:
     return name.rstrip("/").rpartition("/")[2]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """A command that compares files to hashes: the names that it is told, and if hashes as well."""
+
+    start: int
+    names: set[str]
+    told: bool
+
+
 class Checks:
     """What a script checks, by which means, after it was fetched."""
 
     def __init__(self, found: Sequence[Invocation]) -> None:
-        fetched = [fetch for one in found for fetch in fetches(one)]
-        self._fetched = {name: fetch.command.position for fetch in fetched for name in fetch.files}
-        self._sums = [one for one in found if _is_sum(one)]
-        self._signs = [one for one in found if _is_signature(one)]
+        self._fetched = {name for one in found for fetch in fetches(one) for name in fetch.files}
+        self._sums: dict[str, list[_Sum]] = {}
+        self._signs: dict[str, list[int]] = {}
+        for one in found:
+            if _is_sum(one):
+                self._take_sum(one)
+            elif _is_signature(one):
+                names = {_last(text) for text in one.texts()}
+                for name in names | {name.rpartition(".")[0] for name in names}:  # FILE.asc
+                    self._signs.setdefault(name, []).append(one.command.start)
+
+    def _take_sum(self, one: Invocation) -> None:
+        told = _told(one)
+        names = {_last(word.lstrip("*")) for text in told for word in text.split()}
+        hashes = one.name not in _WEAK and any(_HASH.search(text) for text in told)
+        found = _Sum(one.command.start, names & self._fetched, hashes)
+        for name in found.names if one.name not in _WEAK else ():
+            self._sums.setdefault(name, []).append(found)
 
     def hashed(self, fetch: Fetch) -> bool:
         """Whether a later command compares one of the files to a hash that was not downloaded."""
-        return any(self._covers(one, fetch) for one in self._sums if one.name not in _WEAK)
+        return any(one.told or one.names <= fetch.files for one in self._later(fetch))
 
     def signed(self, fetch: Fetch) -> bool:
         """Whether a later command checks a signature of the file, or of a list that names it."""
-        for one in self._signs:
-            if one.command.start < fetch.command.start:
-                continue
-            if any(_last(text) in fetch.files for text in one.texts()):
-                return True
-            if any(name.startswith(tuple(fetch.files)) for name in map(_last, one.texts()) if name):
-                return True
-            if any(self._listed(sums, fetch, one) for sums in self._sums):
-                return True
-        return False
+        names = {name for one in self._later(fetch) for name in one.names} | fetch.files
+        start = fetch.command.start
+        return any(self._signs[name][-1] > start for name in names if name in self._signs)
 
-    def _listed(self, sums: Invocation, fetch: Fetch, signature: Invocation) -> bool:
-        lists = {_last(text) for text in signature.texts()} & self._fetched.keys()
-        told = " ".join(_told(sums))
-        return any(name in told for name in lists) and sums.command.start > fetch.command.start
-
-    def _covers(self, one: Invocation, fetch: Fetch) -> bool:
-        if one.command.start < fetch.command.start or not fetch.files:
-            return False
-        told = _told(one)
-        text = " ".join(told)
-        lists = {_last(word) for word in text.split()} & (self._fetched.keys() - fetch.files)
-        from_net = bool(lists) and not _HASH.search(text)
-        return not from_net and any(name in text for name in fetch.files)
+    def _later(self, fetch: Fetch) -> Iterator[_Sum]:
+        """Yield the comparisons that name one of the files, the last ones first."""
+        for name in sorted(fetch.files):
+            for one in reversed(self._sums.get(name, [])[-_MOST_CHECKS:]):
+                if one.start > fetch.command.start:
+                    yield one
 
 
 def _told(one: Invocation) -> list[str]:
@@ -161,10 +172,8 @@ def _told(one: Invocation) -> list[str]:
     told = [word.text for word in one.command.words] + [word.text for word in one.command.fed]
     for before in one.command.feeders():
         told += [word.text for word in (*before.words, *before.fed)]
-    after = one.command.downstream
-    while after is not None:
+    for after in one.command.readers():
         told += [word.text for word in after.words]
-        after = after.downstream
     return told
 
 
@@ -208,14 +217,21 @@ def audit_fetch(scene: Scene, fetch: Fetch, checks: Checks) -> Iterator[Pin | Pi
 
 def _runner(command: Command) -> str | None:
     """Return the program that a download is piped into for execution."""
-    after = command.downstream
-    while after is not None:
-        texts = [word.text for word in after.words]
-        for text in texts[:6]:
-            if base_name(text) in _RUNNERS and "-c" not in texts[1:2]:
-                return base_name(text)
-        after = after.downstream
+    for after in command.readers():
+        found = unwrap(after)
+        if found and found.name in _RUNNERS and _runs_input(found):
+            return found.name
     return None
+
+
+def _runs_input(found: Invocation) -> bool:
+    """Whether an interpreter runs what it reads: it is given no program of its own."""
+    texts = found.texts()
+    if found.name not in SHELLS:
+        return not texts or texts[0] == "-"
+    if "-c" in texts:
+        return False
+    return "-s" in texts or all(text.startswith("-") for text in texts)
 
 
 def executed(found: Invocation) -> Iterator[Command]:

@@ -80,11 +80,10 @@ def _fix(found: Reference) -> str:
 
 
 def _pin(found: Reference, location: Location) -> Pin:
-    hashes = {}
+    hashes: tuple[str, ...] = ()
     strength = Strength.VERSIONED
     if found.fixed and found.digest:
-        algorithm, _, value = found.digest.partition(":")
-        hashes, strength = {algorithm: value}, Strength.HASHED
+        hashes, strength = (found.digest,), Strength.HASHED
     elif found.tag is None or found.tag in _MOVING:
         strength = Strength.FLOATING
     package = purl(

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from repaudit.ecosystems._shell import Command, Word, parse
+from repaudit.ecosystems._command import Command, Word
+from repaudit.ecosystems._shell import parse
 from repaudit.ecosystems.interface import Document
 from repaudit.model.pins import Location
 
@@ -86,7 +87,7 @@ class Scene:
 def invocations(commands: tuple[Command, ...], depth: int = 0) -> Iterator[Invocation]:
     """Yield what each command runs, and what the scripts that it hands to a shell run."""
     for command in commands[:_MOST]:
-        found = _unwrap(command)
+        found = unwrap(command)
         if found is None:
             continue
         yield found
@@ -120,7 +121,8 @@ def _scripts(found: Invocation) -> Iterator[Word]:
         yield from (found.arguments[i + 1] for i in flags if i + 1 < len(texts))
 
 
-def _unwrap(command: Command) -> Invocation | None:
+def unwrap(command: Command) -> Invocation | None:
+    """Return what a command runs in the end, None where that is nothing, or behind too many."""
     words = command.words
     through_xargs = False
     for _ in range(_DEEPEST * 2):

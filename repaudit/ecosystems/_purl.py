@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from base64 import b64decode
+from collections.abc import Iterable
 
 from packageurl import PackageURL
 
@@ -11,8 +12,7 @@ from repaudit.model.pins import Location, Pin, Strength
 
 _HASH = re.compile(r"(sha512|sha384|sha256|sha1|md5)[:=-]([0-9a-fA-F]+)")
 _LENGTH = {"md5": 32, "sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128}
-#: What holds against someone who wants another file to have the same hash.
-STRONG = frozenset({"sha256", "sha384", "sha512"})
+_STRONG = ("sha256:", "sha384:", "sha512:")
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -39,10 +39,35 @@ def _sound(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def digests(text: str) -> dict[str, str]:
-    """Return the hashes that `text` names as ALGORITHM:HEX, whole ones only."""
-    found = ((match[1], match[2].lower()) for match in _HASH.finditer(text))
-    return {name: value for name, value in found if len(value) == _LENGTH[name]}
+def digests(*texts: object) -> tuple[str, ...]:
+    """Return the hashes that texts name as ALGORITHM:HEX, whole ones only, sorted."""
+    found = {
+        f"{match[1]}:{match[2].lower()}"
+        for text in texts
+        if isinstance(text, str)
+        for match in _HASH.finditer(text)
+        if len(match[2]) == _LENGTH[match[1]]
+    }
+    return tuple(sorted(found))
+
+
+def strong(hashes: Iterable[str]) -> bool:
+    """Whether one of the hashes holds against someone who wants another file to have it."""
+    return any(one.startswith(_STRONG) for one in hashes)
+
+
+def integrity(text: object) -> tuple[str, ...]:
+    """Return the hashes of a Subresource Integrity text (`sha512-BASE64`), whole ones only."""
+    found = set()
+    for word in text.split() if isinstance(text, str) else ():
+        name, _, value = word.partition("-")
+        try:
+            digest = b64decode(value.partition("?")[0], validate=True).hex()
+        except ValueError:
+            continue
+        if _LENGTH.get(name) == len(digest):
+            found.add(f"{name}:{digest}")
+    return tuple(sorted(found))
 
 
 def pin(
@@ -50,9 +75,7 @@ def pin(
     location: Location,
     package: str,
     strength: Strength,
-    hashes: Mapping[str, str] | None = None,
+    hashes: tuple[str, ...] = (),
 ) -> Pin:
     """Return a pin of the package URL `package`."""
-    return Pin(
-        purl=package, kind=kind, strength=strength, digests=dict(hashes or {}), location=location
-    )
+    return Pin(purl=package, kind=kind, strength=strength, digests=hashes, location=location)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from repaudit.ecosystems._catalogue import finding
+from repaudit.ecosystems._command import Word
 from repaudit.ecosystems._invocation import Arguments, Invocation, Scene, arguments
 from repaudit.ecosystems._purl import digests
 from repaudit.ecosystems._requirements import FILE_NAME, ask, audit_requirement
-from repaudit.ecosystems._shell import Word
 from repaudit.model.pins import Pin, PinFinding, Severity
 
 NAMES = frozenset({"pip", "uv", "uvx", "pipx"})

@@ -17,17 +17,20 @@ _CLONE = """-b --branch --depth -o --origin -c --config --reference --reference-
 
 def audit_clones(scene: Scene, found: Sequence[Invocation]) -> Iterator[Pin | PinFinding]:
     """Yield the pins of clones; a later checkout of a commit fixes the clone before it."""
-    git = [(one, arguments(one.arguments, _CLONE)) for one in found if one.name == "git"]
-    clones = [(one, given) for one, given in git if given.rest and given.rest[0].text == "clone"]
-    for index, (one, given) in enumerate(clones):
-        end = clones[index + 1][0].command.start if index + 1 < len(clones) else None
-        following = [
-            other
-            for other, _ in git
-            if other.command.start > one.command.start
-            and (end is None or other.command.start < end)
-        ]
-        yield from _clone(scene, one, given, following)
+    clone: tuple[Invocation, Arguments] | None = None
+    steps: list[Invocation] = []
+    for one in found:
+        if one.name != "git":
+            continue
+        given = arguments(one.arguments, _CLONE)
+        if not given.rest or given.rest[0].text != "clone":
+            steps.append(one)
+            continue
+        if clone is not None:
+            yield from _clone(scene, *clone, steps)
+        clone, steps = (one, given), []
+    if clone is not None:
+        yield from _clone(scene, *clone, steps)
 
 
 def _clone(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from repaudit.ecosystems._catalogue import finding
-from repaudit.ecosystems._purl import COMMIT, STRONG, digests, pin, purl
+from repaudit.ecosystems._purl import COMMIT, digests, pin, purl, strong
 from repaudit.model.pins import Location, Pin, PinFinding, Strength
 
 _REPOSITORY = re.compile(r"(?:git|hg|svn|bzr)\+[a-z+]+://[^\s]+")
@@ -83,7 +83,7 @@ def _name_of(address: str) -> str:
 def audit_requirement(
     asked: Asked,
     shown: str,
-    hashes: Mapping[str, str],
+    hashes: tuple[str, ...],
     where: Location,
     *,
     installer: bool = False,
@@ -103,7 +103,7 @@ def audit_requirement(
         else Strength.RANGED
         if asked.exact is None
         else Strength.HASHED
-        if STRONG & hashes.keys()
+        if strong(hashes)
         else Strength.VERSIONED
     )
     package = purl("pypi", asked.name, asked.exact)
@@ -113,12 +113,12 @@ def audit_requirement(
         yield finding(rule, where, f"{shown}: {'a range' if asked.ranged else 'no version'}")
     elif not hashes:
         yield finding("PY002", where, f"{shown}: no hash")
-    elif not STRONG & hashes.keys():
-        yield finding("PY003", where, f"{shown}: only {', '.join(sorted(hashes))}")
+    elif not strong(hashes):
+        yield finding("PY003", where, f"{shown}: only {', '.join(_algorithms(hashes))}")
 
 
 def _address(
-    asked: Asked, address: str, hashes: Mapping[str, str], where: Location
+    asked: Asked, address: str, hashes: tuple[str, ...], where: Location
 ) -> Iterator[Pin | PinFinding]:
     if _REPOSITORY.fullmatch(address):
         revision = _revision(address)
@@ -129,17 +129,21 @@ def _address(
             message = f"{address}: {revision or 'no revision'} is no commit of 40 digits"
             yield finding("PY007", where, message)
         return
-    found = digests(address.partition("#")[2]) | dict(hashes)
-    hashed = bool(STRONG & found.keys())
+    found = digests(address.partition("#")[2]) + hashes
+    hashed = bool(strong(found))
     package = purl("pypi", asked.name, download_url=address.partition("#")[0])
     yield pin("pypi", where, package, Strength.HASHED if hashed else Strength.VERSIONED, found)
     if not found:
         yield finding("PY002", where, f"{address}: no hash")
     elif not hashed:
-        yield finding("PY003", where, f"{address}: only {', '.join(sorted(found))}")
+        yield finding("PY003", where, f"{address}: only {', '.join(_algorithms(found))}")
 
 
 def _revision(address: str) -> str | None:
     """Return what follows the @ behind the host, None where there is none."""
     path = address.partition("://")[2].partition("#")[0].partition("/")[2]
     return path.rpartition("@")[2] if "@" in path else None
+
+
+def _algorithms(hashes: tuple[str, ...]) -> list[str]:
+    return sorted({one.partition(":")[0] for one in hashes})

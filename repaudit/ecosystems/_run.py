@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from repaudit.containerfile import Statement
+from repaudit.ecosystems._command import Command, Word
 from repaudit.ecosystems._invocation import SHELLS, Invocation, base_name
-from repaudit.ecosystems._shell import Command, Word
 
 _COMMENT = re.compile(rb"^[ \t]*(?:#[^\n]*)?\r?\n", re.MULTILINE)
 _HEAD = re.compile(
@@ -84,5 +84,5 @@ def exec_form(statement: Statement) -> Invocation | None:
     )
     if not words:
         return None
-    command = Command(words=words, start=statement.start, end=statement.end, position=0)
+    command = Command(words=words, start=statement.start, end=statement.end)
     return Invocation(name=base_name(words[0].text), arguments=words[1:], command=command)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from repaudit.ecosystems import _apt, _apt_commands, _python_commands
 from repaudit.ecosystems._catalogue import finding
+from repaudit.ecosystems._command import Word
 from repaudit.ecosystems._fetches import Checks, audit_fetch, executed, fetches
 from repaudit.ecosystems._invocation import Invocation, Scene, invocations
 from repaudit.ecosystems._repositories import audit_clones
-from repaudit.ecosystems._shell import LONGEST, Word, parse
+from repaudit.ecosystems._shell import parse
 from repaudit.ecosystems._tools import TOOLS
 from repaudit.ecosystems.interface import Document
 from repaudit.model.errors import MalformedError
@@ -24,20 +25,32 @@ _SNAPSHOT_TOOL = "repro-sources-list"
 _NO_EXPIRY = re.compile(rb"check-valid-until[\"'\s=:]+(?:no|false|0)", re.IGNORECASE)
 
 
-def audit_script(
-    scene: Scene, text: bytes, values: Mapping[str, str], origin: int = 0
-) -> Iterator[Pin | PinFinding]:
-    """Yield what the commands of `text` take in; it stands `origin` bytes into the document.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a script runs, its bytes that are no shell, and if apt is told to take old lists."""
+
+    found: tuple[Invocation, ...]
+    holes: tuple[tuple[int, int], ...]
+    lenient: bool
+
+
+def read_script(text: bytes, values: Mapping[str, str], origin: int = 0) -> Reading:
+    """Return what `text` runs; it stands `origin` bytes into the document.
 
     Raises:
-        MalformedError: it is longer than any script.
+        MalformedError: it cannot be read.
 
     """
-    if len(text) > LONGEST:
-        raise MalformedError(f"a script of more than {LONGEST >> 20} MiB", hint="leave it out")
     script = parse(text, values, origin)
-    found = list(invocations(script.commands))
-    yield from audit_commands(scene, found, lenient=bool(_NO_EXPIRY.search(text)))
+    found = tuple(invocations(script.commands))
+    return Reading(found, script.holes, bool(_NO_EXPIRY.search(text)))
+
+
+def audit_script(
+    scene: Scene, script: Reading, *, lenient: bool = False
+) -> Iterator[Pin | PinFinding]:
+    """Yield what the commands of a script take in, and what of it falls short."""
+    yield from audit_commands(scene, script.found, lenient=lenient or script.lenient)
     if script.holes:
         start, end = script.holes[0]
         more = f", and {len(script.holes) - 1} more" if len(script.holes) > 1 else ""

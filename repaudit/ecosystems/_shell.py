@@ -8,82 +8,54 @@ followed as far as constants go: a word that hangs on anything else is kept as w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
+
+from repaudit.ecosystems._command import Command, Script, Word
+from repaudit.ecosystems._variables import Variables
+from repaudit.host import clock
+from repaudit.model.errors import MalformedError
 
 _LANGUAGE = Language(tree_sitter_bash.language())
 #: Shell text that is longer is a program, or an archive with a script at its head.
 LONGEST = 4 << 20
 _DEEPEST = 100
-_SIMPLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
-_DEFAULT = re.compile(rb"\$\{(\w+):?([-=+])(.*)\}", re.DOTALL)
+_PIECE = 1 << 16
+#: Seconds; a script of a million bytes takes half of one.
+_PATIENCE = 20.0
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _IN_QUOTES = re.compile(r'\\([$`"\\])')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """One word: quotes off, variables replaced. `nested` are the commands that it is made of.
-
-    `plain` says that the text stands in the file as it is, so that offsets into it hold.
-    """
-
-    text: str
-    known: bool
-    start: int
-    end: int
-    plain: bool = False
-    nested: tuple[Command, ...] = ()
-
-
-@dataclass(slots=True, kw_only=True)
-class Command:
-    """One simple command. `fed` is text on its standard input; `into` are files that it writes.
-
-    `upstream` is what it reads through a pipe; `position` counts the commands of the script.
-    """
-
-    words: tuple[Word, ...]
-    start: int
-    end: int
-    position: int
-    fed: list[Word] = field(default_factory=list)
-    into: list[str] = field(default_factory=list)
-    upstream: Command | None = None
-    downstream: Command | None = None
-
-    def feeders(self) -> Iterator[Command]:
-        """Yield what stands before it in the pipe, nearest first."""
-        before = self.upstream
-        while before is not None:
-            yield before
-            before = before.upstream
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
-    """All commands in the order in which they stand, and the bytes that are no shell."""
-
-    commands: tuple[Command, ...]
-    holes: tuple[tuple[int, int], ...]
-
-
 def parse(text: bytes, values: Mapping[str, str], origin: int = 0) -> Script:
-    """Return the commands of `text`, which stands `origin` bytes into its file."""
+    """Return the commands of `text`, which stands `origin` bytes into its file.
+
+    Raises:
+        MalformedError: it is longer than any script, or made to be slow to read.
+
+    """
+    if len(text) > LONGEST:
+        raise MalformedError(f"a script of more than {LONGEST >> 20} MiB", hint="leave it out")
+    # tree-sitter is quadratic where nearly everything is an error; nobody writes such a script.
+    deadline = clock.ticks() + _PATIENCE
+    try:
+        tree = Parser(_LANGUAGE).parse(
+            lambda at, _: text[at : at + _PIECE],
+            progress_callback=lambda *_: clock.ticks() > deadline,
+        )
+    except ValueError as error:
+        raise MalformedError("it takes too long to be read as shell") from error
     reader = _Reader(text, dict(values), origin)
-    root = Parser(_LANGUAGE).parse(text).root_node
-    reader.walk(root, 0)
+    reader.walk(tree.root_node, 0)
     return Script(commands=tuple(reader.commands), holes=tuple(reader.holes))
 
 
 class _Reader:
     def __init__(self, text: bytes, values: dict[str, str], origin: int) -> None:
         self._text = text
-        self._values: dict[str, str | None] = dict(values)
-        self._own: set[str] = set()
+        self._variables = Variables(values)
         self._origin = origin
         self.commands: list[Command] = []
         self.holes: list[tuple[int, int]] = []
@@ -124,7 +96,6 @@ class _Reader:
             words=(),
             start=self._origin + node.start_byte,
             end=self._origin + node.end_byte,
-            position=len(self.commands),
         )
         redirects = []
         for index, child in enumerate(node.named_children):
@@ -138,7 +109,6 @@ class _Reader:
             else:
                 words += self._words(child, depth + 1)
         command.words = tuple(words)
-        command.position = len(self.commands)
         self.commands.append(command)
         for redirect in redirects:
             self._redirect(redirect, command, depth)
@@ -206,19 +176,12 @@ class _Reader:
     def _body(self, node: Node) -> Word:
         raw = self._raw(node)
         return Word(
-            text=self._replace(raw),
+            text=self._variables.replace(raw),
             known=True,
             start=self._origin + node.start_byte,
             end=self._origin + node.end_byte,
             plain="$" not in raw and raw.isascii(),
         )
-
-    def _replace(self, raw: str) -> str:
-        def value(match: re.Match[str]) -> str:
-            found = self._values.get(match[1] or match[2])
-            return match[0] if found is None else found
-
-        return _SIMPLE.sub(value, raw)
 
     def _assignment(self, node: Node, depth: int) -> None:
         name = node.child_by_field_name("name")
@@ -226,9 +189,7 @@ class _Reader:
         if name is None:
             return
         words = self._words(value, depth + 1) if value is not None else []
-        more = self._text.startswith(b"+=", name.end_byte)
-        known = not more and all(word.known for word in words)
-        self._set(self._raw(name), " ".join(word.text for word in words) if known else None)
+        self._put(name, words, known=not self._text.startswith(b"+=", name.end_byte))
 
     def _loop(self, node: Node, depth: int) -> None:
         name = node.child_by_field_name("variable")
@@ -236,14 +197,12 @@ class _Reader:
             w for child in node.children_by_field_name("value") for w in self._words(child, depth)
         ]
         if name is not None:
-            known = all(word.known for word in words)
-            self._set(self._raw(name), " ".join(word.text for word in words) if known else None)
+            self._put(name, words, known=True)
 
-    def _set(self, name: str, value: str | None) -> None:
-        """Two values in one script are none: which of them holds is not followed."""
-        clash = name in self._own and self._values.get(name) != value
-        self._values[name] = None if clash else value
-        self._own.add(name)
+    def _put(self, name: Node, words: list[Word], *, known: bool) -> None:
+        text = " ".join(word.text for word in words)
+        sure = known and all(word.known for word in words)
+        self._variables.put(self._raw(name), text if sure else None)
 
     def _raw(self, node: Node) -> str:
         return self._text[node.start_byte : node.end_byte].decode(errors="replace")
@@ -303,17 +262,9 @@ class _Reader:
 
     def _variable(self, node: Node, depth: int) -> tuple[str, bool]:
         raw = self._raw(node)
-        simple = _SIMPLE.fullmatch(raw)
-        if simple:
-            value = self._values.get(simple[1] or simple[2])
-            return (raw, False) if value is None else (value, True)
-        default = _DEFAULT.fullmatch(raw.encode())
-        if default and default[2] != b"+":
-            value = self._values.get(default[1].decode())
-            if value:
-                return value, True
-            other = default[3].decode()
-            return (other, True) if "$" not in other and "`" not in other else (raw, False)
+        value = self._variables.expand(raw)
+        if value is not None:
+            return value, True
         for child in node.named_children:
             self.walk(child, depth + 1)
         return raw, False

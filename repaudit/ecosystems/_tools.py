@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 
 from repaudit.ecosystems._catalogue import finding
+from repaudit.ecosystems._command import Word
 from repaudit.ecosystems._images import audit_image
 from repaudit.ecosystems._invocation import Arguments, Invocation, Scene, arguments
 from repaudit.ecosystems._purl import pin, purl
-from repaudit.ecosystems._shell import Word
 from repaudit.model.pins import Edit, Pin, PinFinding, Severity, Strength
 
 _Found = Iterator[Pin | PinFinding]

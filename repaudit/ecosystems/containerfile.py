@@ -13,19 +13,20 @@ from repaudit.containerfile.variables import Scope
 from repaudit.containerfile.words import split, unquote
 from repaudit.ecosystems import _run
 from repaudit.ecosystems._catalogue import finding
+from repaudit.ecosystems._command import Word
 from repaudit.ecosystems._fetches import MOVING
 from repaudit.ecosystems._images import audit_image, reference
 from repaudit.ecosystems._invocation import SHELLS, Scene, base_name, invocations
-from repaudit.ecosystems._purl import COMMIT, STRONG, digests, pin, purl
+from repaudit.ecosystems._purl import COMMIT, digests, pin, purl, strong
 from repaudit.ecosystems._repositories import audit_repository
 from repaudit.ecosystems._scripts import (
     audit_apt_text,
     audit_commands,
     audit_script,
+    read_script,
     sets_snapshot,
     speaks_of_snapshot,
 )
-from repaudit.ecosystems._shell import Word, parse
 from repaudit.ecosystems.interface import Document, Ecosystem
 from repaudit.model.errors import MalformedError
 from repaudit.model.pins import Location, Pin, PinFinding, Strength
@@ -179,7 +180,7 @@ class _Reader:
             yield from audit_repository(address, revision, where, said="ADD")
         elif address.startswith(("http://", "https://")):
             found = digests(plain.flag("checksum") or "")
-            hashed = bool(STRONG & found.keys())
+            hashed = strong(found)
             name = address.partition("?")[0].rstrip("/").rpartition("/")[2] or "download"
             moving = bool(MOVING.search(address))
             strength = (
@@ -248,11 +249,10 @@ class _Reader:
             state.snapshot |= any(sets_snapshot(scene, one) for one in ran)
             return
         for text in _run.shell_texts(self._document.data, statement, self._parsed.escape):
-            values = scope.values
+            script = read_script(text.data, scope.values, text.origin)
             scene = self._scene(state)
-            yield from audit_script(scene, text.data, values, text.origin)
-            commands = parse(text.data, values, text.origin).commands
-            state.snapshot |= any(sets_snapshot(scene, one) for one in invocations(commands))
+            yield from audit_script(scene, script, lenient=self._lenient)
+            state.snapshot |= any(sets_snapshot(scene, one) for one in script.found)
 
     def _locate(self, statement: cf.Statement, raw: str) -> Location:
         """Return where `raw` stands in a statement, the whole statement if that is not plain."""

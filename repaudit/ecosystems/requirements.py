@@ -109,11 +109,8 @@ def _audit_line(document: Document, line: _Line, *, quiet: bool) -> Iterator[Pin
                 yield item
 
 
-def _hashes(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for match in _HASH.finditer(text):
-        found = digests(match["hash"]) | found
-    return found
+def _hashes(text: str) -> tuple[str, ...]:
+    return digests(*(match["hash"] for match in _HASH.finditer(text)))
 
 
 def _first_line(document: Document, line: _Line, text: str) -> Location | None:
@@ -136,7 +133,7 @@ def _option(document: Document, line: _Line, whole: Location) -> Iterator[Pin | 
     if name in _EDITABLE:
         asked = ask(value)
         if asked is not None:
-            yield from audit_requirement(asked, f"-e {value[:200]}", {}, whole)
+            yield from audit_requirement(asked, f"-e {value[:200]}", (), whole)
     elif name in _INDEXES and ("://" in value or name == "--trusted-host"):
         yield finding("PY008", whole, f"{name} {value[:200]}")
     elif name in _MAIN and value.startswith("http:"):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from repaudit.ecosystems._catalogue import finding
 from repaudit.ecosystems._invocation import SHELLS, Scene, base_name
-from repaudit.ecosystems._scripts import audit_script
+from repaudit.ecosystems._scripts import audit_script, read_script
 from repaudit.ecosystems.interface import Document, Ecosystem
 from repaudit.model.pins import Pin, PinFinding
 
@@ -29,7 +29,7 @@ class _Shell:
     def audit(self, document: Document) -> Iterator[Pin | PinFinding]:
         text, cut = _script(document.data)
         scene = Scene(document=document, held=lambda name: document.read(document.beside(name)))
-        yield from audit_script(scene, text, {})
+        yield from audit_script(scene, read_script(text, {}))
         if cut is not None:
             message = "what follows is no text, and was not read"
             yield finding("PAR001", document.at(cut), message)

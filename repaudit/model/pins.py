@@ -71,7 +71,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """One thing that the build takes in. `digests` maps an algorithm to lower-case hex.
+    """One thing that the build takes in. `digests`, ALGORITHM:HEX, are of the files that may be it.
 
     `purl` is a package URL (ECMA-427); `kind` says what sort of thing it is (image, deb, pypi, …).
     `location` spans the reference itself.
@@ -80,7 +80,7 @@ class Pin:
     purl: str
     kind: str
     strength: Strength
-    digests: dict[str, str]
+    digests: tuple[str, ...]
     location: Location
 
 
