@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -34,6 +32,7 @@ from repaudit.model.finding import (
 from repaudit.model.report import SCHEMA, Problem, Report, RunRecord, Subject, Verdict
 from repaudit.reporters import REPORTERS, Reporter, Surface
 from tests import strategies
+from tests.schemas import closed
 
 ROOT = Path(__file__).parent.parent
 #: Nothing here depends on how long anything takes.
@@ -72,25 +71,7 @@ TIGHTER: dict[tuple[str, str], dict[str, Any]] = {
 
 def schema() -> dict[str, Any]:
     """Return the schema of the report: closed, and every key is there."""
-    found = msgspec.json.schema(Report)
-    places = dict(TIGHTER)
-    for name, definition in found["$defs"].items():
-        definition["description"] = inspect.cleandoc(definition["description"])
-        if definition.get("type") != "object":
-            continue
-        properties = definition["properties"]
-        definition["additionalProperties"] = False
-        definition["required"] = list(properties)
-        for key, value in properties.items():
-            value.pop("default", None)
-            properties[key] = places.pop((name, key), value)
-    assert not places, f"no such keys: {sorted(places)}"
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:{SCHEMA.replace('/', ':')}",
-        "title": SCHEMA,
-        **found,
-    }
+    return closed(Report, SCHEMA, TIGHTER)
 
 
 def valid(data: bytes) -> None:
