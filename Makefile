@@ -61,6 +61,7 @@ demo: tools extra .venv/installed
 
 bench: tools extra .venv/developing
 	@.venv/bin/python -m tests.bench
+	@.venv/bin/python -m tests.bench_pins
 
 clean:
 	rm -rf .venv build dist
