@@ -19,6 +19,7 @@ from repaudit.model.pins import PinsReport
 from repaudit.model.report import Report, Verdict
 from repaudit.model.text import printable
 from repaudit.reporters._pins import pin_lines
+from repaudit.reporters._scope import scope
 from repaudit.reporters.interface import PinsReporter, Surface
 
 _COLOURS = {
@@ -109,30 +110,10 @@ def _header(console: Console, report: Report) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column()
-    for name, value in _scope(report):
+    for name, value in scope(report):
         table.add_row(name, Text(printable(value)))
     if table.row_count:
         console.print(Padding(table, (0, 0, 0, 2)))
-
-
-def _scope(report: Report) -> Iterator[tuple[str, str]]:
-    if report.subject.command:
-        yield "built by", shlex.join(report.subject.command)
-    if report.runs:
-        built = ", ".join(f"{run.name} {(run.image or run.outcome)[:19]}" for run in report.runs)
-        yield "runs", built
-        yield "varied", " ".join(report.varied) or "nothing"
-    grouped: dict[str, list[str]] = {}
-    for held in report.held:
-        grouped.setdefault(held.reason, []).append(held.factor)
-    for reason, factors in grouped.items():
-        yield "held", f"{' '.join(factors)}: {reason}"
-    for limit in report.limits:
-        yield "limit", f"{limit.factor}: {limit.reason}"
-    for problem in report.problems:
-        yield "problem", problem.message
-        if problem.hint:
-            yield "way out", problem.hint
 
 
 def _widespread(findings: Sequence[Finding]) -> list[list[Finding]]:
