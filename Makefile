@@ -10,13 +10,14 @@ MADE_BY := binutils bzip2 cpio gcc libc6-dev xz-utils zip zstd
 VENV_PACKAGE := $(if $(wildcard .venv),,python3-venv)
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop test demo bench lint clean
+.PHONY: help install develop test demo bench accuracy lint clean
 
 help:
 	@echo "make install   the tool, at .venv/bin/repaudit"
 	@echo "make demo      audit a faulty image and its repaired neighbour"
 	@echo "make test      every test"
 	@echo "make bench     speed, as ratios to the bare tools"
+	@echo "make accuracy  how often --explain names what was planted; some ten minutes"
 
 install: .venv/installed
 	@echo "repaudit is at .venv/bin/repaudit"
@@ -62,6 +63,9 @@ demo: tools extra .venv/installed
 bench: tools extra .venv/developing
 	@.venv/bin/python -m tests.bench
 	@.venv/bin/python -m tests.bench_pins
+
+accuracy: tools extra .venv/developing
+	@.venv/bin/python -m tests.accuracy --write
 
 clean:
 	rm -rf .venv build dist

@@ -1,7 +1,7 @@
-"""The base image of golden cases, demo and benchmark: made once, cached outside of the repo.
+"""The base images of golden cases, demo and benchmark: made once, cached outside of the repo.
 
-It lies in a container storage of its own, which `storage()` points buildah, skopeo and repaudit to;
-the host's own storage is left alone.
+They lie in a container storage of its own, which `storage()` points buildah, skopeo and repaudit
+to; the host's own storage is left alone.
 """
 
 from __future__ import annotations
@@ -16,42 +16,71 @@ import tempfile
 from pathlib import Path
 
 NAME = "localhost/repaudit-golden"
-_INCLUDE = "passwd"
+#: The images of the planted causes: C, Python and archivers; Java, Rust and npm.
+TOOLS, RUNTIMES = f"{NAME}-tools", f"{NAME}-runtimes"
 _VARIANT = "essential"
 _EPOCH = "1700000000"
+_PACKAGES = {
+    NAME: ("passwd",),
+    TOOLS: (
+        *("passwd", "xz-utils", "zip", "git", "openssl", "perl", "gcc", "libc6-dev", "python3"),
+        *("python3-pip", "gettext", "groff", "fontconfig", "fonts-dejavu-core"),
+    ),
+    RUNTIMES: ("passwd", "openjdk-17-jdk-headless", "rustc", "npm"),
+}
+#: What no step reads, and would only cost time.
+_UNREAD = ("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "var/cache")
 
 
 def cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    key = hashlib.sha256(f"{_VARIANT} {_INCLUDE} {_EPOCH} 1".encode()).hexdigest()[:12]
-    return Path(base) / "repaudit-golden" / key
+    return Path(base) / "repaudit-golden" / _key(NAME)
 
 
-def storage() -> dict[str, str]:
-    """Return the environment under which the base image is the host's own; make it if need be."""
+def storage(*more: str) -> dict[str, str]:
+    """Return the environment under which the base image is the host's own; make it if need be.
+
+    So are the images named in `more`.
+    """
     home = cache()
     home.mkdir(parents=True, exist_ok=True)
     conf = home / "storage.conf"
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (home / "ready").exists():
-            _make(home, conf)
-            (home / "ready").touch()
+        for name in (NAME, *more):
+            ready = home / ("ready" if name == NAME else f"ready-{_key(name)}")
+            if ready.exists():
+                continue
+            print(f"making the base image {name} (once, it takes a minute or two)", flush=True)
+            if name == NAME:
+                _configure(home, conf)
+            _make(home, conf, name)
+            ready.touch()
     return {"CONTAINERS_STORAGE_CONF": str(conf)}
 
 
-def _make(home: Path, conf: Path) -> None:
-    print("making the base image of the golden cases (once, some 30 s)", flush=True)
+def _key(name: str) -> str:
+    words = f"{_VARIANT} {' '.join(_PACKAGES[name])} {_EPOCH} 1"
+    return hashlib.sha256(words.encode()).hexdigest()[:12]
+
+
+def _configure(home: Path, conf: Path) -> None:
     shutil.rmtree(home / "storage", ignore_errors=True)
     words = {"driver": "overlay", "graphroot": f"{home}/storage", "runroot": f"{home}/run"}
     lines = [f"{name} = {json.dumps(value)}" for name, value in words.items()]
     conf.write_text("[storage]\n" + "\n".join(lines) + "\n", "utf-8")
+
+
+def _make(home: Path, conf: Path, name: str) -> None:
     with tempfile.TemporaryDirectory(dir=home) as folder:
         tar = Path(folder) / "base.tar"
-        include = [f"--variant={_VARIANT}", f"--include={_INCLUDE}", "--quiet"]
+        options = [f"--variant={_VARIANT}", f"--include={','.join(_PACKAGES[name])}", "--quiet"]
+        if name != NAME:
+            unread = " ".join(f'"$1"/{path}/*' for path in _UNREAD)
+            options.append(f"--customize-hook=rm -rf {unread}")
         environment = os.environ | {"SOURCE_DATE_EPOCH": _EPOCH}
-        subprocess.run(["mmdebstrap", *include, "bookworm", tar], check=True, env=environment)
+        subprocess.run(["mmdebstrap", *options, "bookworm", tar], check=True, env=environment)
         (Path(folder) / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
         build = ["buildah", "bud", "--quiet", "--isolation=oci", f"--timestamp={_EPOCH}"]
         environment = os.environ | {"CONTAINERS_STORAGE_CONF": str(conf)}
-        subprocess.run([*build, "--tag", NAME, folder], check=True, env=environment)
+        subprocess.run([*build, "--tag", name, folder], check=True, env=environment)

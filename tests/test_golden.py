@@ -14,9 +14,12 @@ from repaudit.cli.progress import Silent
 from repaudit.model.experiment import SETTABLE
 from repaudit.model.finding import Finding
 from repaudit.model.report import Report
+from tests import accuracy
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-CASES = sorted(path.parent.name for path in GOLDEN.glob("*/Containerfile"))
+#: Planted causes and their repaired neighbours have a judge of their own: see tests/accuracy.py.
+PLANTED = {name for case in accuracy.CASES for name in (case, accuracy.clean(case))}
+CASES = sorted({path.parent.name for path in GOLDEN.glob("*/Containerfile")} - PLANTED)
 FACTORS = [name for name in CASES if name.startswith("factor-")]
 
 pytestmark = pytest.mark.live

@@ -1,0 +1,3 @@
+pub fn first(of: &[u8]) -> u8 {
+    of[0]
+}

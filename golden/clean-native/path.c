@@ -1,0 +1,1 @@
+const char file[] = __FILE__;
