@@ -20,6 +20,7 @@ from repaudit.model.report import Report, Subject, Verdict
 from repaudit.sources import open_image
 from repaudit.stages.attribute import Scene
 from repaudit.stages.build import Bench, Progress, with_epoch
+from repaudit.stages.compare import Reading
 from repaudit.stages.experiment import Experiment, examine
 from repaudit.stages.fix import propose
 from repaudit.stages.keep import clear, containerfile_of, keep, load
@@ -164,7 +165,7 @@ def compare_images(left: str, right: str, progress: Progress, jobs: int) -> Repo
             own.mkdir()
             sides.append(open_image(reference, own))
         try:
-            findings = examine(sides[0], sides[1], Scene(), folder / "contents", progress, jobs)
+            findings = examine(sides[0], sides[1], Scene(), Reading.below(folder), progress, jobs)
         except MalformedError as error:  # it is found while both sides are read
             message = f"comparing {left} and {right}: {error.message}"
             raise MalformedError(message, hint=error.hint) from error

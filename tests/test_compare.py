@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,10 +17,13 @@ from hypothesis import strategies as st
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.errors import SourceError
 from repaudit.model.image import Entry, Kind, Layer
+from repaudit.oci.changes import find_changes
 from repaudit.oci.image import read_images
+from repaudit.oci.listing import Listing, Writer
+from repaudit.oci.record import encode, from_entry
 from repaudit.sources import Opened
-from repaudit.stages.compare import Comparison, LayerPair, compare, compare_entries
-from repaudit.stages.contents import keep_contents
+from repaudit.stages.compare import Comparison, LayerPair, Reading, compare, compare_entries
+from repaudit.stages.contents import contents_of
 from tests import strategies
 from tests.fakes import SealedBlobs
 from tests.images import (
@@ -42,6 +47,7 @@ def a_layer(name: str) -> Layer:
     return Layer(index=2, descriptor=describe(name.encode()), diff_id=digest_of(name.encode()))
 
 
+DIGESTS = digest_of(b"a"), digest_of(b"b")
 LEFT, RIGHT = a_layer("left"), a_layer("right")
 ENTRY = Entry(
     path="srv/a",
@@ -53,7 +59,7 @@ ENTRY = Entry(
     gname="",
     mtime=0,
     size=1,
-    digest="sha256:a",
+    digest=DIGESTS[0],
     link=None,
     device=None,
     xattrs=(),
@@ -65,10 +71,20 @@ LINK = replace(ENTRY, kind=Kind.SYMLINK, digest=None, size=0, stored=0, link="b"
 DEVICE = replace(LINK, kind=Kind.CHARACTER, link=None, device=(1, 3))
 
 
+def listed(found: dict[str, Entry], path: Path) -> Listing:
+    with Writer(path) as writer:
+        for entry in found.values():
+            record = from_entry(entry)
+            writer.add(record.path, encode(record), entry.offset)
+        return writer.finish("", "")
+
+
 def pair(left: dict[str, Entry], right: dict[str, Entry]) -> LayerPair:
-    return LayerPair(
-        platform="linux/amd64", left=LEFT, right=RIGHT, left_entries=left, right_entries=right
-    )
+    with TemporaryDirectory() as folder:
+        sides = [listed(side, Path(folder, name)) for side, name in ((left, "l"), (right, "r"))]
+        with closing(sides[0]), closing(sides[1]):
+            found = find_changes(*sides)
+    return LayerPair(left=LEFT, right=RIGHT, changed=found.changed, order=found.order)
 
 
 def entries_of(*found: Entry) -> dict[str, Entry]:
@@ -148,7 +164,7 @@ def test_a_file_more_is_no_other_order():
         (ENTRY, {"gname": "root"}, (Aspect.OWNER, "0:0", "0:0 :root")),
         (ENTRY, {"mtime": 1_000_000_000}, (Aspect.MTIME, "0", "1")),
         (ENTRY, {"mtime": 1}, (Aspect.MTIME, "0", "0.000000001")),
-        (ENTRY, {"digest": "sha256:b"}, (Aspect.CONTENT, "sha256:a", "sha256:b")),
+        (ENTRY, {"digest": DIGESTS[1]}, (Aspect.CONTENT, DIGESTS[0], DIGESTS[1])),
         (ENTRY, {"xattrs": (("user.a", "1"),)}, (Aspect.XATTR, None, "user.a=1")),
         (LINK, {"link": "c"}, (Aspect.LINK, "b", "c")),
         (LINK, {"kind": Kind.HARDLINK}, (Aspect.KIND, "symlink", "hardlink")),
@@ -167,7 +183,7 @@ def test_each_aspect_is_a_difference_of_its_own(entry: Entry, change: dict[str, 
 
 
 def test_several_aspects_are_several_differences():
-    other = replace(ENTRY, mode=0o600, uid=1, mtime=1, digest="sha256:b", xattrs=(("user.a", "1"),))
+    other = replace(ENTRY, mode=0o600, uid=1, mtime=1, digest=DIGESTS[1], xattrs=(("user.a", "1"),))
 
     assert [d.aspect for d in told(entries_of(ENTRY), entries_of(other))] == [
         Aspect.CONTENT,
@@ -245,7 +261,8 @@ class Images:
         return self.store.add_json(value | (manifest or {}), MANIFEST, **descriptor)
 
     def compare(self, left: dict[str, Any], right: dict[str, Any]) -> Comparison:
-        return compare(self.open(left), self.open(right))
+        with TemporaryDirectory() as folder:
+            return compare(self.open(left), self.open(right), Reading.below(Path(folder)))
 
     def open(self, root: dict[str, Any]) -> Opened:
         return Opened(images=read_images(self.store, root_of(root)), blobs=self.store)
@@ -269,14 +286,14 @@ def test_an_image_and_itself_do_not_differ(images: Images):
     assert images.compare(one, one) == Comparison(differences=(), pairs=())
 
 
-def test_equal_digests_are_never_opened(images: Images):
+def test_equal_digests_are_never_opened(images: Images, tmp_path: Path):
     base = tar(member(b"base", b"0"))
     sides = [
         Opened(images=images.open(images.image(base, config={"author": who})).images, blobs=blobs)
         for who, blobs in (("a", SealedBlobs()), ("b", SealedBlobs()))
     ]
 
-    assert places(compare(*sides)) == [(None, "/config/author", "config")]
+    assert places(compare(*sides, Reading.below(tmp_path))) == [(None, "/config/author", "config")]
 
 
 def test_only_the_layer_that_differs_is_opened(images: Images):
@@ -436,7 +453,8 @@ def test_the_bytes_of_two_platforms_are_kept_apart(images: Images, tmp_path: Pat
             for arch in ("amd64", "arm64")
         ]
         sides.append(images.open(images.store.index(*both)))
-    contents = keep_contents(compare(*sides), *sides, tmp_path)
+    reading = Reading.below(tmp_path)
+    contents = contents_of(compare(*sides, reading), reading.spool)
 
     kept = {side.data for one in contents.values() for side in one.load()}
     assert kept == {b"left amd64", b"left arm64", b"right amd64", b"right arm64"}

@@ -29,6 +29,9 @@ class Entry:
     `path` has no leading `./` or `/`; bytes that are no UTF-8 are surrogate-escaped. `mtime` is
     in nanoseconds. `position` counts the layer's entries from 0; `offset` is where the content
     starts in the uncompressed layer and `stored` how many bytes lie there.
+
+    Of what is stored as a regular file, `digest` is the sha256 and `fingerprint` the BLAKE3 digest.
+    Both tell contents apart; one is None where the other was enough.
     """
 
     path: str
@@ -47,6 +50,12 @@ class Entry:
     position: int
     offset: int
     stored: int
+    fingerprint: bytes | None = None
+
+    @property
+    def content(self) -> bytes | str | None:
+        """What two contents have in common if they are the same; None where there is none."""
+        return self.fingerprint or self.digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

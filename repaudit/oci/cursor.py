@@ -67,6 +67,10 @@ class Cursor:
             hasher.update(data)
         return "sha256:" + hasher.hexdigest()
 
+    def pieces(self, size: int) -> Iterator[memoryview]:
+        """Yield the next `size` bytes as they come."""
+        return self._pieces(size)
+
     def skip(self, size: int) -> None:
         """Read over `size` bytes."""
         if size <= len(self._buffer) - self._at:
@@ -74,6 +78,22 @@ class Cursor:
             return
         for _ in self._pieces(size):
             pass
+
+    def with_other(self, other: Cursor, size: int) -> Iterator[tuple[memoryview, memoryview, bool]]:
+        """Yield the next `size` bytes of both, piece by piece, and whether a piece is the same."""
+        while size > 0:
+            self._need()
+            other._need()
+            here, there = len(self._buffer) - self._at, len(other._buffer) - other._at
+            count = min(size, here, there)
+            one = memoryview(self._buffer)[self._at : self._at + count]
+            two = memoryview(other._buffer)[other._at : other._at + count]
+            # Two views are compared item by item, and slices are copies: this is memcmp.
+            same = self._buffer.startswith(two, self._at)
+            self._at += count
+            other._at += count
+            size -= count
+            yield one, two, same
 
     def only_zeros(self) -> bool:
         """Read to the end and tell whether nothing but zero bytes was left."""
@@ -87,14 +107,17 @@ class Cursor:
 
     def _pieces(self, size: int) -> Iterator[memoryview]:
         while size > 0:
-            if self._at == len(self._buffer):
-                self._fill(1)
-                if not self._buffer:
-                    raise truncated()
+            self._need()
             piece = memoryview(self._buffer)[self._at : self._at + size]
             self._at += len(piece)
             size -= len(piece)
             yield piece
+
+    def _need(self) -> None:
+        if self._at == len(self._buffer):
+            self._fill(1)
+            if not self._buffer:
+                raise truncated()
 
     def _fill(self, need: int) -> None:
         """Drop what was read and read on until `need` bytes are there, or the archive ends."""

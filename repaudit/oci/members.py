@@ -18,22 +18,44 @@ MAX_NAME = 64 << 10
 #: How many extended headers may stand before one member. Real ones have up to three.
 MAX_HEADERS = 64
 _ZERO = bytes(BLOCK)
+_SPARSE = ord("S")
 _REGULAR = frozenset(b"0\0" + b"7")
 
 
-def members(cursor: Cursor) -> Iterator[Header]:
+class Parser:
+    """Parses headers, and the same block twice in a row once: of two archives that go in step.
+
+    Who is given the header of a block that was seen must not change it.
+    """
+
+    def __init__(self) -> None:
+        self._block = b""
+        self._header: Header | None = None
+
+    def parse(self, block: bytes, *, fresh: bool) -> Header:
+        """Return a block's header, which is the caller's own if it shall be `fresh`."""
+        if fresh or block[156] == _SPARSE:
+            return headers.parse(block)
+        if block != self._block or self._header is None:
+            self._header = headers.parse(block)
+            self._block = block
+        return self._header
+
+
+def members(cursor: Cursor, parser: Parser | None = None) -> Iterator[Header]:
     """Yield each member's header; the cursor then stands at its data, `header.size` bytes.
 
-    What of the data was not read when the next one is asked for is skipped. Global extended
-    headers are checked and not applied, as Docker, containerd and podman do. Raises
-    MalformedError for whatever is not a tar archive in each of its blocks.
+    Two archives that are read in step may have one parser. What of the data was not read when the
+    next one is asked for is skipped. Global extended headers are checked and not applied, as
+    Docker, containerd and podman do. Raises MalformedError for whatever is not a tar archive in
+    each of its blocks.
     """
-    pending = _Pending()
+    pending, parser = _Pending(), parser or Parser()
     count = 0
     while block := cursor.block():
         if block == _ZERO:
             break
-        header = headers.parse(block)
+        header = parser.parse(block, fresh=pending.headers > 0)
         if _absorb(pending, header, cursor):
             continue
         count += 1
@@ -42,7 +64,7 @@ def members(cursor: Cursor) -> Iterator[Header]:
         if pending.headers:
             _merge(header, pending, cursor)
             pending = _Pending()
-        if header.type == ord("S"):
+        if header.type == _SPARSE:
             sparse.old(header, block, cursor)
         elif header.type == 0 and header.name.endswith(b"/"):
             header.type, header.size = ord("5"), 0  # V7 had no directory type

@@ -6,27 +6,41 @@ What has equal digests is never opened.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from repaudit.model.difference import Aspect, Difference
-from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry, Image, ImageSet, Kind, Layer
 from repaudit.oci import layer as oci_layer
+from repaudit.oci.changes import Change, find_changes
+from repaudit.oci.shelf import Shelf
+from repaudit.oci.spool import MOST_OF_ALL, MOST_OF_ONE, Spool
 from repaudit.sources import Blobs, Opened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LayerPair:
-    """Two layers that differ, and the entries of each by which a difference's bytes are found."""
+class Reading:
+    """How layers are read: the listings that are known, and where contents that differ go."""
 
-    platform: str
+    shelf: Shelf
+    spool: Spool
+
+    @classmethod
+    def below(cls, folder: Path) -> Reading:
+        """Return a reading that knows nothing yet, and keeps all in a folder of ours."""
+        return cls(shelf=Shelf(folder / "listings"), spool=Spool(folder / "contents"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerPair:
+    """Two layers that differ, and where: the paths, and the first two in another order."""
+
     left: Layer
     right: Layer
-    left_entries: dict[str, Entry]
-    right_entries: dict[str, Entry]
+    changed: tuple[Change, ...]
+    order: tuple[str, str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +54,14 @@ class Comparison:
 #: The fields of a descriptor that say which blob it is; the blobs are compared themselves.
 _ADDRESS = ("digest", "size")
 _MISSING = object()
-#: What the names, links and attributes of one layer may take, in bytes; two million small entries.
-_MOST_METADATA = 1 << 30
 _Readable = Callable[[Entry], str | None]
 
 
-def compare(left: Opened, right: Opened) -> Comparison:
-    """Return how two image sets differ; platforms are compared with their counterparts."""
+def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
+    """Return how two image sets differ; platforms are compared with their counterparts.
+
+    What differs in content lies in the reading's spool then, as far as there is room.
+    """
     if _identities(left.images) == _identities(right.images):
         return Comparison(differences=(), pairs=())
     found = list(_index(left.images, right.images))
@@ -58,7 +73,7 @@ def compare(left: Opened, right: Opened) -> Comparison:
             found.append(_presence(None, f"/platforms/{platform}", one, other))
         elif _identity(one) != _identity(other):
             found.extend(_image(one, other))
-            for pair in _layers(one, other, left.blobs, right.blobs):
+            for pair in _layers(one, other, (left.blobs, right.blobs), reading):
                 if isinstance(pair, Difference):
                     found.append(pair)
                 else:
@@ -157,7 +172,7 @@ def _text(value: object) -> str:
 
 
 def _layers(
-    left: Image, right: Image, left_blobs: Blobs, right_blobs: Blobs
+    left: Image, right: Image, blobs: tuple[Blobs, Blobs], reading: Reading
 ) -> Iterator[Difference | LayerPair]:
     for number in range(max(len(left.layers), len(right.layers))):
         one = left.layers[number] if number < len(left.layers) else None
@@ -170,12 +185,53 @@ def _layers(
         if one.diff_id == other.diff_id or one.descriptor.media_type != other.descriptor.media_type:
             yield _compression(one, other)
         if one.diff_id != other.diff_id:
-            with ThreadPoolExecutor(max_workers=2) as pool:
-                sides = pool.map(_entries, (one, other), (left_blobs, right_blobs))
-                a, b = sides
-            yield LayerPair(
-                platform=left.platform, left=one, right=other, left_entries=a, right_entries=b
-            )
+            yield _pair(one, other, blobs, reading)
+
+
+def _pair(left: Layer, right: Layer, blobs: tuple[Blobs, Blobs], reading: Reading) -> LayerPair:
+    sides = (blobs[0], left), (blobs[1], right)
+    one, other = reading.shelf.read(*sides, reading.spool)
+    with closing(one), closing(other):
+        found = find_changes(one, other)
+    changed = _with_contents(found.changed, sides, reading.spool)
+    return LayerPair(left=left, right=right, changed=changed, order=found.order)
+
+
+def _with_contents(
+    changed: tuple[Change, ...], sides: Sequence[tuple[Blobs, Layer]], spool: Spool
+) -> tuple[Change, ...]:
+    """Read what differs in content and was not met in step: its bytes, and its digest."""
+    differing = [change for change in changed if differs_in_content(change)]
+    wanted: tuple[list[tuple[Entry, int]], ...] = ([], [])
+    room = MOST_OF_ALL // 2
+    for change in differing:
+        pair = [entry for entry in (change.left, change.right) if entry]
+        room -= min(max(entry.stored for entry in pair), MOST_OF_ONE)
+        for entry, some in zip(pair, wanted, strict=True):
+            limit = MOST_OF_ONE if room >= 0 else 0
+            if entry.digest is None or not (limit == 0 or spool.has(entry)):
+                some.append((entry, limit))
+    known: tuple[dict[int, Entry], ...] = ({}, {})
+    for (blobs, layer), some, found in zip(sides, wanted, known, strict=True):
+        for entry, data in oci_layer.contents(blobs, layer, some) if some else ():
+            found[entry.position] = entry
+            spool.keep(entry, data)
+
+    def settled(entry: Entry | None, known: dict[int, Entry]) -> Entry | None:
+        return known.get(entry.position, entry) if entry else None
+
+    return tuple(
+        replace(c, left=settled(c.left, known[0]), right=settled(c.right, known[1]))
+        for c in changed
+    )
+
+
+def differs_in_content(change: Change) -> bool:
+    """Whether both sides are regular files, with other bytes."""
+    one, other = change.left, change.right
+    if one is None or other is None or None in {one.content, other.content}:
+        return False
+    return one.content != other.content
 
 
 def _compression(left: Layer, right: Layer) -> Difference:
@@ -183,25 +239,6 @@ def _compression(left: Layer, right: Layer) -> Difference:
     return Difference(
         layer=left.index, path="", aspect=Aspect.COMPRESSION, left=words[0], right=words[1]
     )
-
-
-def _entries(layer: Layer, blobs: Blobs) -> dict[str, Entry]:
-    """Return a layer's entries by path, in stored order; a path's second entry gets a number."""
-    found: dict[str, Entry] = {}
-    times: Counter[str] = Counter()
-    room = _MOST_METADATA
-    for entry in oci_layer.entries(blobs, layer):
-        times[entry.path] += 1
-        again = times[entry.path]
-        found[f"{entry.path} (entry {again})" if again > 1 else entry.path] = entry
-        values = sum(len(name) + len(value) for name, value in entry.xattrs)
-        room -= 500 + len(entry.path) + len(entry.link or "") + values
-        if room < 0:
-            raise MalformedError(
-                f"layer {layer.index}: names and attributes of over {_MOST_METADATA >> 20} MiB",
-                hint="this bound keeps the comparison in memory",
-            )
-    return found
 
 
 def compare_entries(pair: LayerPair) -> Iterator[Difference]:
@@ -217,26 +254,24 @@ def _other_bytes(layer: int | None, path: str, left: str, right: str) -> Differe
 
 
 def _entry_differences(pair: LayerPair) -> Iterator[Difference]:
-    left, right, layer = pair.left_entries, pair.right_entries, pair.left.index
-    for path in sorted(left.keys() | right.keys()):
-        one, other = left.get(path), right.get(path)
+    layer = pair.left.index
+    for change in pair.changed:
+        one, other = change.left, change.right
         if one is None or other is None:
-            yield _presence(layer, path, one, other)
+            yield _presence(layer, change.path, one, other)
             continue
         for aspect, a, b, readable in _aspects(one, other):
             if a != b:
                 sides = readable(one), readable(other)
                 yield Difference(
-                    layer=layer, path=path, aspect=aspect, left=sides[0], right=sides[1]
+                    layer=layer, path=change.path, aspect=aspect, left=sides[0], right=sides[1]
                 )
 
 
 def _order(pair: LayerPair) -> Iterator[Difference]:
-    left, right, layer = pair.left_entries, pair.right_entries, pair.left.index
-    orders = [p for p in left if p in right], [p for p in right if p in left]
-    if orders[0] != orders[1]:
-        first = next(pair for pair in zip(*orders, strict=True) if pair[0] != pair[1])
-        yield Difference(layer=layer, path="", aspect=Aspect.ORDER, left=first[0], right=first[1])
+    if pair.order:
+        one, other = pair.order
+        yield Difference(layer=pair.left.index, path="", aspect=Aspect.ORDER, left=one, right=other)
 
 
 def _aspects(left: Entry, right: Entry) -> Iterable[tuple[Aspect, object, object, _Readable]]:
@@ -244,7 +279,7 @@ def _aspects(left: Entry, right: Entry) -> Iterable[tuple[Aspect, object, object
     if left.kind is not right.kind:
         yield Aspect.KIND, left.kind, right.kind, lambda e: e.kind.value
     elif left.kind is Kind.FILE:
-        yield Aspect.CONTENT, left.digest, right.digest, lambda e: e.digest
+        yield Aspect.CONTENT, left.content, right.content, lambda e: e.digest
     else:
         yield Aspect.KIND, left.device, right.device, _device
     yield Aspect.MODE, left.mode, right.mode, lambda e: f"{e.mode:04o}"

@@ -1,7 +1,4 @@
-"""The bytes of files whose content differs, in scratch, under names of our own.
-
-Nothing from an image decides where anything is written.
-"""
+"""The files whose content differs: their bytes, which were kept, and what differs in them."""
 
 from __future__ import annotations
 
@@ -13,14 +10,9 @@ from pathlib import Path, PurePosixPath
 from repaudit.comparators import COMPARATORS
 from repaudit.forensics import Content
 from repaudit.model.difference import Aspect, Difference
-from repaudit.model.image import Entry, Layer
-from repaudit.oci import layer as oci_layer
-from repaudit.sources import Blobs, Opened
-from repaudit.stages.compare import Comparison
+from repaudit.oci.spool import MOST_OF_ONE, Spool
+from repaudit.stages.compare import Comparison, differs_in_content
 
-#: The most bytes of one file that are looked at, and of all files of one side.
-MOST_OF_ONE = 32 << 20
-MOST_OF_ALL = 2 << 30
 #: The most files whose difference is shown in full.
 MOST_SHOWN = 60
 
@@ -51,39 +43,20 @@ class Kept:
 Contents = Mapping[tuple[str | None, str | None], Kept]
 
 
-def keep_contents(comparison: Comparison, left: Opened, right: Opened, folder: Path) -> Contents:
-    """Copy what differs in content into `folder`, as long as there is room for it in the budget."""
-    kept: dict[tuple[str | None, str | None], Kept] = {}
-    room = MOST_OF_ALL
-    for number, pair in enumerate(comparison.pairs):
-        chosen: dict[str, tuple[Entry, Entry]] = {}
-        for path, one in pair.left_entries.items():
-            other = pair.right_entries.get(path)
-            if other is None or None in {one.digest, other.digest} or one.digest == other.digest:
-                continue
-            room -= min(max(one.stored, other.stored), MOST_OF_ONE)
-            if room >= 0:
-                chosen[path] = one, other
-        sides = [folder / f"{number}-{side}" for side in ("left", "right")]
-        _copy(pair.left, left.blobs, [one for one, _ in chosen.values()], sides[0])
-        _copy(pair.right, right.blobs, [other for _, other in chosen.values()], sides[1])
-        for one, other in chosen.values():
-            kept[one.digest, other.digest] = Kept(
-                left=sides[0] / str(one.position),
-                right=sides[1] / str(other.position),
-                left_size=one.stored,
-                right_size=other.stored,
-            )
-    return kept
-
-
-def _copy(layer: Layer, blobs: Blobs, entries: Sequence[Entry], folder: Path) -> None:
-    if not entries:
-        return
-    folder.mkdir(parents=True)
-    wanted = ((entry, MOST_OF_ONE) for entry in entries)
-    for entry, data in oci_layer.contents(blobs, layer, wanted):
-        (folder / str(entry.position)).write_bytes(data)
+def contents_of(comparison: Comparison, spool: Spool) -> Contents:
+    """Return what differs in content and was kept while the images were compared."""
+    return {
+        (one.digest, other.digest): Kept(
+            left=spool.path(one),
+            right=spool.path(other),
+            left_size=one.stored,
+            right_size=other.stored,
+        )
+        for pair in comparison.pairs
+        for change in pair.changed
+        if (one := change.left) and (other := change.right) and differs_in_content(change)
+        if spool.has(one) and spool.has(other)
+    }
 
 
 def with_details(

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from repaudit import containerfile as cf
 from repaudit.host import clock
@@ -16,8 +15,8 @@ from repaudit.model.report import Bound, Problem, Report, RunRecord, Subject, Ve
 from repaudit.sources import Opened
 from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.build import Bench, Breakage, Progress, find_breakage, open_run
-from repaudit.stages.compare import compare
-from repaudit.stages.contents import keep_contents, with_details
+from repaudit.stages.compare import Reading, compare
+from repaudit.stages.contents import contents_of, with_details
 from repaudit.stages.findings import breakage_finding, merge
 from repaudit.stages.plan import Effect, Plan, effect
 from repaudit.stages.provenance import Provenance
@@ -38,12 +37,12 @@ _RAN_OUT = re.compile(
 
 
 def examine(
-    left: Opened, right: Opened, scene: Scene, folder: Path, progress: Progress, jobs: int
+    left: Opened, right: Opened, scene: Scene, reading: Reading, progress: Progress, jobs: int
 ) -> tuple[Finding, ...]:
-    """Compare two images, look into what differs, and attribute it; `folder` is ours to fill."""
+    """Compare two images, look into what differs, and attribute it."""
     progress.phase("comparing")
-    found = compare(left, right)
-    contents = keep_contents(found, left, right, folder)
+    found = compare(left, right, reading)
+    contents = contents_of(found, reading.spool)
     progress.phase(f"looking into {len(contents)} files")
     differences = with_details(found.differences, contents, jobs)
     return attribute(differences, contents, scene)

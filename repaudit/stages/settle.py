@@ -9,8 +9,8 @@ from repaudit.model.difference import Difference, Place
 from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role, Step
 from repaudit.sources import Opened
 from repaudit.stages.build import Bench, open_run
-from repaudit.stages.compare import compare
-from repaudit.stages.contents import Contents, keep_contents, with_details
+from repaudit.stages.compare import Reading, compare
+from repaudit.stages.contents import Contents, contents_of, with_details
 from repaudit.stages.design import rows
 from repaudit.stages.explain import Decoded, Observations
 
@@ -36,9 +36,9 @@ def compare_run(bench: Bench, left: Opened, run: BuildRun, *, details: bool = Tr
     """Compare a run's image with the control's."""
     bench.progress.phase(f"comparing {run.planned.name}")
     right = open_run(run)
-    found = compare(left, right)
-    folder = bench.folder / f"contents-{run.planned.name}"
-    contents = keep_contents(found, left, right, folder)
+    reading = Reading.below(bench.folder / "comparisons")
+    found = compare(left, right, reading)
+    contents = contents_of(found, reading.spool)
     differences = found.differences
     if details:
         bench.progress.phase(f"looking into {len(contents)} files")

@@ -1,0 +1,139 @@
+"""What differs between two listings: their entries joined by path, equal stretches unread.
+
+A path's second entry in a layer is called `PATH (entry 2)`, and so on, as the first one decides
+nothing about the second.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from repaudit.model.image import Entry
+from repaudit.oci.listing import Listing
+from repaudit.oci.record import text
+
+#: The longest stretch, in records, that is compared at once.
+_MOST_AT_ONCE = 4096
+_Name = Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One path at which two layers do not hold the same record; None where there is none."""
+
+    path: str
+    left: Entry | None
+    right: Entry | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """All of them, sorted by path, and the first two paths that stand in another order, if any."""
+
+    changed: tuple[Change, ...]
+    order: tuple[str, str] | None
+
+
+def find_changes(left: Listing, right: Listing) -> Changes:
+    """Join two listings. Memory grows with what differs, not with what there is."""
+    join = _Join(left, right)
+    changed = sorted(join.changes(), key=lambda change: change.path)
+    return Changes(changed=tuple(changed), order=join.order())
+
+
+class _Join:
+    """Goes through both in step; where their paths differ, both go on until they meet again."""
+
+    def __init__(self, left: Listing, right: Listing) -> None:
+        self._left, self._right = left, right
+        #: Where a path may repeat, equal records need not be of the same number.
+        self._unique = not (left.foot.repeats or right.foot.repeats)
+        self._names = _names(left), _names(right)
+        #: Entries that the other side has yet to meet, by path.
+        self._waiting: tuple[dict[str, int], dict[str, int]] = ({}, {})
+        #: Stretches that belong together: where they begin on each side, and how long they are.
+        self._runs: list[tuple[int, int, int]] = []
+
+    def changes(self) -> Iterator[Change]:
+        left, right = self._left, self._right
+        i = j = 0
+        while i < len(left) or j < len(right):
+            if self._unique and (count := _agreeing(left, i, right, j)):
+                self._met(i, j, count)
+                i, j = i + count, j + count
+                continue
+            one = self._names[0](i) if i < len(left) else None
+            other = self._names[1](j) if j < len(right) else None
+            if one == other and one is not None:
+                yield from self._pair(one, i, j)
+                i, j = i + 1, j + 1
+            elif other is not None and other in self._waiting[0]:
+                yield from self._pair(other, self._waiting[0].pop(other), j)
+                j += 1
+            elif one is not None and one in self._waiting[1]:
+                yield from self._pair(one, i, self._waiting[1].pop(one))
+                i += 1
+            else:
+                if one is not None:
+                    self._waiting[0][one] = i
+                    i += 1
+                if other is not None:
+                    self._waiting[1][other] = j
+                    j += 1
+        for path, number in self._waiting[0].items():
+            yield Change(path=path, left=left.entry(number), right=None)
+        for path, number in self._waiting[1].items():
+            yield Change(path=path, left=None, right=right.entry(number))
+
+    def order(self) -> tuple[str, str] | None:
+        """Return the first two paths, one a side, that stand at one place of what is common."""
+        by_right = sorted(self._runs, key=lambda run: run[1])
+        runs = sorted(self._runs)
+        for one, other in zip(runs, by_right, strict=True):
+            if one != other:
+                return self._names[0](one[0]), self._names[1](other[1])
+        return None
+
+    def _pair(self, path: str, i: int, j: int) -> Iterator[Change]:
+        self._met(i, j, 1)
+        if self._left.raw(i, 1) != self._right.raw(j, 1):
+            yield Change(path=path, left=self._left.entry(i), right=self._right.entry(j))
+
+    def _met(self, i: int, j: int, count: int) -> None:
+        if self._runs:
+            a, b, length = self._runs[-1]
+            if (a + length, b + length) == (i, j):
+                self._runs[-1] = (a, b, length + count)
+                return
+        self._runs.append((i, j, count))
+
+
+def _agreeing(left: Listing, i: int, right: Listing, j: int) -> int:
+    """Return how many records are the same from these two numbers on."""
+    most = min(len(left) - i, len(right) - j)
+    count, step = 0, 1
+    while count < most:
+        data = left.raw(i + count, min(step, most - count))
+        if data == right.read(j + count, len(data)):
+            count += min(step, most - count)
+            step = min(step * 4, _MOST_AT_ONCE)
+        elif step > 1:
+            step = 1 if step <= 4 else step // 4
+        else:
+            break
+    return count
+
+
+def _names(listing: Listing) -> _Name:
+    if not listing.foot.repeats:
+        return lambda number: text(listing.record(number).path)
+    times: Counter[bytes] = Counter()
+    names: list[str] = []
+    for number in range(len(listing)):
+        path = listing.record(number).path
+        times[path] += 1
+        again = times[path]
+        names.append(f"{text(path)} (entry {again})" if again > 1 else text(path))
+    return names.__getitem__

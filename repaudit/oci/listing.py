@@ -1,0 +1,179 @@
+"""The entries of a layer in a file: written once, front to back, and read in pieces.
+
+A file holds the records, then where each begins and where its content lies in the layer (both as
+64-bit numbers), then what the listing is of, and at the end its length and its BLAKE3 digest. So a
+million entries take some 100 MB of disk and 16 MB of memory.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import msgspec
+from blake3 import blake3
+
+from repaudit.model.errors import MalformedError
+from repaudit.model.image import Entry
+from repaudit.oci.record import Record, decode, encode, entry
+
+#: Grows with each change of the form, so that no file of another form is ever read.
+FORM = 1
+#: What the records of one layer may take, in bytes; ten million small entries.
+MOST_RECORDS = 1 << 30
+_FLUSH = 1 << 18
+_WINDOW = 1 << 20
+_END = struct.Struct("<8sQ32s")
+_MAGIC = b"repaudi%d" % FORM
+
+
+class Foot(msgspec.Struct, array_like=True):
+    """What a listing is of. `repeats` tells whether a path may stand in it more than once."""
+
+    digest: str
+    diff_id: str
+    count: int
+    repeats: bool
+
+
+class Writer:
+    """Writes a listing to `path`, as a context; it is one when `finish` was called."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("wb")
+        self._hash = blake3()
+        self._buffer = bytearray()
+        self._starts = array("Q", [0])
+        self._offsets = array("Q")
+        self._paths = array("q")
+        self._end = 0
+
+    def add(self, path: bytes, encoded: bytes, offset: int) -> None:
+        """Append one record, whose content begins at `offset` of the layer."""
+        self._buffer += encoded
+        self._end += len(encoded)
+        self._starts.append(self._end)
+        self._offsets.append(offset)
+        self._paths.append(hash(path))
+        if len(self._buffer) > _FLUSH:
+            self._flush()
+
+    @property
+    def count(self) -> int:
+        """How many records were added."""
+        return len(self._offsets)
+
+    def finish(self, digest: str, diff_id: str) -> Listing:
+        """Close the file and return what is in it; the layer it is of has these digests."""
+        order = sorted(self._paths)
+        repeats = any(map(int.__eq__, order, order[1:]))  # of two paths' hashes, seldom
+        foot = Foot(digest, diff_id, self.count, repeats)
+        self._buffer += self._starts.tobytes() + self._offsets.tobytes()
+        data = encode(foot)
+        self._buffer += data + struct.pack("<Q", len(data))
+        self._flush()
+        self._file.write(_END.pack(_MAGIC, self._end, self._hash.digest()))
+        self._file.close()
+        return Listing(self._path, foot, self._starts, self._offsets)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def _flush(self) -> None:
+        if self._end > MOST_RECORDS:
+            raise MalformedError(
+                f"layer: names and attributes of over {MOST_RECORDS >> 20} MiB",
+                hint="this bound keeps the comparison within the disk",
+            )
+        self._file.write(self._buffer)
+        self._hash.update(self._buffer)
+        self._buffer.clear()
+
+
+class Listing:
+    """The records of a layer, in stored order. Close it when done."""
+
+    def __init__(self, path: Path, foot: Foot, starts: array[int], offsets: array[int]) -> None:
+        self._file: BinaryIO = path.open("rb")
+        self._starts = starts
+        self._offsets = offsets
+        self._window = b""
+        self._at = 0
+        self.foot = foot
+
+    def __len__(self) -> int:
+        return self.foot.count
+
+    def raw(self, start: int, count: int) -> bytes:
+        """Return the bytes of `count` records from number `start` on, fewer at the end."""
+        end = self._starts[min(start + count, self.foot.count)]
+        return self._read(self._starts[start], end)
+
+    def read(self, start: int, size: int) -> bytes:
+        """Return `size` bytes of records from number `start` on, fewer at the end."""
+        begin = self._starts[start]
+        return self._read(begin, min(begin + size, self._starts[self.foot.count]))
+
+    def record(self, number: int) -> Record:
+        """Return one record."""
+        return decode(self.raw(number, 1))
+
+    def entry(self, number: int) -> Entry:
+        """Return one record as an entry of its layer."""
+        return entry(self.record(number), number, self._offsets[number])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _read(self, begin: int, end: int) -> bytes:
+        if begin < self._at or end > self._at + len(self._window):
+            self._file.seek(begin)
+            self._window = self._file.read(max(_WINDOW, end - begin))
+            self._at = begin
+        return self._window[begin - self._at : end - self._at]
+
+
+def load(path: Path) -> Listing | None:
+    """Return the listing in a file; None where it is not there, or not as it was written."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(-_END.size, 2)
+            magic, records, digest = _END.unpack(file.read(_END.size))
+            if magic != _MAGIC or _digest(file, size) != digest:
+                return None
+            file.seek(size - 8)
+            length = struct.unpack("<Q", file.read(8))[0]
+            file.seek(size - 8 - length)
+            foot = msgspec.msgpack.decode(file.read(length), type=Foot)
+            file.seek(records)
+            starts, offsets = array("Q"), array("Q")
+            starts.fromfile(file, foot.count + 1)
+            offsets.fromfile(file, foot.count)
+    except (OSError, EOFError, ValueError, OverflowError, struct.error, msgspec.MsgspecError):
+        return None
+    return Listing(path, foot, starts, offsets)
+
+
+def _digest(file: BinaryIO, size: int) -> bytes:
+    file.seek(0)
+    hasher = blake3()
+    while size:
+        data = file.read(min(size, _WINDOW))
+        if not data:
+            break
+        hasher.update(data)
+        size -= len(data)
+    return hasher.digest()

@@ -1,0 +1,189 @@
+"""What a layer says of one member, in the form that is kept, sorted out and compared as bytes.
+
+A record of msgpack ends where its fields end. So where two rows of records hold the same bytes,
+they hold the same records, and nothing need be decoded to know it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from repaudit.model.errors import MalformedError
+from repaudit.model.image import Entry, Kind
+from repaudit.oci.header import Header
+from repaudit.oci.members import MAX_NAME
+
+_KINDS = {
+    ord("\0"): Kind.FILE,
+    ord("0"): Kind.FILE,
+    ord("7"): Kind.FILE,  # contiguous, which no system knows any more
+    ord("S"): Kind.FILE,
+    ord("1"): Kind.HARDLINK,
+    ord("2"): Kind.SYMLINK,
+    ord("3"): Kind.CHARACTER,
+    ord("4"): Kind.BLOCK,
+    ord("5"): Kind.DIRECTORY,
+    ord("6"): Kind.FIFO,
+}
+_NUMBERS = {kind: number for number, kind in enumerate(Kind)}
+_ALL_KINDS = tuple(Kind)
+_FILE = _NUMBERS[Kind.FILE]
+_WHITEOUT, _OPAQUE = b".wh.", b".wh..wh..opq"
+_SECOND = 1_000_000_000
+_ESCAPE = "surrogateescape"
+
+
+class Record(msgspec.Struct, array_like=True, gc=False):
+    """The fields of an Entry that do not depend on where it lies. Names are bytes as stored.
+
+    `content` tells contents apart (BLAKE3), `sha256` is there where it had to be known; both are
+    digests in bytes, and of a sparse file they are those of its map and the stored bytes.
+    """
+
+    path: bytes
+    kind: int
+    mode: int
+    uid: int
+    gid: int
+    uname: bytes
+    gname: bytes
+    seconds: int
+    nanoseconds: int
+    size: int
+    stored: int
+    link: bytes | None = None
+    device: tuple[int, int] | None = None
+    xattrs: tuple[tuple[bytes, str], ...] = ()
+    content: bytes | None = None
+    sha256: bytes | None = None
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Record).decode
+
+
+def has_data(header: Header) -> bool:
+    """Tell whether the member is stored as a regular file, whiteouts included."""
+    return _KINDS.get(header.type) is Kind.FILE
+
+
+def sparse_map(header: Header) -> bytes:
+    """Return what stands for a sparse file's holes in its digests: a line `OFFSET LENGTH` each."""
+    if header.real_size is None or header.real_size == header.size:
+        return b""
+    return b"".join(b"%d %d\n" % region for region in header.regions)
+
+
+def record(header: Header, position: int) -> Record:
+    """Return what a header says; raise MalformedError where readers could disagree on it."""
+    kind = _KINDS.get(header.type)
+    if kind is None:
+        raise MalformedError(
+            f"layer: {header.name!r:.200} is of the unknown type {chr(header.type)!r}"
+        )
+    path = _path(header.name)
+    if path == b"." and kind is not Kind.DIRECTORY:
+        raise MalformedError(f"layer: member {position} has no name")
+    link = None
+    if kind is Kind.HARDLINK:
+        link = _path(header.link.lstrip(b"/"))
+    elif kind is Kind.SYMLINK:
+        link = _bounded(header.link)
+    seconds, nanoseconds = divmod(header.mtime, _SECOND)
+    return Record(
+        path,
+        _NUMBERS[_whiteout(path, kind) if _WHITEOUT in path else kind],
+        header.mode,
+        header.uid,
+        header.gid,
+        _bounded(header.uname),
+        _bounded(header.gname),
+        seconds,
+        nanoseconds,
+        header.size if header.real_size is None else header.real_size,
+        header.size,
+        link,
+        header.device if kind in (Kind.CHARACTER, Kind.BLOCK) else None,
+        tuple([(name.encode(errors=_ESCAPE), value) for name, value in header.xattrs]),
+    )
+
+
+def entry(found: Record, position: int, offset: int) -> Entry:
+    """Return a record as the entry that lies at this place of its layer."""
+    return Entry(
+        path=text(found.path),
+        kind=_ALL_KINDS[found.kind],
+        mode=found.mode,
+        uid=found.uid,
+        gid=found.gid,
+        uname=text(found.uname),
+        gname=text(found.gname),
+        mtime=found.seconds * _SECOND + found.nanoseconds,
+        size=found.size,
+        digest=None if found.sha256 is None else f"sha256:{found.sha256.hex()}",
+        link=None if found.link is None else text(found.link),
+        device=found.device,
+        xattrs=tuple((text(name), value) for name, value in found.xattrs),
+        position=position,
+        offset=offset,
+        stored=found.stored,
+        fingerprint=found.content,
+    )
+
+
+def from_entry(found: Entry) -> Record:
+    """Return an entry as its record."""
+    seconds, nanoseconds = divmod(found.mtime, _SECOND)
+    digest = found.digest and bytes.fromhex(found.digest.removeprefix("sha256:"))
+    return Record(
+        path=_bytes(found.path),
+        kind=_NUMBERS[found.kind],
+        mode=found.mode,
+        uid=found.uid,
+        gid=found.gid,
+        uname=_bytes(found.uname),
+        gname=_bytes(found.gname),
+        seconds=seconds,
+        nanoseconds=nanoseconds,
+        size=found.size,
+        stored=found.stored,
+        link=None if found.link is None else _bytes(found.link),
+        device=found.device,
+        xattrs=tuple((_bytes(name), value) for name, value in found.xattrs),
+        content=found.fingerprint,
+        sha256=digest or None,
+    )
+
+
+def text(name: bytes) -> str:
+    """Return a name as text; what is no UTF-8 is surrogate-escaped."""
+    return name.decode(errors=_ESCAPE)
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode(errors=_ESCAPE)
+
+
+def _bounded(name: bytes) -> bytes:
+    if len(name) > MAX_NAME:
+        raise MalformedError(f"layer: a name of {len(name)} bytes: {name!r:.80}")
+    return name
+
+
+def _path(name: bytes) -> bytes:
+    """Return a name as runtimes clean it; raise MalformedError if it could lead out of the root."""
+    parts = _bounded(name).split(b"/")
+    if b".." in parts:
+        raise MalformedError(f"layer: a name with `..` in it: {text(name)!r:.200}")
+    if name.startswith(b"/"):
+        raise MalformedError(f"layer: an absolute name: {text(name)!r:.200}")
+    if b"" in parts or b"." in parts:
+        return b"/".join([part for part in parts if part and part != b"."]) or b"."
+    return name
+
+
+def _whiteout(path: bytes, kind: Kind) -> Kind:
+    name = path.rpartition(b"/")[2]
+    if name == _OPAQUE:
+        return Kind.OPAQUE
+    return Kind.WHITEOUT if name.startswith(_WHITEOUT) else kind

@@ -1,0 +1,90 @@
+"""Listings that are kept, so that no layer is read twice: in an audit, or from day to day.
+
+A listing is found by the digest of its blob and the diff_id that it was verified against, and taken
+only if it is, byte for byte, what was written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from repaudit.model.image import Layer
+from repaudit.oci.ahead import Ahead
+from repaudit.oci.blob import Blobs, open_layer
+from repaudit.oci.cursor import CHUNK
+from repaudit.oci.listing import Listing, Writer, load
+from repaudit.oci.spool import Spool
+from repaudit.oci.twin import read_alone, read_twins
+
+_Side = tuple[Blobs, Layer]
+
+
+class Shelf:
+    """Listings in a folder of ours, one file a blob."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def find(self, layer: Layer) -> Listing | None:
+        """Return the listing of a layer, if it is here and sound."""
+        found = load(self._path(layer))
+        if found and (found.foot.digest, found.foot.diff_id) != _names(layer):
+            found.close()
+            return None
+        return found
+
+    def read(self, left: _Side, right: _Side, to: Spool) -> tuple[Listing, Listing]:
+        """Return the listings of two layers; those that are not here are read, and then are.
+
+        Contents that are found to differ on the way are kept in `to`. Raises MalformedError where
+        a layer is malformed, or not what its digests say.
+        """
+        known = self.find(left[1]), self.find(right[1])
+        if known[0] is None and known[1] is None:
+            return self._both(left, right, to)
+        return known[0] or self._one(left), known[1] or self._one(right)
+
+    def _both(self, left: _Side, right: _Side, to: Spool) -> tuple[Listing, Listing]:
+        with (
+            open_layer(*left) as one,
+            open_layer(*right) as other,
+            Ahead(one) as a,
+            Ahead(other) as b,
+            Writer(self._draft(left[1])) as first,
+            Writer(self._draft(right[1])) as second,
+        ):
+            read_twins(a, b, (first, second), to)
+            _drain(a)
+            _drain(b)
+            return self._kept(first, left[1]), self._kept(second, right[1])
+
+    def _one(self, side: _Side) -> Listing:
+        with (
+            open_layer(*side) as stream,
+            Ahead(stream) as ahead,
+            Writer(self._draft(side[1])) as writer,
+        ):
+            read_alone(ahead, writer)
+            _drain(ahead)
+            return self._kept(writer, side[1])
+
+    def _kept(self, writer: Writer, layer: Layer) -> Listing:
+        listing = writer.finish(*_names(layer))
+        self._draft(layer).replace(self._path(layer))
+        return listing
+
+    def _path(self, layer: Layer) -> Path:
+        return self._folder / layer.descriptor.digest.replace(":", "-")
+
+    def _draft(self, layer: Layer) -> Path:
+        return self._path(layer).with_suffix(".draft")
+
+
+def _names(layer: Layer) -> tuple[str, str]:
+    return layer.descriptor.digest, layer.diff_id
+
+
+def _drain(stream: Ahead) -> None:
+    while stream.read(CHUNK):
+        pass
