@@ -10,7 +10,7 @@ from repaudit import containerfile as cf
 from repaudit.builders import BUILDERS, BuildRequest
 from repaudit.containerfile.edit import unified
 from repaudit.factors import Machine
-from repaudit.host import clock, machine, source_date
+from repaudit.host import clock, machine, memory, source_date
 from repaudit.host.scratch import rewrite, scratch
 from repaudit.host.tree import open_tree
 from repaudit.model.errors import MalformedError
@@ -157,6 +157,7 @@ def _edits(report: Report, path: Path) -> Edits:
 
 def compare_images(left: str, right: str, progress: Progress, jobs: int) -> Report:
     """Compare two images that exist already; nothing is known of how they were built."""
+    memory.reuse()
     with scratch() as folder:
         progress.phase("opening the images")
         sides = []

@@ -79,6 +79,19 @@ class Cursor:
         for _ in self._pieces(size):
             pass
 
+    def agreed(self, other: Cursor, size: int) -> memoryview | None:
+        """Return the next `size` bytes if both have them at hand, the same; else go nowhere."""
+        at, end = self._at, self._at + size
+        if end > len(self._buffer) or other._at + size > len(other._buffer):
+            return None
+        data = memoryview(self._buffer)[at:end]
+        # Two views are compared item by item, and slices are copies: this is memcmp.
+        if not other._buffer.startswith(data, other._at):
+            return None
+        self._at = end
+        other._at += size
+        return data
+
     def with_other(self, other: Cursor, size: int) -> Iterator[tuple[memoryview, memoryview, bool]]:
         """Yield the next `size` bytes of both, piece by piece, and whether a piece is the same."""
         while size > 0:
@@ -88,7 +101,6 @@ class Cursor:
             count = min(size, here, there)
             one = memoryview(self._buffer)[self._at : self._at + count]
             two = memoryview(other._buffer)[other._at : other._at + count]
-            # Two views are compared item by item, and slices are copies: this is memcmp.
             same = self._buffer.startswith(two, self._at)
             self._at += count
             other._at += count

@@ -96,17 +96,38 @@ def parse(block: bytes) -> Header:
     size = number(block[124:136])
     if size < 0:
         raise MalformedError(f"layer: {name!r:.200} has a negative size")
-    uname = gname = b""
+    # Members that follow each other differ in little but their names, sizes and sums.
+    prefix, link, mode, uid, gid, uname, gname, mtime, device = _fields(
+        block[100:124] + block[136:148] + block[156:]
+    )
+    return Header(
+        kind,
+        prefix + b"/" + name if prefix else name,
+        link,
+        mode,
+        uid,
+        gid,
+        uname,
+        gname,
+        mtime,
+        0 if kind in NO_DATA else size,
+        device,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _fields(rest: bytes) -> tuple[bytes, bytes, int, int, int, bytes, bytes, int, tuple[int, int]]:
+    """Return the other fields of a header, the prefix first; `rest` is all but those in `parse`."""
+    block = bytes(100) + rest[:24] + bytes(12) + rest[24:36] + bytes(8) + rest[36:]
+    uname = gname = prefix = b""
     device = (0, 0)
     if block[257:263] == _USTAR or block[257:265] == _GNU:
         uname, gname = text(block[265:297]), text(block[297:329])
         prefix = _prefix(block)
-        name = prefix + b"/" + name if prefix else name
-        if kind in b"34":
+        if block[156] in b"34":
             device = (number(block[329:337]), number(block[337:345]))
-    return Header(
-        kind,
-        name,
+    return (
+        prefix,
         text(block[157:257]),
         number(block[100:108]) & 0o7777,
         number(block[108:116]),
@@ -114,7 +135,6 @@ def parse(block: bytes) -> Header:
         uname,
         gname,
         number(block[136:148]) * 1_000_000_000,
-        0 if kind in NO_DATA else size,
         device,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -24,8 +25,10 @@ from repaudit.oci.record import Record, decode, encode, entry
 FORM = 1
 #: What the records of one layer may take, in bytes; ten million small entries.
 MOST_RECORDS = 1 << 30
-_FLUSH = 1 << 18
+#: How many records are written at once, and how long one may be to wait for others, in bytes.
+_BATCH, _LONG = 256, 4096
 _WINDOW = 1 << 20
+_LENGTH = struct.Struct("<Q")
 _END = struct.Struct("<8sQ32s")
 _MAGIC = b"repaudi%d" % FORM
 
@@ -46,20 +49,18 @@ class Writer:
         self._path = path
         self._file = path.open("wb")
         self._hash = blake3()
-        self._buffer = bytearray()
+        self._batch: list[bytes] = []
         self._starts = array("Q", [0])
         self._offsets = array("Q")
+        self._names: list[bytes] = []
         self._paths = array("q")
-        self._end = 0
 
     def add(self, path: bytes, encoded: bytes, offset: int) -> None:
         """Append one record, whose content begins at `offset` of the layer."""
-        self._buffer += encoded
-        self._end += len(encoded)
-        self._starts.append(self._end)
+        self._batch.append(encoded)
+        self._names.append(path)
         self._offsets.append(offset)
-        self._paths.append(hash(path))
-        if len(self._buffer) > _FLUSH:
+        if len(self._batch) == _BATCH or len(encoded) > _LONG:
             self._flush()
 
     @property
@@ -69,14 +70,19 @@ class Writer:
 
     def finish(self, digest: str, diff_id: str) -> Listing:
         """Close the file and return what is in it; the layer it is of has these digests."""
+        self._flush()
         order = sorted(self._paths)
         repeats = any(map(int.__eq__, order, order[1:]))  # of two paths' hashes, seldom
         foot = Foot(digest, diff_id, self.count, repeats)
-        self._buffer += self._starts.tobytes() + self._offsets.tobytes()
         data = encode(foot)
-        self._buffer += data + struct.pack("<Q", len(data))
-        self._flush()
-        self._file.write(_END.pack(_MAGIC, self._end, self._hash.digest()))
+        for part in (
+            self._starts.tobytes(),
+            self._offsets.tobytes(),
+            data,
+            _LENGTH.pack(len(data)),
+        ):
+            self._write(part)
+        self._file.write(_END.pack(_MAGIC, self._starts[-1], self._hash.digest()))
         self._file.close()
         return Listing(self._path, foot, self._starts, self._offsets)
 
@@ -92,14 +98,21 @@ class Writer:
         self._file.close()
 
     def _flush(self) -> None:
-        if self._end > MOST_RECORDS:
+        ends = accumulate(map(len, self._batch), initial=self._starts.pop())
+        self._starts.extend(ends)
+        self._paths.extend(map(hash, self._names))
+        if self._starts[-1] > MOST_RECORDS:
             raise MalformedError(
                 f"layer: names and attributes of over {MOST_RECORDS >> 20} MiB",
                 hint="this bound keeps the comparison within the disk",
             )
-        self._file.write(self._buffer)
-        self._hash.update(self._buffer)
-        self._buffer.clear()
+        self._write(b"".join(self._batch))
+        self._batch.clear()
+        self._names.clear()
+
+    def _write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._hash.update(data)
 
 
 class Listing:
@@ -154,9 +167,9 @@ def load(path: Path) -> Listing | None:
             magic, records, digest = _END.unpack(file.read(_END.size))
             if magic != _MAGIC or _digest(file, size) != digest:
                 return None
-            file.seek(size - 8)
-            length = struct.unpack("<Q", file.read(8))[0]
-            file.seek(size - 8 - length)
+            file.seek(size - _LENGTH.size)
+            length = _LENGTH.unpack(file.read(_LENGTH.size))[0]
+            file.seek(size - _LENGTH.size - length)
             foot = msgspec.msgpack.decode(file.read(length), type=Foot)
             file.seek(records)
             starts, offsets = array("Q"), array("Q")

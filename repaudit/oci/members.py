@@ -19,6 +19,7 @@ MAX_NAME = 64 << 10
 MAX_HEADERS = 64
 _ZERO = bytes(BLOCK)
 _SPARSE = ord("S")
+_EXTENDED = frozenset(b"xgLK")
 _REGULAR = frozenset(b"0\0" + b"7")
 
 
@@ -56,7 +57,8 @@ def members(cursor: Cursor, parser: Parser | None = None) -> Iterator[Header]:
         if block == _ZERO:
             break
         header = parser.parse(block, fresh=pending.headers > 0)
-        if _absorb(pending, header, cursor):
+        if header.type in _EXTENDED:
+            _absorb(pending, header, cursor)
             continue
         count += 1
         if count > MAX_MEMBERS:
@@ -84,11 +86,9 @@ class _Pending:
         self.headers = 0
 
 
-def _absorb(pending: _Pending, header: Header, cursor: Cursor) -> bool:
-    """Take in an extended header; tell whether it was one."""
+def _absorb(pending: _Pending, header: Header, cursor: Cursor) -> None:
+    """Take in an extended header."""
     kind = chr(header.type)
-    if kind not in "xgLK":
-        return False
     bound = MAX_EXTENDED if kind in "xg" else MAX_NAME + 1
     if header.size > bound:
         raise MalformedError(f"layer: an extended header of {header.size} bytes")
@@ -105,7 +105,6 @@ def _absorb(pending: _Pending, header: Header, cursor: Cursor) -> bool:
     pending.headers += 1
     if pending.headers > MAX_HEADERS:
         raise MalformedError(f"layer: more than {MAX_HEADERS} extended headers for one member")
-    return True
 
 
 def _long(data: bytes) -> bytes:

@@ -25,6 +25,8 @@ _KINDS = {
     ord("5"): Kind.DIRECTORY,
     ord("6"): Kind.FIFO,
 }
+_WITH_DATA = frozenset(number for number, kind in _KINDS.items() if kind is Kind.FILE)
+_DEVICES = frozenset(b"34")
 _NUMBERS = {kind: number for number, kind in enumerate(Kind)}
 _ALL_KINDS = tuple(Kind)
 _FILE = _NUMBERS[Kind.FILE]
@@ -64,7 +66,7 @@ decode = msgspec.msgpack.Decoder(Record).decode
 
 def has_data(header: Header) -> bool:
     """Tell whether the member is stored as a regular file, whiteouts included."""
-    return _KINDS.get(header.type) is Kind.FILE
+    return header.type in _WITH_DATA
 
 
 def sparse_map(header: Header) -> bytes:
@@ -84,6 +86,8 @@ def record(header: Header, position: int) -> Record:
     path = _path(header.name)
     if path == b"." and kind is not Kind.DIRECTORY:
         raise MalformedError(f"layer: member {position} has no name")
+    if len(header.uname) + len(header.gname) > MAX_NAME:
+        raise MalformedError(f"layer: {text(path)!r:.200} has an owner with a name too long")
     link = None
     if kind is Kind.HARDLINK:
         link = _path(header.link.lstrip(b"/"))
@@ -96,15 +100,15 @@ def record(header: Header, position: int) -> Record:
         header.mode,
         header.uid,
         header.gid,
-        _bounded(header.uname),
-        _bounded(header.gname),
+        header.uname,
+        header.gname,
         seconds,
         nanoseconds,
         header.size if header.real_size is None else header.real_size,
         header.size,
         link,
-        header.device if kind in (Kind.CHARACTER, Kind.BLOCK) else None,
-        tuple([(name.encode(errors=_ESCAPE), value) for name, value in header.xattrs]),
+        header.device if header.type in _DEVICES else None,
+        tuple([(_bytes(name), value) for name, value in header.xattrs]) if header.xattrs else (),
     )
 
 
@@ -172,14 +176,19 @@ def _bounded(name: bytes) -> bytes:
 
 def _path(name: bytes) -> bytes:
     """Return a name as runtimes clean it; raise MalformedError if it could lead out of the root."""
-    parts = _bounded(name).split(b"/")
+    path = _bounded(name)
+    if path.startswith(b"./"):
+        path = path[2:]
+    if path.endswith(b"/"):
+        path = path[:-1]
+    if path and path[0] not in b"./" and b"/." not in path and b"//" not in path:
+        return path  # most are like this, and this is half the work
+    parts = name.split(b"/")
     if b".." in parts:
         raise MalformedError(f"layer: a name with `..` in it: {text(name)!r:.200}")
     if name.startswith(b"/"):
         raise MalformedError(f"layer: an absolute name: {text(name)!r:.200}")
-    if b"" in parts or b"." in parts:
-        return b"/".join([part for part in parts if part and part != b"."]) or b"."
-    return name
+    return b"/".join([part for part in parts if part and part != b"."]) or b"."
 
 
 def _whiteout(path: bytes, kind: Kind) -> Kind:

@@ -155,7 +155,7 @@ class _Twins:
     def _contents(self, one: Header, other: Header) -> _Digests:
         """Read both contents; return BLAKE3 and sha256 of the left, then of the right."""
         left, right, size = self._left.cursor, self._right.cursor, one.size
-        if sparse_map(one) or sparse_map(other):
+        if one.regions or other.regions:
             return *self._left.digests(one), *self._right.digests(other)
         if size != other.size:
             drafts = self._to.draft(), self._to.draft()
@@ -165,6 +165,10 @@ class _Twins:
             return *drafts[0].finish(), *drafts[1].finish()
         if not size:
             return _EMPTY, None, _EMPTY, None
+        data = left.agreed(right, size)
+        if data is not None:
+            digest = blake3(data).digest()
+            return digest, None, digest, None
         hasher = blake3()
         held: list[memoryview] = []
         pieces = left.with_other(right, size)
