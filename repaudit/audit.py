@@ -11,7 +11,8 @@ from repaudit.builders import BUILDERS, BuildRequest
 from repaudit.containerfile.edit import unified
 from repaudit.factors import Machine
 from repaudit.host import clock, machine, memory, source_date
-from repaudit.host.scratch import rewrite, scratch
+from repaudit.host.scratch import cache_path, rewrite, scratch
+from repaudit.host.store import Store
 from repaudit.host.tree import open_tree
 from repaudit.model.errors import MalformedError
 from repaudit.model.finding import FixOutcome
@@ -166,7 +167,14 @@ def compare_images(left: str, right: str, progress: Progress, jobs: int) -> Repo
             own.mkdir()
             sides.append(open_image(reference, own))
         try:
-            findings = examine(sides[0], sides[1], Scene(), Reading.below(folder), progress, jobs)
+            findings = examine(
+                sides[0],
+                sides[1],
+                Scene(),
+                Reading.below(folder, Store(cache_path("index"))),
+                progress,
+                jobs,
+            )
         except MalformedError as error:  # it is found while both sides are read
             message = f"comparing {left} and {right}: {error.message}"
             raise MalformedError(message, hint=error.hint) from error

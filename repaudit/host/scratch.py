@@ -114,10 +114,15 @@ def scratch() -> Iterator[Path]:
 
 def cache(name: str) -> Path:
     """Return the folder `name` of the user's cache (XDG_CACHE_HOME), made if it is not there."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    folder = Path(base) / "repaudit" / name
+    folder = cache_path(name)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def cache_path(name: str) -> Path:
+    """Return where the folder `name` of the user's cache is, or would be."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    return Path(base) / "repaudit" / name
 
 
 def check_folder(path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from io import SEEK_END
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
@@ -84,7 +85,7 @@ class Writer:
             self._write(part)
         self._file.write(_END.pack(_MAGIC, self._starts[-1], self._hash.digest()))
         self._file.close()
-        return Listing(self._path, foot, self._starts, self._offsets)
+        return Listing(self._path.open("rb"), foot, self._starts, self._offsets)
 
     def __enter__(self) -> Self:
         return self
@@ -118,8 +119,8 @@ class Writer:
 class Listing:
     """The records of a layer, in stored order. Close it when done."""
 
-    def __init__(self, path: Path, foot: Foot, starts: array[int], offsets: array[int]) -> None:
-        self._file: BinaryIO = path.open("rb")
+    def __init__(self, file: BinaryIO, foot: Foot, starts: array[int], offsets: array[int]) -> None:
+        self._file = file
         self._starts = starts
         self._offsets = offsets
         self._window = b""
@@ -162,22 +163,30 @@ class Listing:
 def load(path: Path) -> Listing | None:
     """Return the listing in a file; None where it is not there, or not as it was written."""
     try:
-        with path.open("rb") as file:
-            size = file.seek(-_END.size, 2)
-            magic, records, digest = _END.unpack(file.read(_END.size))
-            if magic != _MAGIC or _digest(file, size) != digest:
-                return None
-            file.seek(size - _LENGTH.size)
-            length = _LENGTH.unpack(file.read(_LENGTH.size))[0]
-            file.seek(size - _LENGTH.size - length)
-            foot = msgspec.msgpack.decode(file.read(length), type=Foot)
-            file.seek(records)
-            starts, offsets = array("Q"), array("Q")
-            starts.fromfile(file, foot.count + 1)
-            offsets.fromfile(file, foot.count)
-    except (OSError, EOFError, ValueError, OverflowError, struct.error, msgspec.MsgspecError):
+        file = path.open("rb")
+    except OSError:
         return None
-    return Listing(path, foot, starts, offsets)
+    try:
+        return _parse(file)
+    except (OSError, EOFError, ValueError, OverflowError, struct.error, msgspec.MsgspecError):
+        file.close()
+        return None
+
+
+def _parse(file: BinaryIO) -> Listing:
+    size = file.seek(-_END.size, SEEK_END)
+    magic, records, digest = _END.unpack(file.read(_END.size))
+    if magic != _MAGIC or _digest(file, size) != digest:
+        raise ValueError("not as it was written")
+    size = file.seek(size - _LENGTH.size)
+    length = _LENGTH.unpack(file.read(_LENGTH.size))[0]
+    file.seek(size - length)
+    foot = msgspec.msgpack.decode(file.read(length), type=Foot)
+    file.seek(records)
+    starts, offsets = array("Q"), array("Q")
+    starts.fromfile(file, foot.count + 1)
+    offsets.fromfile(file, foot.count)
+    return Listing(file, foot, starts, offsets)
 
 
 def _digest(file: BinaryIO, size: int) -> bytes:

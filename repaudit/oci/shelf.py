@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from repaudit.host.store import Store
 from repaudit.model.image import Layer
 from repaudit.oci.ahead import Ahead
 from repaudit.oci.blob import Blobs, open_layer
@@ -20,15 +21,28 @@ _Side = tuple[Blobs, Layer]
 
 
 class Shelf:
-    """Listings in a folder of ours, one file a blob."""
+    """Listings in a folder of ours, one file a blob, and in a store where there is one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Store | None = None) -> None:
         self._folder = folder
+        self._store = store
         folder.mkdir(parents=True, exist_ok=True)
 
     def find(self, layer: Layer) -> Listing | None:
-        """Return the listing of a layer, if it is here and sound."""
-        found = load(self._path(layer))
+        """Return the listing of a layer, if there is one and it is sound."""
+        return self._load(self._path(layer), layer) or self._stored(layer)
+
+    def _stored(self, layer: Layer) -> Listing | None:
+        if self._store is None:
+            return None
+        name = self._path(layer).name
+        found = self._load(self._store.path(name), layer)
+        if found is None:
+            self._store.drop(name)
+        return found
+
+    def _load(self, path: Path, layer: Layer) -> Listing | None:
+        found = load(path)
         if found and (found.foot.digest, found.foot.diff_id) != _names(layer):
             found.close()
             return None
@@ -71,7 +85,9 @@ class Shelf:
 
     def _kept(self, writer: Writer, layer: Layer) -> Listing:
         listing = writer.finish(*_names(layer))
-        self._draft(layer).replace(self._path(layer))
+        path = self._draft(layer).replace(self._path(layer))
+        if self._store is not None:
+            self._store.put(path, path.name)
         return listing
 
     def _path(self, layer: Layer) -> Path:

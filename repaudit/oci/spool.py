@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
+from repaudit.host.store import Store
 from repaudit.model.image import Entry
 
 if TYPE_CHECKING:
@@ -16,14 +18,21 @@ if TYPE_CHECKING:
 #: The most bytes of one content that are kept, and of all.
 MOST_OF_ONE = 32 << 20
 MOST_OF_ALL = 4 << 30
+#: The most bytes of contents that one audit puts into a store.
+_MOST_STORED = 64 << 20
 
 
 class Spool:
-    """A folder of contents, each cut off at MOST_OF_ONE; it takes no more than MOST_OF_ALL."""
+    """A folder of contents, each cut off at MOST_OF_ONE; it takes no more than MOST_OF_ALL.
 
-    def __init__(self, folder: Path) -> None:
+    Where there is a store, contents are looked up in it, and the smaller ones put there.
+    """
+
+    def __init__(self, folder: Path, store: Store | None = None) -> None:
         self._folder = folder
+        self._store = store
         self._room = MOST_OF_ALL
+        self._store_room = _MOST_STORED
         self._drafts = 0
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -33,7 +42,28 @@ class Spool:
 
     def has(self, entry: Entry) -> bool:
         """Whether an entry's content is kept, or its beginning."""
-        return bool(entry.fingerprint) and self.path(entry).is_file()
+        if entry.fingerprint is None:
+            return False
+        path = self.path(entry)
+        return path.is_file() or self._fetched(path, entry.fingerprint)
+
+    def _fetched(self, path: Path, fingerprint: bytes) -> bool:
+        if self._store is None:
+            return False
+        with suppress(OSError):
+            data = self._store.path(path.name).read_bytes()
+            if blake3(data).digest() == fingerprint:
+                path.write_bytes(data)
+                return True
+            self._store.drop(path.name)
+        return False
+
+    def _stored(self, path: Path) -> None:
+        """Put a content into the store; its beginning alone could not be verified later."""
+        size = path.stat().st_size
+        if self._store is not None and size < MOST_OF_ONE and size <= self._store_room:
+            self._store_room -= size
+            self._store.put(path, path.name)
 
     def draft(self, seen: Iterable[memoryview] = ()) -> Draft:
         """Begin a content, of which `seen` was read already."""
@@ -48,10 +78,11 @@ class Spool:
         enough = len(data) == min(entry.stored, MOST_OF_ONE)
         if enough and not self.has(entry) and self.grant(len(data)):
             self.path(entry).write_bytes(data)
+            self._stored(self.path(entry))
 
-    def place(self, content: bytes) -> Path:
-        """Return where the content with this BLAKE3 digest goes."""
-        return self._folder / content.hex()
+    def take_in(self, draft: Path, content: bytes) -> None:
+        """Keep the content with this BLAKE3 digest, which lies in `draft`."""
+        self._stored(draft.replace(self._folder / content.hex()))
 
     def grant(self, size: int) -> bool:
         """Take `size` bytes of room; tell whether there was as much."""
@@ -85,7 +116,7 @@ class Draft:
         self._file.close()
         content, digest = (hasher.digest() for hasher in self._hashes)
         if self._whole:
-            self._path.replace(self._spool.place(content))
+            self._spool.take_in(self._path, content)
         else:
             self._path.unlink()
         return content, digest

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from repaudit.host.store import Store
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Entry, Image, ImageSet, Kind, Layer
 from repaudit.oci import layer as oci_layer
@@ -28,9 +29,9 @@ class Reading:
     spool: Spool
 
     @classmethod
-    def below(cls, folder: Path) -> Reading:
-        """Return a reading that knows nothing yet, and keeps all in a folder of ours."""
-        return cls(shelf=Shelf(folder / "listings"), spool=Spool(folder / "contents"))
+    def below(cls, folder: Path, store: Store | None = None) -> Reading:
+        """Return a reading that keeps all in a folder of ours, and beyond the audit in a store."""
+        return cls(shelf=Shelf(folder / "listings", store), spool=Spool(folder / "contents", store))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

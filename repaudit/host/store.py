@@ -1,0 +1,69 @@
+"""Files that are worth keeping from one audit to the next, in the user's cache, within a bound.
+
+Whoever takes a file out must verify it: it may have been cut off, changed, or put there by another
+version. A file comes whole or not at all, and one that is taken out stays readable, so audits may
+go side by side, and may be killed. What is lost here is only time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+#: What the files may take together, in bytes.
+MOST = 1 << 30
+
+
+class Store:
+    """A folder of files by name. Nothing that goes wrong here is an error of the audit."""
+
+    def __init__(self, folder: Path, most: int = MOST) -> None:
+        self._folder = folder
+        self._most = most
+
+    def path(self, name: str) -> Path:
+        """Return where the file is, if it is kept; it counts as used now."""
+        path = self._folder / name
+        with suppress(OSError):
+            os.utime(path)
+        return path
+
+    def put(self, source: Path, name: str) -> None:
+        """Keep a copy of a file, and let go of those that were not used for longest."""
+        with suppress(OSError):  # no room, no right to write: then the audit goes without
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._copy(source, self._folder / name)
+            self._trim()
+
+    def drop(self, name: str) -> None:
+        """Let go of a file."""
+        with suppress(OSError):
+            (self._folder / name).unlink()
+
+    def _copy(self, source: Path, target: Path) -> None:
+        handle, draft = tempfile.mkstemp(dir=self._folder, prefix="draft-")
+        try:
+            with open(handle, "wb") as copy, source.open("rb") as file:  # noqa: PTH123 - a handle
+                shutil.copyfileobj(file, copy, 1 << 20)
+            os.replace(draft, target)  # noqa: PTH105 - the name is a str
+        except OSError:
+            with suppress(OSError):
+                os.unlink(draft)  # noqa: PTH108
+            raise
+
+    def _trim(self) -> None:
+        """Remove what was not used for longest; drafts of killed audits grow old too."""
+        found = []
+        for path in self._folder.iterdir():
+            with suppress(OSError):
+                status = path.stat()
+                found.append((status.st_mtime_ns, path, status.st_size))
+        room = self._most
+        for _, path, size in sorted(found, reverse=True):
+            room -= size
+            if room < 0:
+                with suppress(OSError):
+                    path.unlink()
