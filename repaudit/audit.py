@@ -1,4 +1,4 @@
-"""The pipelines, readable as prose: a request in, a report out."""
+"""The pipeline of `repaudit rebuild`, readable as prose: a request in, a report out."""
 
 from __future__ import annotations
 
@@ -10,19 +10,14 @@ from repaudit import containerfile as cf
 from repaudit.builders import BUILDERS, BuildRequest
 from repaudit.containerfile.edit import unified
 from repaudit.factors import Machine
-from repaudit.host import clock, machine, memory, source_date
-from repaudit.host.scratch import cache_path, rewrite, scratch
-from repaudit.host.store import Store
+from repaudit.host import clock, machine, source_date
+from repaudit.host.scratch import rewrite, scratch
 from repaudit.host.tree import open_tree
-from repaudit.model.errors import MalformedError
 from repaudit.model.finding import FixOutcome
 from repaudit.model.pins import PinsReport
-from repaudit.model.report import Report, Subject, Verdict
-from repaudit.sources import open_image
-from repaudit.stages.attribute import Scene
+from repaudit.model.report import Report, Subject
 from repaudit.stages.build import Bench, Progress, with_epoch
-from repaudit.stages.compare import Reading
-from repaudit.stages.experiment import Experiment, examine
+from repaudit.stages.experiment import Experiment
 from repaudit.stages.fix import propose
 from repaudit.stages.keep import clear, containerfile_of, keep, load
 from repaudit.stages.pins import audit_tree
@@ -154,32 +149,6 @@ def _edits(report: Report, path: Path) -> Edits:
     useful = [f for f in report.findings if f.fix and f.fix.outcome in {None, FixOutcome.GONE}]
     after = propose(parsed, useful).edited()
     return Edits(report=report, path=path, before=before, after=after)
-
-
-def compare_images(left: str, right: str, progress: Progress, jobs: int) -> Report:
-    """Compare two images that exist already; nothing is known of how they were built."""
-    memory.reuse()
-    with scratch() as folder:
-        progress.phase("opening the images")
-        sides = []
-        for number, reference in enumerate((left, right)):
-            own = folder / str(number)
-            own.mkdir()
-            sides.append(open_image(reference, own))
-        try:
-            findings = examine(
-                sides[0],
-                sides[1],
-                Scene(),
-                Reading.below(folder, Store(cache_path("index"))),
-                progress,
-                jobs,
-            )
-        except MalformedError as error:  # it is found while both sides are read
-            message = f"comparing {left} and {right}: {error.message}"
-            raise MalformedError(message, hint=error.hint) from error
-        verdict = Verdict.UNREPRODUCIBLE if findings else Verdict.REPRODUCIBLE
-        return Report(verdict=verdict, subject=Subject(left=left, right=right), findings=findings)
 
 
 def audit_pins(paths: Sequence[Path]) -> PinsReport:

@@ -22,7 +22,7 @@ FLOORS = (
     {"oci", "containerfile", "formats"},
     {"factors", "builders", "comparators", "ecosystems", "forensics", "reporters", "sources"},
     {"stages", "interposer"},
-    {"audit"},
+    {"audit", "comparison"},
     {"cli"},
     {"__main__"},
 )

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from repaudit import audit
 from repaudit.cli import output
 from repaudit.cli.progress import progress
 from repaudit.host import machine
@@ -30,8 +29,10 @@ def diff(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Compare two images that exist already, down to the bytes of their files."""
+    from repaudit.comparison import compare_images  # what other commands need not wait for
+
     formats = output.parse_formats(format_ or ())
     with progress(quiet=quiet, verbose=False) as listener:
-        report = audit.compare_images(left, right, listener, len(machine.cpus()))
+        report = compare_images(left, right, listener.phase, len(machine.cpus()))
     output.emit(report, formats)
     raise typer.Exit(report.verdict.exit_code)

@@ -8,8 +8,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from repaudit.audit import this_machine
-from repaudit.factors import FACTORS
 from repaudit.host import machine, process
 from repaudit.host.scratch import scratch
 from repaudit.model.errors import ToolFailedError
@@ -18,6 +16,9 @@ from repaudit.model.experiment import SETTABLE, Held
 
 def doctor() -> None:
     """Say what this machine can vary, build and read, and what to install for the rest."""
+    from repaudit.audit import this_machine  # what other commands need not wait for
+    from repaudit.factors import FACTORS
+
     console = Console(highlight=False, markup=False)
     tools = machine.tools()
     able = _root(console) and all(tool.path for tool in tools if tool.needed)

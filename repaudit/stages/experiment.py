@@ -14,9 +14,7 @@ from repaudit.model.finding import Evidence, EvidenceKind, Finding, Instruction
 from repaudit.model.report import Bound, Problem, Report, RunRecord, Subject, Verdict
 from repaudit.sources import Opened
 from repaudit.stages.attribute import Scene, attribute
-from repaudit.stages.build import Bench, Breakage, Progress, find_breakage, open_run
-from repaudit.stages.compare import Reading, compare
-from repaudit.stages.contents import contents_of, with_details
+from repaudit.stages.build import Bench, Breakage, find_breakage, open_run
 from repaudit.stages.findings import breakage_finding, merge
 from repaudit.stages.plan import Effect, Plan, effect
 from repaudit.stages.provenance import Provenance
@@ -34,18 +32,6 @@ _RAN_OUT = re.compile(
     r"|CertificateExpiredException|The certificate has expired|certificate is not yet activated"
     r"|Release file for .* (is expired|is not valid yet)",
 )
-
-
-def examine(
-    left: Opened, right: Opened, scene: Scene, reading: Reading, progress: Progress, jobs: int
-) -> tuple[Finding, ...]:
-    """Compare two images, look into what differs, and attribute it."""
-    progress.phase("comparing")
-    found = compare(left, right, reading)
-    contents = contents_of(found, reading.spool)
-    progress.phase(f"looking into {len(contents)} files")
-    differences = with_details(found.differences, contents, jobs)
-    return attribute(differences, contents, scene)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
