@@ -5,7 +5,7 @@ PYTHON ?= python3
 TOOLS := buildah runc containers-storage skopeo busybox-static libfaketime locales e2fsprogs \
 	util-linux mount git bubblewrap diffoscope-minimal ca-certificates $(VENV_PACKAGE)
 EXTRA := mmdebstrap
-# What makes the files that the tests read.
+# What makes the files that the tests read, and the programs of the benchmark's images.
 MADE_BY := binutils bzip2 cpio gcc libc6-dev xz-utils zip zstd
 VENV_PACKAGE := $(if $(wildcard .venv),,python3-venv)
 
@@ -63,6 +63,7 @@ demo: tools extra .venv/installed
 bench: tools extra .venv/developing
 	@.venv/bin/python -m tests.bench
 	@.venv/bin/python -m tests.bench_pins
+	@.venv/bin/python -m tests.bench_diff
 
 accuracy: tools extra .venv/developing
 	@.venv/bin/python -m tests.accuracy --write

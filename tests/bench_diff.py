@@ -1,0 +1,179 @@
+"""`python -m tests.bench_diff [PAIR…]`: what `repaudit diff` costs, beside the floor.
+
+The floor is what no verifying reader can do without: both blobs decompressed with the fastest
+library and hashed, a process each. All sides run in turn, and the ratios are those of neighbours in
+time, so that a busy machine does not decide. Peak memory is that of all processes of a side
+together. diffoscope, where it is installed, gets the same blobs.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests import pairs
+
+_FLOOR = """
+import hashlib, os, sys
+from isal import igzip_lib
+
+def read(path):
+    hasher = hashlib.sha256()
+    with open(path, "rb") as file:
+        packed = file.read(2) == b"\\x1f\\x8b"
+        file.seek(0)
+        decoder = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+        while data := file.read(1 << 16 if packed else 1 << 18):
+            while packed and (data or not decoder.needs_input) and not decoder.eof:
+                hasher.update(decoder.decompress(data, 1 << 18))
+                data = b""
+            hasher.update(data)
+    return hasher.hexdigest()
+
+child = os.fork()
+read(sys.argv[1 if child else 2])
+if child:
+    os.waitpid(child, 0)
+"""
+#: Seconds after which diffoscope is stopped: nobody waits for longer.
+_PATIENCE = 600
+_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall and processor seconds, and the most memory at one time in MB; None if it was stopped."""
+
+    wall: float
+    processor: float
+    memory: float
+    done: bool = True
+
+
+def cost(argv: Sequence[str | Path], **environment: str) -> Cost:
+    """Run a program; its memory is looked at all the while, that of its children included."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [str(word) for word in argv],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | environment,
+        start_new_session=True,
+    )
+    watch = _Memory(process.pid)
+    try:
+        process.wait(_PATIENCE)
+        done = process.returncode in {0, 1}
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        process.wait()
+        done = False
+    wall = time.monotonic() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(wall, used, watch.peak(), done)
+
+
+class _Memory:
+    """The sum of the proportional set sizes (proc(5), smaps_rollup) of a session's processes."""
+
+    def __init__(self, session: int) -> None:
+        self._session = session
+        self._peak = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def peak(self) -> float:
+        self._over.set()
+        self._thread.join()
+        return self._peak / 1000
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.05):
+            self._peak = max(self._peak, sum(map(_memory, self._processes())))
+
+    def _processes(self) -> list[Path]:
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                if int(stat.read_text().rpartition(")")[2].split()[3]) == self._session:
+                    found.append(stat.parent)
+            except (OSError, IndexError):
+                continue  # it ended
+        return found
+
+
+def _memory(process: Path) -> int:
+    try:
+        lines = (process / "smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+
+
+def compare(name: str, rounds: int = _ROUNDS) -> float:
+    """Print a pair's ratios; return the wall time of one comparison."""
+    layouts = pairs.pair(name)
+    blobs = [pairs.blob(layout) for layout in layouts]
+    diff = [sys.executable, "-m", "repaudit", "diff", "--quiet", *layouts]
+    floors, firsts, seconds = [], [], []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as cache:
+            floors.append(cost([sys.executable, "-c", _FLOOR, *blobs]))
+            firsts.append(cost(diff, XDG_CACHE_HOME=cache))
+            seconds.append(cost(diff, XDG_CACHE_HOME=cache))
+    _say(name, "first / floor", firsts, floors)
+    _say(name, "second / first", seconds, firsts)
+    wall = statistics.median(one.wall for one in firsts)
+    memory = max(one.memory for one in firsts)
+    print(f"{name}: {wall:.2f} s, {memory:.0f} MB at most", flush=True)
+    return wall
+
+
+def _say(name: str, what: str, some: Sequence[Cost], others: Sequence[Cost]) -> None:
+    for kind in ("wall", "processor"):
+        ratios = [
+            getattr(one, kind) / getattr(other, kind)
+            for one, other in zip(some, others, strict=True)
+        ]
+        print(
+            f"{name}: {what}, {kind} time = {statistics.median(ratios):.2f} "
+            f"({min(ratios):.2f} to {max(ratios):.2f})",
+            flush=True,
+        )
+
+
+def against_diffoscope(name: str, wall: float) -> None:
+    """Print how much longer diffoscope takes for the same two blobs, or for how long it was let."""
+    blobs = [pairs.blob(layout) for layout in pairs.pair(name)]
+    with tempfile.TemporaryDirectory() as folder:
+        ask = ["diffoscope", "--no-progress", "--text", Path(folder, "out"), *blobs]
+        took = cost(ask, TMPDIR=folder)
+    least = "" if took.done else "at least "
+    print(
+        f"{name}: diffoscope / repaudit = {least}{took.wall / wall:.0f} "
+        f"({least}{took.wall:.0f} s, {took.memory:.0f} MB)",
+        flush=True,
+    )
+
+
+def main(names: Sequence[str]) -> None:
+    walls = {name: compare(name) for name in names}
+    for name in ("medium", "large"):
+        if name in walls:
+            against_diffoscope(name, walls[name])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(pairs.PAIRS))
