@@ -11,7 +11,8 @@ from repaudit.builders import BUILDERS, BuildRequest
 from repaudit.containerfile.edit import unified
 from repaudit.factors import Machine
 from repaudit.host import clock, machine, source_date
-from repaudit.host.scratch import rewrite, scratch
+from repaudit.host.scratch import cache_path, rewrite, scratch
+from repaudit.host.store import Store
 from repaudit.host.tree import open_tree
 from repaudit.model.finding import FixOutcome
 from repaudit.model.pins import PinsReport
@@ -22,6 +23,7 @@ from repaudit.stages.fix import propose
 from repaudit.stages.keep import clear, containerfile_of, keep, load
 from repaudit.stages.pins import audit_tree
 from repaudit.stages.plan import make_plan
+from repaudit.stages.selftest import refuse_if_blind
 from repaudit.stages.trial import Trial
 
 _DAY = 86_400
@@ -100,6 +102,7 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
         if request.try_fixes:
             report, tried = Trial(bench=bench, fixes=fixes, runs=runs).judge(report)
             runs += tried
+        report = refuse_if_blind(report, folder / "selftest", Store(cache_path("index")))
         builder.check_bases(prepared)
         if request.output is not None:
             keep(request.output, report, runs, plan.machine.start, path.resolve())

@@ -14,6 +14,7 @@ from repaudit.sources import Opened, open_image
 from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.compare import Reading, compare
 from repaudit.stages.contents import contents_of, with_details
+from repaudit.stages.selftest import refuse_if_blind
 
 
 def compare_images(left: str, right: str, phase: Callable[[str], None], jobs: int) -> Report:
@@ -25,7 +26,8 @@ def compare_images(left: str, right: str, phase: Callable[[str], None], jobs: in
     with scratch() as folder:
         phase("opening the images")
         sides = [_opened(left, folder / "0"), _opened(right, folder / "1")]
-        reading = Reading.below(folder, Store(cache_path("index")))
+        store = Store(cache_path("index"))
+        reading = Reading.below(folder, store)
         try:
             phase("comparing")
             found = compare(sides[0], sides[1], reading)
@@ -36,8 +38,10 @@ def compare_images(left: str, right: str, phase: Callable[[str], None], jobs: in
         phase(f"looking into {len(contents)} files")
         differences = with_details(found.differences, contents, jobs)
         findings = attribute(differences, contents, Scene())
-    verdict = Verdict.UNREPRODUCIBLE if findings else Verdict.REPRODUCIBLE
-    return Report(verdict=verdict, subject=Subject(left=left, right=right), findings=findings)
+        verdict = Verdict.UNREPRODUCIBLE if findings else Verdict.REPRODUCIBLE
+        subject = Subject(left=left, right=right)
+        report = Report(verdict=verdict, subject=subject, findings=findings)
+        return refuse_if_blind(report, folder / "selftest", store)
 
 
 def _opened(reference: str, folder: Path) -> Opened:

@@ -203,7 +203,7 @@ def test_a_hardlink_has_no_data_and_its_target_is_cleaned():
 # --- sparse files: the map and what is stored, never the holes ------------------------------
 
 REAL = 10 << 30
-MAP = b"0 3\n10737418237 3\n"
+MAP = b"0 3\n10737418237 3\n10737418240\n"
 EXPECTED = "sha256:" + sha256(MAP + b"abcdef").hexdigest()
 
 

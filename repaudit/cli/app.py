@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from repaudit import __version__
-from repaudit.cli import diff, doctor, fix, listing, pins, rebuild, report
+from repaudit.cli import diff, doctor, fix, listing, pins, rebuild, report, selftest
 from repaudit.host import process
 from repaudit.model.errors import RepauditError
 from repaudit.model.text import printable
@@ -36,6 +36,7 @@ app.command("diff", epilog=diff.EXAMPLES)(diff.diff)
 app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("fix", epilog=fix.EXAMPLES)(fix.fix)
 app.add_typer(pins.pins, name="pins")
+app.command("selftest")(selftest.run)
 app.command("doctor")(doctor.doctor)
 app.command("list")(listing.listing)
 

@@ -27,8 +27,8 @@ def read_layer(stream: Readable) -> Iterator[Entry]:
     """Yield the entries of an uncompressed layer as they are stored, duplicates included.
 
     What is stored as a regular file (whiteouts too) has the sha256 `digest` of its content. Of a
-    sparse file that is the digest of its map, a line `OFFSET LENGTH` each, and the stored bytes;
-    it is one where `stored` is less than `size`. `xattrs` are sorted and their values in hex.
+    sparse file that is the digest of its map (record.sparse_map) and the stored bytes; it is one
+    where `stored` is less than `size`. `xattrs` are sorted and their values in hex.
     Raises MalformedError for anything that tar readers could disagree on. The stream is read to
     its end when the last entry was taken.
     """

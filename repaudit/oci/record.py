@@ -70,10 +70,13 @@ def has_data(header: Header) -> bool:
 
 
 def sparse_map(header: Header) -> bytes:
-    """Return what stands for a sparse file's holes in its digests: a line `OFFSET LENGTH` each."""
+    """Return what stands for a sparse file's holes in its digests.
+
+    That is a line `OFFSET LENGTH` for each region of data, and one with the size of the whole.
+    """
     if header.real_size is None or header.real_size == header.size:
         return b""
-    return b"".join(b"%d %d\n" % region for region in header.regions)
+    return b"".join(b"%d %d\n" % region for region in header.regions) + b"%d\n" % header.real_size
 
 
 def record(header: Header, position: int) -> Record:

@@ -155,7 +155,7 @@ class _Twins:
     def _contents(self, one: Header, other: Header) -> _Digests:
         """Read both contents; return BLAKE3 and sha256 of the left, then of the right."""
         left, right, size = self._left.cursor, self._right.cursor, one.size
-        if one.regions or other.regions:
+        if one.real_size is not None or other.real_size is not None:
             return *self._left.digests(one), *self._right.digests(other)
         if size != other.size:
             drafts = self._to.draft(), self._to.draft()

@@ -22,7 +22,7 @@ from repaudit.model.finding import (
 )
 from repaudit.model.report import Report
 from repaudit.stages.build import Bench, open_run, with_epoch
-from repaudit.stages.compare import compare
+from repaudit.stages.compare import Reading, compare
 from repaudit.stages.experiment import last_words, record
 from repaudit.stages.fix import Fixes, Proposal, runs
 
@@ -80,10 +80,11 @@ class Trial:
 
     def _differing(self, made: Sequence[BuildRun]) -> set[_Place]:
         left = open_run(made[0])
+        reading = Reading.below(self.bench.folder / "comparisons")
         return {
             (difference.path, difference.aspect.value)
             for run in made[1:]
-            for difference in compare(left, open_run(run)).differences
+            for difference in compare(left, open_run(run), reading).differences
         }
 
 
