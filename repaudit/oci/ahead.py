@@ -31,6 +31,8 @@ class Ahead:
         self._unwanted = Event()
         self._thread = Thread(target=self._work, daemon=True)
         self._ended = False
+        #: How many bytes `read` has returned.
+        self.given = 0
 
     def read(self, size: int, /) -> bytes:
         """Return the next chunk, of `size` bytes at most if that is CHUNK; nothing at the end."""
@@ -41,6 +43,7 @@ class Ahead:
             self._ended = True
             raise chunk
         self._ended = not chunk
+        self.given += len(chunk)
         return chunk
 
     def __enter__(self) -> Self:

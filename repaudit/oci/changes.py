@@ -6,14 +6,19 @@ nothing about the second.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice, pairwise
 
+from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry
 from repaudit.oci.listing import Listing
 from repaudit.oci.record import text
 
+#: Above this many, two layers are not two builds of one thing. Each takes some kilobyte.
+MOST_CHANGES = 500_000
 #: The longest stretch, in records, that is compared at once.
 _MOST_AT_ONCE = 4096
 _Name = Callable[[int], str]
@@ -37,9 +42,17 @@ class Changes:
 
 
 def find_changes(left: Listing, right: Listing) -> Changes:
-    """Join two listings. Memory grows with what differs, not with what there is."""
+    """Join two listings. Memory grows with what differs, not with what there is.
+
+    Raises MalformedError above MOST_CHANGES.
+    """
     join = _Join(left, right)
-    changed = sorted(join.changes(), key=lambda change: change.path)
+    changed = sorted(islice(join.changes(), MOST_CHANGES + 1), key=lambda change: change.path)
+    if len(changed) > MOST_CHANGES:
+        raise MalformedError(
+            f"two layers differ in more than {MOST_CHANGES} entries",
+            hint="these are not two builds of one image: name the ones that shall be compared",
+        )
     return Changes(changed=tuple(changed), order=join.order())
 
 
@@ -127,13 +140,29 @@ def _agreeing(left: Listing, i: int, right: Listing, j: int) -> int:
 
 
 def _names(listing: Listing) -> _Name:
+    """Return what entries are called by their numbers."""
     if not listing.foot.repeats:
         return lambda number: text(listing.record(number).path)
+    again = _again(listing)
+
+    def name(number: int) -> str:
+        path = text(listing.record(number).path)
+        return f"{path} (entry {again[number]})" if number in again else path
+
+    return name
+
+
+def _again(listing: Listing) -> dict[int, int]:
+    """Return how many times the path of an entry stood up to it, where it was not the first."""
+    hashes = array("q", (hash(listing.record(n).path) for n in range(len(listing))))
+    order = sorted(hashes)
+    repeated = {one for one, other in pairwise(order) if one == other}
     times: Counter[bytes] = Counter()
-    names: list[str] = []
-    for number in range(len(listing)):
-        path = listing.record(number).path
-        times[path] += 1
-        again = times[path]
-        names.append(f"{text(path)} (entry {again})" if again > 1 else text(path))
-    return names.__getitem__
+    found: dict[int, int] = {}
+    for number, one in enumerate(hashes):
+        if one in repeated:
+            path = listing.record(number).path
+            times[path] += 1
+            if times[path] > 1:
+                found[number] = times[path]
+    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from array import array
 from io import SEEK_END
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -26,6 +26,8 @@ from repaudit.oci.record import Record, decode, encode, entry
 FORM = 1
 #: What the records of one layer may take, in bytes; ten million small entries.
 MOST_RECORDS = 1 << 30
+#: How many paths may stand there again. No builder writes one twice; they are held in memory.
+MOST_REPEATS = 100_000
 #: How many records are written at once, and how long one may be to wait for others, in bytes.
 _BATCH, _LONG = 256, 4096
 _WINDOW = 1 << 20
@@ -73,8 +75,10 @@ class Writer:
         """Close the file and return what is in it; the layer it is of has these digests."""
         self._flush()
         order = sorted(self._paths)
-        repeats = any(map(int.__eq__, order, order[1:]))  # of two paths' hashes, seldom
-        foot = Foot(digest, diff_id, self.count, repeats)
+        repeats = sum(one == other for one, other in pairwise(order))
+        if repeats > MOST_REPEATS:
+            raise MalformedError(f"layer: more than {MOST_REPEATS} paths stand there again")
+        foot = Foot(digest, diff_id, self.count, repeats > 0)
         data = encode(foot)
         for part in (
             self._starts.tobytes(),

@@ -6,26 +6,32 @@ only if it is, byte for byte, what was written.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from repaudit.host.store import Store
+from repaudit.model.errors import MalformedError
 from repaudit.model.image import Layer
 from repaudit.oci.ahead import Ahead
 from repaudit.oci.blob import Blobs, open_layer
+from repaudit.oci.compression import BOUNDS, Bounds
 from repaudit.oci.cursor import CHUNK
 from repaudit.oci.listing import Listing, Writer, load
 from repaudit.oci.spool import Spool
 from repaudit.oci.twin import read_alone, read_twins
 
 _Side = tuple[Blobs, Layer]
+#: What the layers that one audit reads may hold together, in bytes: some minutes of work.
+MOST_WORK = 256 << 30
 
 
 class Shelf:
     """Listings in a folder of ours, one file a blob, and in a store where there is one."""
 
-    def __init__(self, folder: Path, store: Store | None = None) -> None:
+    def __init__(self, folder: Path, store: Store | None = None, work: int = MOST_WORK) -> None:
         self._folder = folder
         self._store = store
+        self._room = work
         folder.mkdir(parents=True, exist_ok=True)
 
     def find(self, layer: Layer) -> Listing | None:
@@ -61,26 +67,26 @@ class Shelf:
 
     def _both(self, left: _Side, right: _Side, to: Spool) -> tuple[Listing, Listing]:
         with (
-            open_layer(*left) as one,
-            open_layer(*right) as other,
+            open_layer(*left, self._bounds()) as one,
+            open_layer(*right, self._bounds()) as other,
             Ahead(one) as a,
             Ahead(other) as b,
             Writer(self._draft(left[1])) as first,
             Writer(self._draft(right[1])) as second,
         ):
             read_twins(a, b, (first, second), to)
-            _drain(a)
-            _drain(b)
+            self._drain(a)
+            self._drain(b)
             return self._kept(first, left[1]), self._kept(second, right[1])
 
     def _one(self, side: _Side) -> Listing:
         with (
-            open_layer(*side) as stream,
+            open_layer(*side, self._bounds()) as stream,
             Ahead(stream) as ahead,
             Writer(self._draft(side[1])) as writer,
         ):
             read_alone(ahead, writer)
-            _drain(ahead)
+            self._drain(ahead)
             return self._kept(writer, side[1])
 
     def _kept(self, writer: Writer, layer: Layer) -> Listing:
@@ -89,6 +95,19 @@ class Shelf:
         if self._store is not None:
             self._store.put(path, path.name)
         return listing
+
+    def _bounds(self) -> Bounds:
+        if self._room <= 0:
+            raise MalformedError(
+                "the layers hold more than an audit reads",
+                hint=f"all that is read may hold {MOST_WORK >> 30} GiB, so that it comes to an end",
+            )
+        return replace(BOUNDS, total=min(BOUNDS.total, self._room))
+
+    def _drain(self, stream: Ahead) -> None:
+        while stream.read(CHUNK):
+            pass
+        self._room -= stream.given
 
     def _path(self, layer: Layer) -> Path:
         return self._folder / layer.descriptor.digest.replace(":", "-")
@@ -99,8 +118,3 @@ class Shelf:
 
 def _names(layer: Layer) -> tuple[str, str]:
     return layer.descriptor.digest, layer.diff_id
-
-
-def _drain(stream: Ahead) -> None:
-    while stream.read(CHUNK):
-        pass

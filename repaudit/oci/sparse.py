@@ -11,6 +11,8 @@ from repaudit.oci.pax import integer
 
 #: A map is held in memory, so it is bounded: this many regions take some 20 MB.
 MAX_REGIONS = 100_000
+#: The largest file that ext4 can hold (ext4(5)). Nothing of a hole is ever read or written here.
+MAX_SIZE = 16 << 40
 #: Where GNU's own header and its continuation blocks hold their regions, and the flag for more.
 _FIRST, _FIRST_MORE, _REAL_SIZE = range(386, 482, 24), 482, slice(483, 495)
 _NEXT, _NEXT_MORE = range(0, 504, 24), 504
@@ -85,6 +87,10 @@ def _bound(values: int) -> None:
 
 def _set_regions(header: Header, values: Sequence[int]) -> None:
     """Set the regions after checking that they ascend, fit, and add up to what is stored."""
+    if (header.real_size or 0) > MAX_SIZE:
+        raise MalformedError(
+            f"layer: {header.name!r:.200} is a sparse file of {header.real_size} bytes"
+        )
     regions = tuple(zip(values[::2], values[1::2], strict=False))
     end = 0
     for start, length in regions:

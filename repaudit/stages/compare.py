@@ -55,6 +55,7 @@ class Comparison:
 #: The fields of a descriptor that say which blob it is; the blobs are compared themselves.
 _ADDRESS = ("digest", "size")
 _MISSING = object()
+_Side = tuple[Blobs, Layer]
 _Readable = Callable[[Entry], str | None]
 
 
@@ -187,6 +188,14 @@ def _layers(
             yield _compression(one, other)
         if one.diff_id != other.diff_id:
             yield _pair(one, other, blobs, reading)
+        else:
+            _check((blobs[0], one), (blobs[1], other), reading)
+
+
+def _check(left: _Side, right: _Side, reading: Reading) -> None:
+    """Read two blobs that are said to hold the same; raise MalformedError if one does not."""
+    for listing in reading.shelf.read(left, right, reading.spool):
+        listing.close()
 
 
 def _pair(left: Layer, right: Layer, blobs: tuple[Blobs, Blobs], reading: Reading) -> LayerPair:
