@@ -12,8 +12,9 @@ from repaudit.model.errors import MalformedError
 from repaudit.model.report import Report, Subject, Verdict
 from repaudit.sources import Opened, open_image
 from repaudit.stages.attribute import Scene, attribute
-from repaudit.stages.compare import Reading, compare
+from repaudit.stages.compare import compare
 from repaudit.stages.contents import contents_of, with_details
+from repaudit.stages.reading import Reading
 from repaudit.stages.selftest import refuse_if_blind
 
 

@@ -22,8 +22,9 @@ from repaudit.oci.image import read_images
 from repaudit.oci.listing import Listing, Writer
 from repaudit.oci.record import encode, from_entry
 from repaudit.sources import Opened
-from repaudit.stages.compare import Comparison, LayerPair, Reading, compare, compare_entries
+from repaudit.stages.compare import Comparison, compare, compare_entries
 from repaudit.stages.contents import contents_of
+from repaudit.stages.reading import LayerPair, Reading
 from tests import strategies
 from tests.fakes import SealedBlobs
 from tests.images import (

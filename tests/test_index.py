@@ -21,8 +21,9 @@ from repaudit.oci.image import read_images
 from repaudit.oci.shelf import Shelf
 from repaudit.oci.spool import Spool
 from repaudit.sources import Opened
-from repaudit.stages.compare import Reading, compare
+from repaudit.stages.compare import compare
 from repaudit.stages.contents import contents_of
+from repaudit.stages.reading import Reading
 from tests.fakes import SealedBlobs
 from tests.images import Store as Blobs
 from tests.images import digest_of, member, root_of, tar

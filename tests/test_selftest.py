@@ -17,8 +17,9 @@ from repaudit.model.image import Kind
 from repaudit.model.report import Report, Subject, Verdict
 from repaudit.oci.layer import read_layer
 from repaudit.sources import Opened
-from repaudit.stages.compare import Reading, compare
+from repaudit.stages.compare import compare
 from repaudit.stages.faults import PLANTED
+from repaudit.stages.reading import Reading
 from repaudit.stages.sample import SAMPLE, archive
 from repaudit.stages.selftest import refuse_if_blind, selftest
 

@@ -26,11 +26,15 @@ _Name = Callable[[int], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One path at which two layers do not hold the same record; None where there is none."""
+    """One path at which two layers do not hold the same record; None where there is none.
+
+    `layers` are the numbers of the layers on each side, where there are several.
+    """
 
     path: str
     left: Entry | None
     right: Entry | None
+    layers: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from repaudit.comparators import COMPARATORS
 from repaudit.forensics import Content
 from repaudit.model.difference import Aspect, Difference
 from repaudit.oci.spool import MOST_OF_ONE, Spool
-from repaudit.stages.compare import Comparison, differs_in_content
+from repaudit.stages.compare import Comparison
+from repaudit.stages.reading import differs_in_content
 
 #: The most files whose difference is shown in full.
 MOST_SHOWN = 60

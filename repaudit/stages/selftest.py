@@ -15,8 +15,9 @@ from repaudit.host.store import Store
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.report import Problem, Report, Verdict
 from repaudit.sources import Opened
-from repaudit.stages.compare import Reading, compare
+from repaudit.stages.compare import compare
 from repaudit.stages.faults import Plan, plans
+from repaudit.stages.reading import Reading
 
 #: How two images are compared, as the selftest wants it.
 Compare = Callable[[Opened, Opened], tuple[Difference, ...]]

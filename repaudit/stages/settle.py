@@ -9,10 +9,11 @@ from repaudit.model.difference import Difference, Place
 from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role, Step
 from repaudit.sources import Opened
 from repaudit.stages.build import Bench, open_run
-from repaudit.stages.compare import Reading, compare
+from repaudit.stages.compare import compare
 from repaudit.stages.contents import Contents, contents_of, with_details
 from repaudit.stages.design import rows
 from repaudit.stages.explain import Decoded, Observations
+from repaudit.stages.reading import Reading
 
 #: Runs that are made beside the design's, where it leaves something in doubt.
 MOST_MORE = 4

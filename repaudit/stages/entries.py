@@ -1,0 +1,76 @@
+"""How the entries of two layers differ, one difference an aspect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.image import Entry, Kind
+from repaudit.oci.changes import Change
+
+_Readable = Callable[[Entry], str | None]
+
+
+def presence(layer: int | None, path: str, left: object, right: object) -> Difference:
+    """Return the difference that one side has nothing where the other has something."""
+
+    def word(side: object) -> str | None:
+        return None if side is None else "present"
+
+    return Difference(
+        layer=layer, path=path, aspect=Aspect.PRESENCE, left=word(left), right=word(right)
+    )
+
+
+def compare_change(layer: int, change: Change) -> Iterator[Difference]:
+    """Yield each aspect in which the two entries of a change differ, if any."""
+    one, other = change.left, change.right
+    if one is None or other is None:
+        yield presence(layer, change.path, one, other)
+        return
+    for aspect, a, b, readable in _aspects(one, other):
+        if a != b:
+            sides = readable(one), readable(other)
+            yield Difference(
+                layer=layer, path=change.path, aspect=aspect, left=sides[0], right=sides[1]
+            )
+
+
+def _aspects(left: Entry, right: Entry) -> Iterable[tuple[Aspect, object, object, _Readable]]:
+    """Yield each aspect with both sides' exact values, and how one is shown."""
+    if left.kind is not right.kind:
+        yield Aspect.KIND, left.kind, right.kind, lambda e: e.kind.value
+    elif left.kind is Kind.FILE:
+        yield Aspect.CONTENT, left.content, right.content, lambda e: e.digest
+    else:
+        yield Aspect.KIND, left.device, right.device, _device
+    yield Aspect.MODE, left.mode, right.mode, lambda e: f"{e.mode:04o}"
+    yield Aspect.OWNER, _owners(left), _owners(right), _owner
+    yield Aspect.MTIME, left.mtime, right.mtime, _mtime
+    yield Aspect.LINK, left.link, right.link, lambda e: e.link
+    yield Aspect.XATTR, left.xattrs, right.xattrs, _xattrs
+
+
+def _device(entry: Entry) -> str:
+    major, minor = entry.device or (0, 0)
+    return f"{entry.kind.value} {major}:{minor}"
+
+
+def _owners(entry: Entry) -> tuple[int, int, str, str]:
+    return (entry.uid, entry.gid, entry.uname, entry.gname)
+
+
+def _owner(entry: Entry) -> str:
+    names = f" {entry.uname}:{entry.gname}" if entry.uname or entry.gname else ""
+    return f"{entry.uid}:{entry.gid}{names}"
+
+
+def _mtime(entry: Entry) -> str:
+    """Return the seconds since 1970, with a fraction where there is one."""
+    whole, rest = divmod(abs(entry.mtime), 1_000_000_000)
+    sign = "-" if entry.mtime < 0 else ""
+    return f"{sign}{whole}.{rest:09d}" if rest else f"{sign}{whole}"
+
+
+def _xattrs(entry: Entry) -> str | None:
+    return " ".join(f"{name}={value}" for name, value in entry.xattrs) or None

@@ -1,0 +1,98 @@
+"""Two layers of two images read and joined, and the bytes of what differs in content kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from repaudit.host.store import Store
+from repaudit.model.image import Entry, Layer
+from repaudit.oci import layer as oci_layer
+from repaudit.oci.changes import Change, find_changes
+from repaudit.oci.shelf import Shelf
+from repaudit.oci.spool import MOST_OF_ALL, MOST_OF_ONE, Spool
+from repaudit.sources import Blobs
+
+#: A layer, and where its blob is.
+Side = tuple[Blobs, Layer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How layers are read: the listings that are known, and where contents that differ go."""
+
+    shelf: Shelf
+    spool: Spool
+
+    @classmethod
+    def below(cls, folder: Path, store: Store | None = None) -> Reading:
+        """Return a reading that keeps all in a folder of ours, and beyond the audit in a store."""
+        return cls(shelf=Shelf(folder / "listings", store), spool=Spool(folder / "contents", store))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerPair:
+    """Two layers that differ, and where: the paths, and the first two in another order."""
+
+    left: Layer
+    right: Layer
+    changed: tuple[Change, ...]
+    order: tuple[str, str] | None
+
+
+def check(left: Side, right: Side, reading: Reading) -> None:
+    """Read two blobs that are said to hold the same; raise MalformedError if one does not."""
+    for listing in reading.shelf.read(left, right, reading.spool):
+        listing.close()
+
+
+def read_pair(left: Side, right: Side, reading: Reading) -> LayerPair:
+    """Return where two layers differ; what differs in content lies in the spool then."""
+    one, other = reading.shelf.read(left, right, reading.spool)
+    with closing(one), closing(other):
+        found = find_changes(one, other)
+    changed = with_contents(found.changed, ((left,), (right,)), reading.spool)
+    return LayerPair(left=left[1], right=right[1], changed=changed, order=found.order)
+
+
+def with_contents(
+    changed: tuple[Change, ...], sides: tuple[Sequence[Side], Sequence[Side]], spool: Spool
+) -> tuple[Change, ...]:
+    """Read what differs in content and was not met in step: its bytes, and its digest.
+
+    `sides` are the layers that the changes' `layers` count.
+    """
+    wanted: dict[tuple[int, int], list[tuple[Entry, int]]] = {}
+    room = MOST_OF_ALL // 2
+    for change in changed:
+        if not differs_in_content(change):
+            continue
+        pair = [entry for entry in (change.left, change.right) if entry]
+        room -= min(max(entry.stored for entry in pair), MOST_OF_ONE)
+        limit = MOST_OF_ONE if room >= 0 else 0
+        for side, entry in enumerate(pair):
+            if entry.digest is None or not (limit == 0 or spool.has(entry)):
+                wanted.setdefault((side, change.layers[side]), []).append((entry, limit))
+    known: dict[tuple[int, int, int], Entry] = {}
+    for (side, number), some in wanted.items():
+        blobs, layer = sides[side][number]
+        for entry, data in oci_layer.contents(blobs, layer, some):
+            known[side, number, entry.position] = entry
+            spool.keep(entry, data)
+
+    def settled(change: Change, side: int) -> Entry | None:
+        entry = (change.left, change.right)[side]
+        place = side, change.layers[side]
+        return known.get((*place, entry.position), entry) if entry else None
+
+    return tuple(replace(c, left=settled(c, 0), right=settled(c, 1)) for c in changed)
+
+
+def differs_in_content(change: Change) -> bool:
+    """Whether both sides are regular files, with other bytes."""
+    one, other = change.left, change.right
+    if one is None or other is None or None in {one.content, other.content}:
+        return False
+    return one.content != other.content
