@@ -22,9 +22,10 @@ from repaudit.model.finding import (
 )
 from repaudit.model.report import Report
 from repaudit.stages.build import Bench, open_run, with_epoch
-from repaudit.stages.compare import Reading, compare
+from repaudit.stages.compare import compare
 from repaudit.stages.experiment import last_words, record
 from repaudit.stages.fix import Fixes, Proposal, runs
+from repaudit.stages.reading import Reading
 
 _Place = tuple[str, str]
 #: How many fixes may break the build before the rest is left untried.
