@@ -89,13 +89,13 @@ def _traced(plan: dict[str, Any], edited: edit.Edited, out: str | None) -> str |
     """Have this process traced, if something asks for that; return why it is not."""
     if not edited.clock and out is None:
         return None
-    from repaudit.interposer import tracer  # ctypes, which most runs can do without
+    from repaudit.interposer import attach, tracer  # with ctypes, which not every step needs
 
     offset = None
     if edited.clock:
         with open(os.path.join(plan["helpers"], "clock"), encoding="ascii") as file:
             offset = int(file.read())
-    return tracer.attach(tracer.Wish(offset=offset, preload=_PRELOAD, out=out))
+    return attach.attach(tracer.Wish(offset=offset, preload=_PRELOAD, out=out))
 
 
 def _record(

@@ -14,7 +14,8 @@ from repaudit.interposer import ptrace
 
 _AT_NULL, _AT_IGNORE, _AT_SECURE, _AT_SYSINFO_EHDR = 0, 1, 23, 33
 _PT_INTERP, _PT_NOTE = 3, 4
-_GO_NOTE = struct.pack("<III4s", 4, 0, 4, b"Go")  # its second word is a size, blanked below
+_NOTE = struct.Struct("<III")
+_GO_BUILD_ID = 4
 _CHUNK = 4096
 _MOST_WORDS = 1 << 20
 _MOST_ENVIRONMENT = 256 << 10
@@ -70,8 +71,15 @@ def parse(head: bytes) -> Kind:
     return Kind(native=True, glibc=glibc, go=go)
 
 
-def _is_go(note: bytes) -> bool:
-    return note[:4] == _GO_NOTE[:4] and note[8:16] == _GO_NOTE[8:16]
+def _is_go(notes: bytes) -> bool:
+    at = 0
+    while at + _NOTE.size <= len(notes):
+        name, description, kind = _NOTE.unpack_from(notes, at)
+        at += _NOTE.size
+        if kind == _GO_BUILD_ID and notes[at : at + name] == b"Go\0\0":
+            return True
+        at += (name + 3 & ~3) + (description + 3 & ~3)
+    return False
 
 
 class Start(NamedTuple):

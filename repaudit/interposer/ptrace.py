@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 CONT, DETACH, SYSCALL, LISTEN = 7, 17, 24, 0x4208
 _PEEK_USER, _POKE_DATA, _POKE_USER = 3, 5, 6
-_SET_OPTIONS, _GET_EVENT_MESSAGE, _SEIZE, _INTERRUPT = 0x4200, 0x4201, 0x4206, 0x4207
+_SET_OPTIONS, _GET_EVENT_MESSAGE, _INTERRUPT = 0x4200, 0x4201, 0x4207
 _GET_SYSCALL_INFO = 0x420E
 
 EVENT_FORK, EVENT_VFORK, EVENT_CLONE, EVENT_EXEC, EVENT_SECCOMP, EVENT_STOP = 1, 2, 3, 4, 7, 128
@@ -27,6 +27,9 @@ SYSCALL_STOP = 0x85  # SIGTRAP | 0x80: a stop at the end of a system call
 
 #: struct user_regs_struct, in bytes.
 RAX, RDI, ORIG_RAX = 10 * 8, 14 * 8, 15 * 8
+
+#: The requests by which a process becomes a tracee: its own, and two of a tracer's.
+TRACE_ME, ATTACH, SEIZE = 0, 16, 0x4206
 
 _PAGE = 4096
 _INFO = struct.Struct("<B3xIQQQ6Q")
@@ -90,7 +93,7 @@ def _signed(value: int) -> int:
 
 def seize(pid: int) -> None:
     """Begin to trace `pid`, without stopping it; raise OSError if that is not allowed."""
-    if _first_ptrace(_SEIZE, pid, 0, FOLLOW) == -1:
+    if _first_ptrace(SEIZE, pid, 0, FOLLOW) == -1:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 

@@ -59,7 +59,7 @@ CLOCK = (
     Rule(TIMERFD_SETTIME, 1, any=1),  # TFD_TIMER_ABSTIME
     Rule(FUTEX, 1, any=FUTEX_REALTIME, among=(FUTEX_LOCK_PI,), masked=127),
 )
-#: What makes a step's own tracer fail under ours.
+#: What a step does that traces programs itself.
 OTHERS = (Rule(PTRACE), Rule(CLONE, 0, any=CLONE_UNTRACED))
 #: What writes a name of a file, and what is not the same in two builds.
 PROVENANCE = (
@@ -68,6 +68,7 @@ PROVENANCE = (
     *map(Rule, (CREAT, OPENAT2, TRUNCATE, RENAME, RENAMEAT, RENAMEAT2, LINK, LINKAT)),
     *map(Rule, (SYMLINK, SYMLINKAT, MKDIR, MKDIRAT, MKNOD, MKNODAT)),
     *map(Rule, (UNAME, GETAFFINITY, SYSINFO, GETRANDOM, CHROOT, PIVOT_ROOT)),
+    *OTHERS,
 )
 
 

@@ -1,27 +1,16 @@
 """Follow a build step with ptrace(2): move the clock where no preload does, note who wrote what.
 
-`attach` forks off a tracer of the calling process, as `strace -D` does: the process itself becomes
-the runtime and then the step, so that exit status, signals, terminals and process ids are what they
-are without us. The tracer ends with the last process that it follows. Started as a program, this
-module tells whether a step could be traced here.
-
-A traced step sees no trace of it in `TracerPid` (the tracer is in no PID namespace of the step's),
-but a seccomp filter in its status.
+A step sees nothing of it in `TracerPid`, since the tracer is in no PID namespace of the step's, but
+a seccomp filter in its status. A program that traces others itself (strace, gdb, LeakSanitizer) can
+do so while only the clock is moved: what it traces is let go. Under a record it is refused (EPERM),
+and the record says so.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import json
 import os
 import signal
-import sys
 from typing import NamedTuple
-
-if __name__ == "__main__":
-    _HERE = os.path.abspath(__file__)
-    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(_HERE))))
 
 from repaudit.interposer import program, provenance, ptrace, seccomp, shift
 
@@ -43,96 +32,6 @@ class Wish(NamedTuple):
     preload: str
     out: str | None
     everywhere: bool = False
-
-
-def attach(wish: Wish) -> str | None:
-    """Have this process, and all that comes of it, traced from now on; else return why it is not.
-
-    A record that is asked for is there when this returns, and locked (flock(2)) until it is whole.
-    """
-    if not ptrace.supported():
-        return "steps are traced on x86-64 alone"
-    ready, said = os.pipe()
-    wait, go = os.pipe()
-    rules = (*seccomp.CLOCK, *(seccomp.PROVENANCE if wish.out else ()))
-    filter_ = seccomp.program(rules)
-    parent = os.getpid()
-    child = os.fork()
-    if child == 0:
-        os.close(go)
-        _between(wish, parent, said, wait, filter_)
-    _, status = os.waitpid(child, 0)
-    os.close(said)
-    os.close(wait)
-    with open(ready, "rb") as answer, open(go, "wb", buffering=0) as word:
-        if status:
-            return f"a seccomp filter was refused: {os.strerror(os.waitstatus_to_exitcode(status))}"
-        word.write(b"!")
-        reason = answer.read().decode()
-    if reason:
-        return reason
-    ptrace.install(filter_)
-    return None
-
-
-def _between(wish: Wish, parent: int, said: int, wait: int, filter_: bytes) -> None:
-    """Start the tracer as a process that nobody waits for; end, telling if a filter is refused."""
-    status = 1
-    try:
-        os.setsid()
-        if os.fork() == 0:
-            status = 0
-            _serve(wish, parent, said, wait)
-        else:
-            ptrace.install(filter_)
-            status = 0
-    except OSError as error:
-        status = error.errno or status
-    finally:
-        os._exit(status)
-
-
-def _serve(wish: Wish, parent: int, said: int, wait: int) -> None:
-    """Trace `parent`, once it is sure that it wants to be; say into the pipe why not."""
-    try:
-        out = _locked(wish.out)
-        _leave_all_but({said, wait, *([out] if out is not None else [])})
-        # Not sooner: the end of the process between us would stop the parent with a SIGCHLD.
-        if not os.read(wait, 1):
-            return
-        ptrace.seize(parent)
-    except OSError as error:
-        os.write(said, f"ptrace was refused: {error.strerror}".encode())
-        return
-    os.close(said)
-    os.close(wait)
-    tracer = Tracer(wish, parent)
-    tracer.run()
-    if out is not None and tracer.record is not None:
-        with open(out, "w", encoding="utf-8") as file:
-            json.dump({**tracer.record.result(), "faults": sorted(tracer.faults)}, file)
-
-
-def _locked(path: str | None) -> int | None:
-    if path is None:
-        return None
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
-
-
-def _leave_all_but(kept: set[int]) -> None:
-    """Hold none of the builder's pipes open: it waits for their end."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in range(3):
-        os.dup2(null, standard)
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) not in kept:
-            try:
-                os.close(int(name))
-            except OSError as error:
-                if error.errno != errno.EBADF:  # the listing's own descriptor
-                    raise
 
 
 class Task:
@@ -158,6 +57,8 @@ class Tracer:
         self._wish = wish
         self._tasks = {first: Task()}
         self._early: set[int] = set()
+        #: Tracees to be let go at their next stop, and who waits for that.
+        self._leaving: dict[int, list[int]] = {}
         root = os.stat("/")
         self._outside = None if wish.everywhere else (root.st_dev, root.st_ino)
 
@@ -169,8 +70,8 @@ class Tracer:
             except ChildProcessError:
                 return
             if status & 0xFF != 0x7F:
-                self._tasks.pop(tid, None)
                 self._early.discard(tid)
+                self._forget(tid)
                 continue
             try:
                 request, given = self._stopped(tid, status >> 16, status >> 8 & 0xFF)
@@ -180,7 +81,11 @@ class Tracer:
                 # A fault of ours is told in the record; the step goes on.
                 self.faults.add(f"{type(error).__name__}: {error}")
                 request, given = ptrace.CONT, 0
-            if request:
+            # Not while an instant is set back for the time of a call: that must end first.
+            if request and tid in self._leaving and request != ptrace.SYSCALL:
+                ptrace.resume(ptrace.DETACH, tid, given)
+                self._forget(tid)
+            elif request:
                 ptrace.resume(request, tid, given)
 
     def _stopped(self, tid: int, event: int, given: int) -> tuple[int, int]:
@@ -251,6 +156,8 @@ class Tracer:
         if not task.inside:
             return ptrace.CONT
         call = ptrace.call(tid)
+        if call.number in {seccomp.PTRACE, seccomp.CLONE}:
+            return self._traces(tid, call)
         if shift.reads(call):
             if self.record is not None:
                 self.record.read(task.number, "clock")
@@ -263,6 +170,43 @@ class Tracer:
             task.undone = self.record.begins(tid, task.number, call)
         return ptrace.SYSCALL if task.undo or task.undone else ptrace.CONT
 
+    def _traces(self, tid: int, call: ptrace.Call) -> int:
+        """Serve a program that wants to trace another, or one that hides from tracers."""
+        if call.number == seccomp.CLONE:  # it would find nobody who answers the filter
+            ptrace.poke(tid, ptrace.RDI, call.args[0] & ~seccomp.CLONE_UNTRACED)
+            return ptrace.CONT
+        request = call.args[0]
+        if self.record is not None:
+            if request in {ptrace.TRACE_ME, ptrace.ATTACH, ptrace.SEIZE}:
+                self.record.cut.add("ptrace")
+            return ptrace.CONT
+        if request == ptrace.TRACE_ME:
+            self._leaving[tid] = []
+        elif request in {ptrace.ATTACH, ptrace.SEIZE}:
+            target = self._named(tid, call.args[1])
+            if target is not None:
+                self._leaving.setdefault(target, []).append(tid)
+                ptrace.interrupt(target)
+                return 0
+        return ptrace.CONT
+
+    def _named(self, tid: int, number: int) -> int | None:
+        """Return the tracee that `tid` calls `number` in its PID namespace."""
+        for other in self._tasks:
+            try:
+                if os.path.samefile(f"/proc/{tid}/ns/pid", f"/proc/{other}/ns/pid"):
+                    status = ptrace.content(f"/proc/{other}/status", 4096)
+                    if int(status.partition(b"\nNSpid:")[2].split(b"\n")[0].split()[-1]) == number:
+                        return other
+            except OSError:  # it has just ended
+                continue
+        return None
+
+    def _forget(self, tid: int) -> None:
+        self._tasks.pop(tid, None)
+        for waiting in self._leaving.pop(tid, ()):
+            ptrace.resume(ptrace.CONT, waiting)
+
     def _shifts(self, tid: int, task: Task, call: ptrace.Call) -> bool:
         return task.shifted and not (task.wary and program.in_libc(tid, call.ip))
 
@@ -273,24 +217,3 @@ class Tracer:
             undo(tid)
         if undone is not None and self.record is not None:
             self.record.ends(tid, undone, ptrace.result(tid))
-
-
-def probe() -> str | None:
-    """Return why a step could not be traced on this machine, None if it could."""
-    ready, said = os.pipe()
-    child = os.fork()
-    if child == 0:
-        reason = attach(Wish(offset=0, preload="", out=None, everywhere=True))
-        os.write(said, (reason or "").encode())
-        os._exit(0)
-    os.close(said)
-    with open(ready, "rb") as answer:
-        reason = answer.read().decode()
-    _, status = os.waitpid(child, 0)
-    return reason or (None if status == 0 else f"the traced process ended with {status}")
-
-
-if __name__ == "__main__":
-    found = probe()
-    sys.stdout.write(f"{found or 'ok'}\n")
-    sys.exit(0 if found is None else 3)

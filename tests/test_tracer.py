@@ -1,0 +1,511 @@
+"""The tracer of build steps: on plain processes of this machine, and live in a build's steps."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repaudit.builders._workplace import read_trace
+from repaudit.interposer import attach as attach_module
+from repaudit.interposer import program, ptrace, seccomp
+from repaudit.interposer.names import Names
+from repaudit.model.trace import Program, Trace
+
+OFFSET = 400 * 86_400
+ATTACH = Path(attach_module.__file__)
+LAUNCH = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from repaudit.interposer import attach, tracer
+offset, out = int(sys.argv[2]) if sys.argv[2] else None, sys.argv[3] or None
+wish = tracer.Wish(offset=offset, preload="/no/such/library", out=out, everywhere=True)
+reason = attach.attach(wish)
+assert reason is None, reason
+os.execvp(sys.argv[4], sys.argv[4:])
+"""
+
+works = subprocess.run([sys.executable, "-I", "-S", "-B", ATTACH], capture_output=True)
+needs_tracing = pytest.mark.skipif(works.returncode != 0, reason=works.stdout.decode().strip())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """How a traced command ended, and what was recorded of it."""
+
+    status: int
+    text: str
+    trace: Trace | None
+
+    def writer(self, path: Path) -> Program | None:
+        """The program that wrote a path."""
+        assert self.trace is not None
+        found = self.trace.writers[str(path).lstrip("/")]
+        return None if found.wrote is None else self.trace.programs[found.wrote]
+
+    def inputs(self, executable: str) -> set[tuple[str, str]]:
+        """What the programs of this name read."""
+        assert self.trace is not None
+        return {
+            (one.kind, one.detail)
+            for each in self.trace.programs
+            if Path(each.executable).name.startswith(executable)
+            for one in each.inputs
+        }
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """Runs commands under the tracer, each with a record of its own."""
+
+    folder: Path
+
+    def __call__(self, *argv: str | Path, offset: int | None = OFFSET, record: bool = True) -> Seen:
+        out = self.folder / f"{len(list(self.folder.glob('*.json')))}.json"
+        root = ATTACH.parent.parent.parent
+        words = ["" if offset is None else offset, out if record else "", *argv]
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-B", "-c", LAUNCH, *map(str, (root, *words))],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+        )
+        text = done.stdout + done.stderr
+        return Seen(status=done.returncode, text=text, trace=read_trace(out) if record else None)
+
+    def python(self, text: str, **words: bool) -> Seen:
+        return self(sys.executable, "-I", "-S", "-B", "-c", text, **words)
+
+
+@pytest.fixture
+def traced(tmp_path: Path) -> Tracing:
+    return Tracing(tmp_path)
+
+
+def year(offset: int) -> str:
+    return time.strftime("%Y", time.gmtime(time.time() + offset))
+
+
+# The clock.
+
+
+@needs_tracing
+@pytest.mark.parametrize("record", [False, True])
+@pytest.mark.parametrize("command", [("busybox", "date"), ("date",)])
+def test_the_clock_of_a_program_that_no_preload_reaches_is_moved(
+    traced: Tracing, command: Sequence[str], record: bool
+):
+    seen = traced(*command, "+%Y %s", record=record)
+    told, epoch = seen.text.split()
+
+    assert told == year(OFFSET)
+    assert abs(int(epoch) - time.time() - OFFSET) < 60
+
+
+@needs_tracing
+def test_without_an_offset_the_clock_is_what_it_is(traced: Tracing):
+    assert abs(int(traced("busybox", "date", "+%s", offset=None).text) - time.time()) < 60
+
+
+CLOCKS = """
+import ctypes, threading, time
+libc = ctypes.CDLL(None)
+class Time(ctypes.Structure):
+    _fields_ = (("seconds", ctypes.c_long), ("rest", ctypes.c_long))
+now, own = Time(), Time()
+libc.syscall(201, ctypes.byref(own))
+libc.gettimeofday(ctypes.byref(now), None)
+clocks = [time.clock_gettime(which) for which in (0, 5, 11)]
+seen = [time.time(), own.seconds, libc.syscall(201, None), now.seconds, *clocks]
+def read():
+    for _ in range(100):
+        seen.append(time.time())
+threads = [threading.Thread(target=read) for _ in range(6)]
+[thread.start() for thread in threads]; [thread.join() for thread in threads]
+print(int(min(seen)), int(max(seen)), time.clock_gettime(1) < 10**9)
+print(libc.syscall(228, 0, 1), libc.syscall(228, 0, None))
+"""
+
+
+@needs_tracing
+def test_every_clock_that_shows_the_date_is_moved_in_every_thread_and_no_other(traced: Tracing):
+    spread, bad = traced.python(CLOCKS, record=False).text.splitlines()
+    first, last, monotonic = spread.split()
+
+    assert abs(int(first) - time.time() - OFFSET) < 60
+    assert int(last) - int(first) < 90  # TAI is 37 seconds ahead
+    assert monotonic == "True"
+    assert bad == "-1 -1"  # a bad address is still an error
+
+
+WAITS = """
+import ctypes, os, struct, time
+libc = ctypes.CDLL(None, use_errno=True)
+def until():
+    instant = struct.pack("<qq", *divmod(time.time_ns() + 10**9, 10**9))
+    return ctypes.create_string_buffer(instant, 16), instant
+began = time.monotonic()
+told, before = until()
+assert libc.clock_nanosleep(0, 1, told, None) == 0 and bytes(told) == before
+semaphore, (told, before) = ctypes.create_string_buffer(64), until()
+libc.sem_init(semaphore, 0, 0)
+assert libc.sem_timedwait(semaphore, told) == -1 and ctypes.get_errno() == 110
+assert bytes(told) == before
+timer = libc.timerfd_create(0, 0)
+assert libc.timerfd_settime(timer, 1, bytes(16) + until()[1], None) == 0
+os.read(timer, 8)
+print(round(time.monotonic() - began))
+"""
+
+
+@needs_tracing
+def test_a_program_waits_for_an_instant_as_long_as_it_means_to(traced: Tracing):
+    assert traced.python(WAITS, record=False).text == "3\n"
+
+
+@needs_tracing
+@pytest.mark.skipif(not shutil.which("gcc"), reason="no compiler")
+def test_a_static_program_with_threads_is_moved(traced: Tracing):
+    (traced.folder / "a.c").write_text(
+        """
+        #include <pthread.h>
+        #include <stdio.h>
+        #include <time.h>
+        static void *ask(void *at) { *(time_t *)at = time(0); return 0; }
+        int main(void) {
+            time_t seen[8]; pthread_t t[8];
+            for (int i = 0; i < 8; i++) pthread_create(t + i, 0, ask, seen + i);
+            for (int i = 0; i < 8; i++) pthread_join(t[i], 0);
+            for (int i = 0; i < 8; i++) printf("%ld\\n", (long)seen[i]);
+        }
+        """
+    )
+    subprocess.run(["gcc", "-static", "-o", "a", "a.c", "-lpthread"], cwd=traced.folder, check=True)
+    told = traced("./a", record=False).text.split()
+
+    assert len(told) == 8
+    assert all(abs(int(one) - time.time() - OFFSET) < 60 for one in told)
+
+
+# A step ends as it would without us.
+
+
+@needs_tracing
+@pytest.mark.parametrize("record", [False, True])
+def test_every_exit_status_and_signal_is_passed_on(traced: Tracing, record: bool):
+    for status in (0, 1, 7, 127, 255):
+        assert traced("sh", "-c", f"exit {status}", record=record).status == status
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV):
+        assert traced("sh", "-c", f"kill -{number} $$", record=record).status == -number
+
+
+@needs_tracing
+def test_signals_job_control_and_stops_work(traced: Tracing):
+    script = """
+    trap 'echo caught' USR1
+    kill -USR1 $$
+    sleep 60 & child=$!
+    kill -STOP $child; sleep 0.2
+    grep -qi '^State:.T (' /proc/$child/status && echo stopped
+    kill -CONT $child; sleep 0.2
+    grep -q '^State:.S' /proc/$child/status && echo goes on
+    kill $child; wait $child 2>/dev/null; echo $?
+    """
+    assert traced("sh", "-c", script).text.split("\n") == [
+        "caught",
+        "stopped",
+        "goes on",
+        "143",
+        "",
+    ]
+
+
+@needs_tracing
+def test_a_program_that_a_thread_executes_is_followed(traced: Tracing):
+    seen = traced.python(
+        """
+import os, threading, time
+go = lambda: os.execvp("busybox", ["busybox", "sh", "-c", "busybox date +%Y; echo x > thread"])
+threading.Thread(target=go).start()
+time.sleep(30)
+"""
+    )
+
+    assert seen.text == f"{year(OFFSET)}\n"
+    writer = seen.writer(traced.folder / "thread")
+    assert writer is not None
+    assert writer.argv[:2] == ("busybox", "sh")
+
+
+@needs_tracing
+def test_what_outlives_the_first_process_is_followed_to_its_end(traced: Tracing):
+    seen = traced("sh", "-c", "(sleep 0.5; date +%Y > late) >/dev/null 2>&1 &")
+
+    assert seen.status == 0
+    assert (traced.folder / "late").read_text() == f"{year(OFFSET)}\n"
+    assert seen.writer(traced.folder / "late") is not None  # the lock waits for it
+
+
+@needs_tracing
+def test_the_tracer_holds_no_pipe_of_the_builders_open(traced: Tracing):
+    """Else `subprocess.run` would wait for its end, and not just for the first process's."""
+    began = time.monotonic()
+    seen = traced("sh", "-c", "sleep 5 >/dev/null 2>&1 & exit 3", record=False)
+
+    assert seen.status == 3
+    assert time.monotonic() - began < 4
+
+
+@needs_tracing
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
+def test_a_program_may_trace_another_unless_there_is_a_record(traced: Tracing):
+    command = ("strace", "-f", "-o", "calls", "sh", "-c", "true; exit 4")
+
+    assert traced(*command, record=False).status == 4
+    assert "execve" in (traced.folder / "calls").read_text()
+    refused = traced(*command)
+    assert refused.status != 4
+    assert refused.trace is not None
+    assert "ptrace" in refused.trace.cut
+
+
+# The record.
+
+
+def test_who_wrote_what_and_who_named_it(traced: Tracing):
+    seen = traced(
+        "sh",
+        "-c",
+        """
+        echo one > first
+        cp first second
+        mv second third
+        mkdir -p a/b; cp first a/b/deep; mv a moved
+        ln third hard; ln -s third soft
+        ln -s moved/b short; cp first short/through
+        cat first nowhere > /dev/null 2>&1
+        sh -c 'exec >> first; echo two'
+        touch no/such/folder 2> /dev/null
+        cd moved; echo x > ./b/../here
+        """,
+    )
+    here = traced.folder
+    trace = seen.trace
+    assert trace is not None
+
+    def both(path: str) -> tuple[str | None, str | None]:
+        found = trace.writers[str(here / path).lstrip("/")]
+        names = (
+            None if one is None else Path(trace.programs[one].argv[0]).name
+            for one in (found.wrote, found.named)
+        )
+        return tuple(names)  # type: ignore[return-value]
+
+    assert both("third") == ("cp", "mv")
+    assert both("moved/b/deep") == ("cp", None)
+    assert both("moved") == ("mkdir", "mv")
+    assert both("hard") == ("cp", "ln")
+    assert both("soft") == ("ln", None)
+    assert both("moved/b/through") == ("cp", None)
+    assert both("moved/here") == ("sh", None)
+    assert both("first") == ("sh", None)
+    first = seen.writer(here / "first")
+    assert first is not None
+    assert first.argv == ("sh", "-c", "exec >> first; echo two")
+    names = {Path(path).name for path in trace.writers}
+    assert not names & {"nowhere", "null", "a", "second", "through2"}
+    assert (trace.cut, trace.faults) == ((), ())
+
+
+@needs_tracing
+def test_a_call_that_fails_writes_nothing(traced: Tracing):
+    script = "mkdir d; busybox mkdir d; busybox mv no d; busybox sh -c ': > d'; busybox ln -s x d"
+    writer = traced("sh", "-c", script).writer(traced.folder / "d")
+
+    assert writer is not None
+    assert writer.argv == ("mkdir", "d")
+
+
+@needs_tracing
+def test_programs_know_where_they_come_from(traced: Tracing):
+    seen = traced("sh", "-c", "cd /; env -i busybox sh -c '/bin/true; echo; exit'; :")
+    assert seen.trace is not None
+    programs = seen.trace.programs
+
+    last = next(n for n, one in enumerate(programs) if one.argv[0].endswith("true"))
+    lineage = [one.argv[0] for one in seen.trace.lineage(last)]
+    assert lineage == ["/bin/true", "busybox", "env", "sh"]
+    assert programs[last].cwd == "/"
+    assert Path(programs[0].executable).name == Path(os.path.realpath("/bin/sh")).name
+
+
+@needs_tracing
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        ("date", {("clock", "")}),
+        ("uname -r", {("uname", "")}),
+        ("nproc", {("cpus", "")}),
+        ("ls folder", {("listing", "folder")}),
+        ("mktemp -u", {("random", "8")}),
+        ("true", set()),
+        ("cat file", set()),
+    ],
+)
+def test_what_a_program_reads_that_two_builds_do_not_share(
+    traced: Tracing, command: str, wanted: set[tuple[str, str]]
+):
+    (traced.folder / "folder").mkdir()
+    (traced.folder / "file").touch()
+    seen = traced("sh", "-c", f"{command}; :")
+
+    found = {(k, Path(d).name if k == "listing" else d) for k, d in seen.inputs(command.split()[0])}
+    assert found == wanted
+
+
+@needs_tracing
+def test_a_chroot_is_a_part_of_the_step(traced: Tracing):
+    root = traced.folder / "root"
+    (root / "bin").mkdir(parents=True)
+    busybox = shutil.which("busybox")
+    assert busybox is not None
+    shutil.copy(busybox, root / "bin/busybox")
+    script = "echo x > /new; echo x > /new; cd bin; echo > y"
+    seen = traced("chroot", root, "/bin/busybox", "sh", "-c", script)
+
+    assert seen.status == 0, seen.text
+    for name in ("new", "bin/y"):
+        writer = seen.writer(root / name)
+        assert writer is not None
+        assert writer.executable == str(root / "bin/busybox")
+
+
+# Its parts.
+
+OPS = st.lists(
+    st.tuples(
+        st.sampled_from(["wrote", "moved", "linked", "swapped"]),
+        st.sampled_from(["/a", "/b", "/a/x", "/a/y", "/b/x", "/c/d/e"]),
+        st.sampled_from(["/a", "/b", "/a/x", "/a/y", "/b/x", "/c/d/e"]),
+        st.integers(0, 9),
+    ),
+    max_size=12,
+)
+
+
+@given(OPS)
+def test_names_never_fail_and_the_last_writer_stands(ops):
+    names = Names()
+    for what, old, new, program_ in ops:
+        if what == "wrote":
+            names.wrote(new, program_)
+        else:
+            getattr(names, what)(old, new, program_)
+    names.wrote("/last", 3)
+
+    assert names.writers()["last"] == [3, None]
+
+
+def test_a_folder_takes_along_what_lies_in_it_and_a_swap_goes_both_ways():
+    names = Names()
+    names.wrote("/a/x", 1)
+    names.wrote("/b", 2)
+    names.moved("/a", "/c", 3)
+    assert names.writers() == {"b": [2, None], "c": [None, 3], "c/x": [1, None]}
+    names.swapped("/b", "/c", 4)
+    assert names.writers() == {"b": [None, 4], "b/x": [1, None], "c": [2, 4]}
+
+
+@given(st.binary(max_size=300), st.integers(0, 255))
+def test_a_malformed_program_is_told_as_something_and_never_fails(data: bytes, cut: int):
+    for head in (data, b"\x7fELF\2\1" + data, Path("/bin/true").read_bytes()[:cut] + data):
+        assert isinstance(program.parse(head), program.Kind)
+
+
+def test_programs_are_told_apart():
+    assert program.parse(Path(sys.executable).resolve().read_bytes()[:4096]).glibc
+    busybox = shutil.which("busybox")
+    assert busybox is not None
+    kind = program.parse(Path(busybox).read_bytes()[:4096])
+    assert (kind.native, kind.glibc, kind.go) == (True, False, False)
+    assert not program.parse(b"#!/bin/sh").native
+
+
+def run_filter(filter_: bytes, number: int, *args: int, arch: int = 0xC000003E) -> int:
+    """Run a filter's words as the kernel does (bpf(4)), on one call."""
+    data = struct.pack("<IIQ6Q", number, arch, 0, *args, *[0] * (6 - len(args)))
+    words = list(struct.iter_unpack("<HBBI", filter_))
+    at = value = 0
+    while True:
+        code, true, false, k = words[at]
+        at += 1
+        if code == 0x06:
+            return int(k)
+        if code == 0x20:
+            (value,) = struct.unpack_from("<I", data, k)
+        elif code == 0x54:
+            value &= k
+        else:
+            at += true if (value == k if code == 0x15 else value & k) else false
+
+
+@pytest.mark.parametrize(
+    ("number", "args", "stops"),
+    [
+        (seccomp.OPENAT, (0, 0, os.O_RDONLY | os.O_CLOEXEC), False),
+        (seccomp.OPENAT, (0, 0, os.O_WRONLY), True),
+        (seccomp.OPENAT, (0, 0, os.O_RDONLY | os.O_CREAT), True),
+        (seccomp.OPENAT, (0, 0, os.O_DIRECTORY), True),
+        (seccomp.OPEN, (0, os.O_RDWR), True),
+        (seccomp.OPEN, (0, 0), False),
+        (seccomp.CLOCK_GETTIME, (0,), True),
+        (seccomp.CLOCK_GETTIME, (1,), False),
+        (seccomp.CLOCK_GETTIME, (5,), True),
+        (seccomp.CLOCK_NANOSLEEP, (0, 0), False),
+        (seccomp.CLOCK_NANOSLEEP, (0, 1), True),
+        (seccomp.FUTEX, (0, 9 | 128), False),
+        (seccomp.FUTEX, (0, 9 | 128 | 256), True),
+        (seccomp.FUTEX, (0, 6 | 128), True),
+        (seccomp.CLONE, (0x11,), False),
+        (seccomp.CLONE, (0x11 | seccomp.CLONE_UNTRACED,), True),
+        (seccomp.RENAME, (), True),
+        (0, (), False),
+        (1, (), False),
+    ],
+)
+def test_the_filter_stops_what_it_means_to_and_nothing_else(
+    number: int, args: tuple[int, ...], stops: bool
+):
+    filter_ = seccomp.program((*seccomp.CLOCK, *seccomp.PROVENANCE))
+
+    assert run_filter(filter_, number, *args) == (0x7FF00000 if stops else 0x7FFF0000)
+    assert run_filter(filter_, number, *args, arch=0x40000003) == 0x7FFF0000
+
+
+@needs_tracing
+def test_a_tracee_of_somebody_else_is_left_alone_and_the_reason_is_told(traced: Tracing):
+    """A process has one tracer: under another one (gdb, strace) the step runs untraced."""
+    inner = LAUNCH.replace("assert reason is None, reason", "print(reason, flush=True)")
+    words = [ATTACH.parent.parent.parent, "", traced.folder / "in", "true"]
+    command = [sys.executable, "-I", "-S", "-B", "-c", inner, *words]
+    seen = traced(*command)
+
+    assert "the tracer did not start" in seen.text
+    assert seen.status == 0
+
+
+def test_supported_says_the_word_size():
+    assert ptrace.supported() == (os.uname().machine == "x86_64")
