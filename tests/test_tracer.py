@@ -10,18 +10,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repaudit import audit
+from repaudit.builders import BUILDERS, BuildRequest
 from repaudit.builders._workplace import read_trace
+from repaudit.host.scratch import scratch
 from repaudit.interposer import attach as attach_module
 from repaudit.interposer import program, ptrace, seccomp
 from repaudit.interposer.names import Names
+from repaudit.model.experiment import BuildRun, Outcome
 from repaudit.model.trace import Program, Trace
+from repaudit.stages.plan import edits, make_plan
+from tests import live
 
 OFFSET = 400 * 86_400
 ATTACH = Path(attach_module.__file__)
@@ -509,3 +515,71 @@ def test_a_tracee_of_somebody_else_is_left_alone_and_the_reason_is_told(traced: 
 
 def test_supported_says_the_word_size():
     assert ptrace.supported() == (os.uname().machine == "x86_64")
+
+
+# In a build.
+
+
+def built_image(folder: Path, containerfile: str, *, traced: bool) -> BuildRun:
+    context = folder / "context"
+    context.mkdir()
+    (context / "Containerfile").write_text(containerfile, "utf-8")
+    plan = make_plan(audit.this_machine("tracer", 1_700_000_000), vary=("time",), hold=(), builds=2)
+    builder = BUILDERS.load("buildah")
+    request = BuildRequest(
+        context=context,
+        containerfile=context / "Containerfile",
+        target=None,
+        build_args=(),
+        secrets=(),
+        timestamp=1_700_000_000,
+    )
+    with scratch() as home:
+        (home / "shared").mkdir()
+        prepared = builder.prepare(request, [live.GOLDEN], home / "shared", 1)
+        run = replace(plan.runs[1], traced=traced)
+        done = builder.build(prepared, run, edits(run, plan.machine), home / "run", print)
+        assert done.outcome is Outcome.BUILT, done.failure
+        assert done.blobs is not None
+        # The blobs alone: beside them lies a sparse disk.
+        shutil.copytree(Path(done.blobs) / "blobs", folder / "image" / "blobs")
+        return done
+
+
+STEPS = """
+RUN date +%Y > /srv/year && env -i date +%Y >> /srv/year
+RUN grep TracerPid /proc/self/status > /srv/pid
+RUN mkdir /srv/app && cd /srv/app && perl -e 'open F, ">", "made"; print F rand' && mv made kept
+RUN sleep 60 >/dev/null 2>&1 & echo x > /srv/left
+"""
+
+
+@pytest.mark.live
+@needs_tracing
+@pytest.mark.parametrize("traced", [False, True])
+def test_in_a_build_the_clock_moves_once_and_each_step_has_its_own_record(
+    traced: bool, tmp_path: Path, golden_storage: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in golden_storage.items():
+        monkeypatch.setenv(name, value)
+    run = built_image(tmp_path, f"FROM {live.GOLDEN}{STEPS}", traced=traced)
+    files = live.files(tmp_path / "image")
+
+    there = int(dict(run.readings[1])["epoch"])
+    year_ = time.strftime("%Y", time.gmtime(there))
+    assert files["srv/year"].decode().split() == [year_] * 2
+    assert int(dict(run.readings[1])["static-epoch"]) - there in range(3)
+    assert files["srv/pid"].decode().split() == ["TracerPid:", "0"]
+    assert [step.untraced for step in run.steps] == [None] * 4
+    if not traced:
+        assert [step.trace for step in run.steps] == [None] * 4
+        return
+    traces = [step.trace for step in run.steps if step.trace is not None]
+    assert [trace.faults for trace in traces] == [()] * 4
+    writer = traces[2].writers["srv/app/kept"]
+    assert writer.wrote is not None
+    assert traces[2].programs[writer.wrote].argv[0] == "perl"
+    assert traces[2].programs[writer.named or 0].argv == ("mv", "made", "kept")
+    assert traces[2].programs[writer.named or 0].cwd == "/srv/app"
+    assert "srv/left" in traces[3].writers
+    assert not [path for trace in traces for path in trace.writers if "repaudit" in path]

@@ -21,6 +21,7 @@ def doctor() -> None:
 
     console = Console(highlight=False, markup=False)
     tools = machine.tools()
+    _tracing(console)
     able = _root(console) and all(tool.path for tool in tools if tool.needed)
     table = Table("", "tool", "what for", "where", box=None, pad_edge=False)
     for tool in tools:
@@ -39,6 +40,11 @@ def doctor() -> None:
             table.add_row("varies", name, factor.summary)
     console.print(table)
     raise typer.Exit(0 if able else 3)
+
+
+def _tracing(console: Console) -> None:
+    reason = machine.untraceable()
+    console.print("ok      tracing of steps" if reason is None else f"absent  tracing: {reason}")
 
 
 def _root(console: Console) -> bool:

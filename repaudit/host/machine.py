@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ TOOLS = (
     ("bwrap", "bubblewrap", "keeps diffoscope away from the network and your files", False),
 )
 _PRELOAD = "*/faketime/libfaketime.so.1"
+_TRACER = Path(__file__).resolve().parent.parent / "interposer" / "attach.py"
 _LOCALES = ("C", "et_EE")
 
 
@@ -80,6 +82,12 @@ def symbol_version(library: str) -> str | None:
     found = re.findall(rb"GLIBC_(2\.\d+)(?![.\d])", Path(library).read_bytes())
     newest = max(found, key=lambda v: int(v.split(b".")[1]), default=None)
     return f"GLIBC_{newest.decode()}" if newest else None
+
+
+def untraceable() -> str | None:
+    """Return why build steps cannot be traced with ptrace(2) here, None if they can."""
+    result = process.run([sys.executable, "-I", "-S", "-B", str(_TRACER)])
+    return None if result.status == 0 else result.stdout.decode().strip() or result.last_words
 
 
 def loop() -> bool:
