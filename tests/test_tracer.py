@@ -337,6 +337,36 @@ def test_who_wrote_what_and_who_named_it(traced: Tracing):
 
 
 @needs_tracing
+def test_what_a_shell_opens_for_a_program_is_written_by_the_program(traced: Tracing):
+    seen = traced(
+        "sh",
+        "-c",
+        """
+        date > alone
+        true | cat > piped
+        date > early; mv early late
+        { date; cp alone other; } > several
+        echo shell > own
+        date >> own
+        """,
+    )
+    assert seen.trace is not None
+    found = {
+        name: seen.writer(traced.folder / name)
+        for name in ("alone", "piped", "late", "several", "other", "own")
+    }
+    called = {name: Path(one.argv[0]).name if one else None for name, one in found.items()}
+    assert called == {
+        "alone": "date",
+        "piped": "cat",
+        "late": "date",
+        "several": "sh",  # one of them wrote it, and nobody saw which
+        "other": "cp",
+        "own": "date",
+    }
+
+
+@needs_tracing
 def test_a_call_that_fails_writes_nothing(traced: Tracing):
     script = "mkdir d; busybox mkdir d; busybox mv no d; busybox sh -c ': > d'; busybox ln -s x d"
     writer = traced("sh", "-c", script).writer(traced.folder / "d")
@@ -538,7 +568,9 @@ def built_image(folder: Path, containerfile: str, *, traced: bool) -> BuildRun:
         (home / "shared").mkdir()
         prepared = builder.prepare(request, [live.GOLDEN], home / "shared", 1)
         run = replace(plan.runs[1], traced=traced)
-        done = builder.build(prepared, run, edits(run, plan.machine), home / "run", print)
+        done = builder.build(
+            prepared, run, edits(run, plan.machine), home / "run", print, lambda: None
+        )
         assert done.outcome is Outcome.BUILT, done.failure
         assert done.blobs is not None
         # The blobs alone: beside them lies a sparse disk.

@@ -10,12 +10,16 @@ NO_FILES = ("/dev/", "/proc/", "/sys/")
 
 
 class Node:
-    """A name: the program that wrote it, the one that gave it this name, and what lies below."""
+    """A name: the program that wrote it, the one that gave it this name, and what lies below.
 
-    __slots__ = ("below", "named", "writer")
+    `opener` is the program that opened it for another, as a shell does for `date > file`.
+    """
+
+    __slots__ = ("below", "named", "opener", "writer")
 
     def __init__(self) -> None:
         self.writer: int | None = None
+        self.opener: int | None = None
         self.named: int | None = None
         self.below: dict[str, Node] | None = None
 
@@ -32,7 +36,20 @@ class Names:
         """Note that a program has opened or made a path."""
         node = self._node(path)
         if node is not None:
-            node.writer, node.named = program, None
+            node.writer, node.named, node.opener = program, None, None
+
+    def inherited(self, path: str, program: int, parent: int | None) -> None:
+        """Note that a program starts with a file that its parent has opened for output.
+
+        The first writes it, as far as anybody sees; where there are several, their parent does.
+        """
+        node = self._node(path, make=False)
+        if node is None or parent is None:
+            return
+        if node.opener == parent:
+            node.writer = parent
+        elif node.writer == parent:
+            node.writer, node.opener = program, parent
 
     def moved(self, old: str, new: str, program: int) -> None:
         """Note rename(2): what lies below goes along."""
@@ -60,16 +77,17 @@ class Names:
         a.below, b.below = b.below, a.below
         a.named = b.named = program
 
-    def _node(self, path: str) -> Node | None:
-        """Return a path's node, made if need be; None where there is no room for it."""
+    def _node(self, path: str, *, make: bool = True) -> Node | None:
+        """Return a path's node, made if need be; None where there is none, or no room for it."""
         node = self._top
         for part in path.split("/"):
             if part in {"", "."}:
                 continue
-            if node.below is None:
-                node.below = {}
+            node.below = {} if node.below is None else node.below
             found = node.below.get(part)
             if found is None:
+                if not make:
+                    return None
                 if self._count >= _MOST:
                     self.full = True
                     return None

@@ -105,7 +105,10 @@ class Record:
             }
         )
         self._noise.append({"clock": {"": int(noisy)}, "random": {_MALLOC: 1 + int(noisy)}})
-        return len(self.programs) - 1
+        number = len(self.programs) - 1
+        for path in _outputs(tid):
+            self._names.inherited(path, number, parent)
+        return number
 
     def read(self, program: int | None, kind: str, detail: str = "") -> None:
         """Note that a program read something that is not the same in two builds."""
@@ -277,3 +280,18 @@ def _without(
             if own > 0:
                 left.setdefault(kind, {})[detail] = own
     return left
+
+
+def _outputs(tid: int) -> set[str]:
+    """Return the files that a process has for its standard output and error."""
+    found = set()
+    for descriptor in (1, 2):
+        try:
+            path = os.readlink(f"/proc/{tid}/fd/{descriptor}")
+        except FileNotFoundError:  # closed
+            continue
+        except OSError as error:
+            raise ptrace.Gone from error
+        if path.startswith("/") and not path.startswith(names.NO_FILES):
+            found.add(path)
+    return found
