@@ -89,7 +89,7 @@ def listing(data: bytes) -> None:
         file.write(data)
         file.flush()
         found = load(Path(file.name))
-        if found:
+        if found is not None:
             found.close()
 
 
