@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from repaudit.model.errors import MalformedError
 from repaudit.model.report import SCHEMA, Report
 
+T = TypeVar("T")
 _WRITER = "give the report.json that `repaudit rebuild --output` or `--format json` wrote"
 
 
@@ -28,20 +29,25 @@ def to_json(value: object) -> bytes:
 
 def report_from_json(data: bytes) -> Report:
     """Read a report back; raise MalformedError where it is not one that this version knows."""
+    return read(data, Report, SCHEMA, "a report", _WRITER)
+
+
+def read(data: bytes, kind: type[T], schema: str, what: str, hint: str) -> T:
+    """Read a value of `schema` back; `what` and `hint` are for the MalformedError if it is none."""
     try:
         plain = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise MalformedError(f"not a report: {error}", hint=_WRITER) from error
-    schema = plain.get("schema") if isinstance(plain, dict) else None
-    if schema != SCHEMA:
+        raise MalformedError(f"not {what}: {error}", hint=hint) from error
+    found = plain.get("schema") if isinstance(plain, dict) else None
+    if found != schema:
         raise MalformedError(
-            f"a report of schema {schema!r}, not {SCHEMA}",
+            f"{what} of schema {found!r}, not {schema}",
             hint="read it with the version of repaudit that wrote it",
         )
     try:
-        return msgspec.convert(plain, Report)
+        return msgspec.convert(plain, kind)
     except (msgspec.ValidationError, ValueError) as error:
-        raise MalformedError(f"a report that breaks its schema: {error}", hint=_WRITER) from error
+        raise MalformedError(f"{what} that breaks its schema: {error}", hint=hint) from error
 
 
 def report_schema() -> dict[str, Any]:
