@@ -10,17 +10,23 @@ from repaudit import containerfile as cf
 from repaudit.builders import BUILDERS, BuildRequest
 from repaudit.containerfile.edit import unified
 from repaudit.factors import Machine
-from repaudit.host import clock, machine, source_date
+from repaudit.host import clock, git, machine, source_date
+from repaudit.host.history import History
 from repaudit.host.scratch import cache_path, rewrite, scratch
 from repaudit.host.store import Store
 from repaudit.host.tree import open_tree
+from repaudit.model.errors import RepauditError, UsageError
 from repaudit.model.finding import FixOutcome
+from repaudit.model.gate import GateResult, strongest
+from repaudit.model.history import Source
 from repaudit.model.pins import PinsReport
-from repaudit.model.report import Report, Subject
+from repaudit.model.report import Problem, Report, Subject, Verdict
+from repaudit.stages.allow import Rules, baseline_of
 from repaudit.stages.build import Bench, Progress, with_epoch
 from repaudit.stages.experiment import Experiment
 from repaudit.stages.fix import propose
-from repaudit.stages.keep import clear, containerfile_of, keep, load
+from repaudit.stages.gate import judge
+from repaudit.stages.keep import clear, containerfile_of, keep, load, load_source
 from repaudit.stages.pins import audit_tree
 from repaudit.stages.plan import make_plan
 from repaudit.stages.selftest import refuse_if_blind
@@ -59,6 +65,7 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
     shown = _shown(path, request.context)
     parsed = cf.parse(path.read_bytes(), name=shown)
     epoch = source_date.resolve(request.timestamp, request.context)
+    source = git.source(request.context)  # as it is when the builds begin
     plan = make_plan(
         this_machine(request.seed, epoch),
         vary=request.vary,
@@ -105,7 +112,14 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
         report = refuse_if_blind(report, folder / "selftest", Store(cache_path("index")))
         builder.check_bases(prepared)
         if request.output is not None:
-            keep(request.output, report, runs, plan.machine.start, path.resolve())
+            keep(
+                request.output,
+                report,
+                runs,
+                start=plan.machine.start,
+                containerfile=path.resolve(),
+                source=source,
+            )
         return report
 
 
@@ -160,6 +174,63 @@ def audit_pins(paths: Sequence[Path]) -> PinsReport:
     The clock serves one question alone: whether the instant of a snapshot is over.
     """
     return audit_tree(open_tree(paths), clock.now())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """One image that the gate watches: a build to be made, or a kept run or its report."""
+
+    name: str
+    audit: RebuildRequest | Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRequest:
+    """What `repaudit gate` is asked; each field means what its option says."""
+
+    images: tuple[Watched, ...]
+    rules: Rules
+    history: Path | None = None
+
+
+def gate(request: GateRequest, progress: Progress) -> tuple[GateResult, bytes]:
+    """Judge each image against its past and the rules, and keep the night.
+
+    Returns, beside the answer, the baseline that holds all that was found.
+    """
+    history = History(request.history) if request.history else None
+    judgements, found = [], []
+    for image in request.images:
+        report, source = _audited(image, progress)
+        past = history.past(image.name) if history else ()
+        judgement, night = judge(image.name, report, source, past, request.rules)
+        if history:
+            history.append(night)
+        judgements.append(judgement)
+        found.append((image.name, report.findings))
+    result = GateResult(
+        light=strongest(tuple(one.light for one in judgements)),
+        images=tuple(judgements),
+        warnings=tuple(f"unused: {name}" for name in request.rules.unused(found)),
+    )
+    return result, baseline_of(found)
+
+
+def _audited(image: Watched, progress: Progress) -> tuple[Report, Source | None]:
+    """Return an image's report and the commit that it is of; what cannot be had is inconclusive."""
+    source = None
+    try:
+        if isinstance(image.audit, Path):
+            source = load_source(image.audit)
+            return load(image.audit), source
+        source = git.source(image.audit.context)
+        return rebuild(image.audit, progress), source
+    except UsageError:
+        raise
+    except RepauditError as error:  # the other images are judged all the same
+        problem = Problem(message=error.message, hint=error.hint)
+        subject = Subject(context=image.name)
+        return Report(verdict=Verdict.INCONCLUSIVE, subject=subject, problems=(problem,)), source
 
 
 def _shown(path: Path, context: Path) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from repaudit import __version__
-from repaudit.cli import diff, doctor, fix, listing, pins, rebuild, report, selftest
+from repaudit.cli import diff, doctor, fix, gate, listing, pins, rebuild, report, selftest
 from repaudit.host import process
 from repaudit.model.errors import RepauditError
 from repaudit.model.text import printable
@@ -37,6 +37,7 @@ app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("fix", epilog=fix.EXAMPLES)(fix.fix)
 app.add_typer(pins.pins, name="pins")
 app.command("selftest")(selftest.run)
+app.command("gate", epilog=gate.EXAMPLES)(gate.gate)
 app.command("doctor")(doctor.doctor)
 app.command("list")(listing.listing)
 

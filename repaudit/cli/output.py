@@ -18,12 +18,17 @@ _COLUMNS = 100
 _Formats = Sequence[tuple[str, Path | None]]
 
 
-def parse_formats(values: Sequence[str]) -> tuple[tuple[str, Path | None], ...]:
-    """Return (reporter, file or None for stdout) pairs; raise UsageError for what is wrong."""
+def parse_formats(
+    values: Sequence[str], known: Callable[[str], object] = REPORTERS.load
+) -> tuple[tuple[str, Path | None], ...]:
+    """Return (format, file or None for stdout) pairs; raise UsageError for what is wrong.
+
+    `known` raises it for a format that is none.
+    """
     formats = []
     for value in values or ("text",):
         name, _, file = value.partition("=")
-        REPORTERS.load(name)
+        known(name)
         path = Path(file) if file else None
         if path is not None:
             _check_writable(path)
@@ -63,15 +68,16 @@ def _pins_reporter(name: str) -> PinsReporter:
 
 def emit(report: Report, formats: _Formats) -> None:
     """Write the report in each format; the exit code is the caller's."""
-    _emit(formats, lambda name, surface: REPORTERS.load(name).render(report, surface))
+    emit_as(formats, lambda name, surface: REPORTERS.load(name).render(report, surface))
 
 
 def emit_pins(report: PinsReport, formats: _Formats) -> None:
     """Write an answer about pins in each format; the exit code is the caller's."""
-    _emit(formats, lambda name, surface: _pins_reporter(name).render_pins(report, surface))
+    emit_as(formats, lambda name, surface: _pins_reporter(name).render_pins(report, surface))
 
 
-def _emit(formats: _Formats, render: Callable[[str, Surface], bytes]) -> None:
+def emit_as(formats: _Formats, render: Callable[[str, Surface], bytes]) -> None:
+    """Write what `render` makes for each format: files first, then standard output."""
     for name, path in formats:
         if path is not None:
             write(path, render(name, Surface()))

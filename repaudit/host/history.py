@@ -20,7 +20,15 @@ from pathlib import Path
 
 from repaudit.model.canonical import to_json
 from repaudit.model.errors import MalformedError, RepauditError, ToolFailedError
-from repaudit.model.history import Light, Night, Seen, Source, night_from_json, seen
+from repaudit.model.history import (
+    Light,
+    Night,
+    Seen,
+    SeenFinding,
+    Source,
+    night_from_json,
+    seen,
+)
 
 _VERSION = 1
 _TABLES = """
@@ -30,7 +38,8 @@ CREATE TABLE night (
 ) STRICT;
 CREATE INDEX night_of_image ON night (image, sequence);
 CREATE TABLE finding (
-    sequence INTEGER NOT NULL REFERENCES night, id TEXT NOT NULL, excused INTEGER NOT NULL,
+    sequence INTEGER NOT NULL REFERENCES night, id TEXT NOT NULL, cause TEXT NOT NULL,
+    place TEXT NOT NULL, excused INTEGER NOT NULL,
     PRIMARY KEY (sequence, id)
 ) STRICT, WITHOUT ROWID;
 """
@@ -160,8 +169,8 @@ def _add(database: sqlite3.Connection, number: int, night: Night) -> None:
     source = (one.source.commit, one.source.dirty) if one.source else (None, None)
     row = (number, night.image, one.light.value, *source, " ".join(one.varied))
     database.execute("INSERT INTO night VALUES (?, ?, ?, ?, ?, ?)", row)
-    rows = ((number, id_, id_ in one.excused) for id_ in sorted(one.findings))
-    database.executemany("INSERT INTO finding VALUES (?, ?, ?)", rows)
+    rows = ((number, f.id, f.cause, f.place, f.excused) for f in one.findings)
+    database.executemany("INSERT INTO finding VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def _nights(database: sqlite3.Connection, image: str) -> Iterator[Seen]:
@@ -171,13 +180,14 @@ def _nights(database: sqlite3.Connection, image: str) -> Iterator[Seen]:
         (image,),
     )
     for number, light, commit, dirty, varied in rows:
-        found = "SELECT id, excused FROM finding WHERE sequence = ?"
-        ids = database.execute(found, (number,)).fetchall()
+        found = "SELECT id, cause, place, excused FROM finding WHERE sequence = ? ORDER BY id"
         yield Seen(
             sequence=number,
             light=Light(light),
             source=None if commit is None else Source(commit=commit, dirty=bool(dirty)),
             varied=tuple(varied.split()),
-            findings=frozenset(id_ for id_, _ in ids),
-            excused=frozenset(id_ for id_, excused in ids if excused),
+            findings=tuple(
+                SeenFinding(id=id_, cause=cause, place=place, excused=bool(excused))
+                for id_, cause, place, excused in database.execute(found, (number,))
+            ),
         )

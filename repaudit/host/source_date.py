@@ -5,16 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from repaudit.host import process
+from repaudit.host import git
 from repaudit.model.errors import UsageError
 
 _VARIABLE = "SOURCE_DATE_EPOCH"
-#: A context may be a stranger's, and a repository's own configuration can name programs to run.
-#: git's guard (safe.directory) stays on as well: a repository of another owner has no commits here.
-TAME = (
-    *("-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.pager=cat"),
-    *("-c", "log.showSignature=false", "-c", "gpg.program=false", "-c", "protocol.allow=never"),
-)
 
 
 def resolve(option: str, context: Path) -> int | None:
@@ -40,9 +34,5 @@ def _epoch(text: str, hint: str) -> int:
 
 
 def _last_commit(context: Path) -> int | None:
-    if process.find_tool("git") is None:
-        return None
-    log = ["-C", str(context), "log", "-1", "--format=%ct", "--no-show-signature", "--", "."]
-    result = process.run(["git", *TAME, *log])
-    text = result.stdout.decode(errors="replace").strip()
-    return int(text) if result.status == 0 and text.isascii() and text.isdigit() else None
+    text = git.ask(context, "log", "-1", "--format=%ct", "--no-show-signature", "--", ".") or ""
+    return int(text) if text.isascii() and text.isdigit() else None

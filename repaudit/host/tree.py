@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repaudit.host import process
-from repaudit.host.source_date import TAME
+from repaudit.host.git import TAME
 from repaudit.model.errors import UsageError
 
 #: Folders that tools fill, where nobody writes down what a build takes in.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from repaudit.model.canonical import read
+from repaudit.model.finding import Finding
 from repaudit.model.report import Report
 from repaudit.model.text import printable
 
@@ -50,8 +51,18 @@ class Night:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeenFinding:
+    """What is looked up of a finding: its id, its cause's slug, and words for its place."""
+
+    id: str
+    cause: str
+    place: str
+    excused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What is looked up of a night: `findings` and `excused` hold ids, `varied` factors.
+    """What is looked up of a night.
 
     `sequence` orders nights, from 1. No clock does, since nights run under clocks that move.
     """
@@ -60,20 +71,42 @@ class Seen:
     light: Light
     source: Source | None
     varied: tuple[str, ...]
-    findings: frozenset[str]
-    excused: frozenset[str]
+    findings: tuple[SeenFinding, ...]
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all findings, excused or not."""
+        return frozenset(finding.id for finding in self.findings)
 
 
 def seen(sequence: int, night: Night) -> Seen:
-    """Return what later nights need to know of this one; ids are made fit to be stored."""
+    """Return what later nights need to know of this one, in texts fit to be stored and shown."""
+    found = {
+        printable(finding.id): SeenFinding(
+            id=printable(finding.id),
+            cause=printable(finding.cause.slug),
+            place=place_of(finding),
+            excused=finding.id in night.excused,
+        )
+        for finding in night.report.findings
+    }
     return Seen(
         sequence=sequence,
         light=night.light,
         source=night.source,
         varied=tuple(sorted(map(printable, night.report.varied))),
-        findings=frozenset(printable(finding.id) for finding in night.report.findings),
-        excused=frozenset(map(printable, night.excused)),
+        findings=tuple(found[id_] for id_ in sorted(found)),
     )
+
+
+def place_of(finding: Finding) -> str:
+    """Return words for where a finding is: its first file, how many more, and the line."""
+    paths = sorted({one.path for one in finding.differences if not one.derived_from})
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    words = [path + more for path in paths[:1]]
+    if finding.instruction is not None:
+        words.append(f"({finding.instruction.file}:{finding.instruction.line})")
+    return printable(" ".join(words)) or "the image"
 
 
 def night_from_json(data: bytes) -> Night:

@@ -10,19 +10,27 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from repaudit.host import machine
 from repaudit.host.scratch import write
 from repaudit.model.canonical import report_from_json, to_json
 from repaudit.model.errors import MalformedError, UsageError
 from repaudit.model.experiment import BuildRun
+from repaudit.model.history import Source
 from repaudit.model.report import Report
 
-REPORT = "report.json"
-JOURNAL = "journal.json"
+REPORT, JOURNAL = "report.json", "journal.json"
 
 
 def keep(
-    output: Path, report: Report, runs: Sequence[BuildRun], start: int, containerfile: Path
+    output: Path,
+    report: Report,
+    runs: Sequence[BuildRun],
+    *,
+    start: int,
+    containerfile: Path,
+    source: Source | None,
 ) -> None:
     """Write everything below `output`; raise UsageError where that cannot be written."""
     for run in runs:
@@ -41,6 +49,7 @@ def keep(
     journal = {
         "start": start,
         "containerfile": str(containerfile),
+        "source": source,
         "host": {"kernel": machine.kernel(), "cpus": len(machine.cpus())},
         "tools": {tool.name: tool.path for tool in machine.tools()},
         "runs": {run.planned.name: {"milliseconds": run.milliseconds} for run in runs},
@@ -89,3 +98,15 @@ def load(run: Path) -> Report:
         ) from error
     except MalformedError as error:
         raise MalformedError(f"{path}: {error.message}", hint=error.hint) from error
+
+
+def load_source(run: Path) -> Source | None:
+    """Return the commit that a kept run built, given its folder; None where it is not known."""
+    path = run / JOURNAL
+    if not path.is_file():  # a report alone
+        return None
+    try:
+        return msgspec.convert(json.loads(path.read_bytes()).get("source"), Source | None)
+    except (AttributeError, ValueError, RecursionError) as error:
+        hint = "give the folder that `repaudit rebuild --output` wrote"
+        raise MalformedError(f"{path}: not a journal: {error}", hint=hint) from error

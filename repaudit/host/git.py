@@ -1,0 +1,45 @@
+"""What git knows of a context, asked without running anything that the repository names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from repaudit.host import process
+from repaudit.model.history import Source
+
+#: A context may be a stranger's, and a repository's own configuration can name programs to run.
+#: git's guard (safe.directory) stays on as well: a repository of another owner has no commits here.
+TAME = (
+    *("-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.pager=cat"),
+    *("-c", "log.showSignature=false", "-c", "gpg.program=false", "-c", "protocol.allow=never"),
+)
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+
+
+def source(context: Path) -> Source | None:
+    """Return the commit of the repository that `context` is in, None where there is none.
+
+    It is dirty if, in the context, anything is changed, or there and not ignored.
+    """
+    commit = ask(context, "rev-parse", "--verify", "--end-of-options", "HEAD^{commit}")
+    if commit is None or not _COMMIT.fullmatch(commit):
+        return None
+    status = ("status", "--porcelain", "--ignore-submodules=dirty", "--untracked-files=normal")
+    changed = ask(context, *_without_filters(context), *status, "--", ".")
+    return Source(commit=commit, dirty=changed != "")
+
+
+def ask(context: Path, *words: str) -> str | None:
+    """Return what `git` says in a folder, None where it is not installed or fails."""
+    if process.find_tool("git") is None:
+        return None
+    result = process.run(["git", *TAME, "-C", str(context), *words])
+    return result.stdout.decode(errors="replace").strip() if result.status == 0 else None
+
+
+def _without_filters(context: Path) -> tuple[str, ...]:
+    """Return options that turn off the programs through which `git status` may read files."""
+    pattern = r"^filter\..*\.(clean|smudge|process)$"
+    named = ask(context, "config", "--local", "--name-only", "--get-regexp", pattern)
+    return tuple(word for name in (named or "").splitlines() for word in ("-c", f"{name}="))

@@ -1,0 +1,105 @@
+"""What the gate says: one light for each image, what changed, and what did not count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from repaudit.model.history import Light, Source
+from repaudit.model.report import Problem, Verdict
+
+GATE_SCHEMA = "repaudit-gate/1"
+
+
+class State(StrEnum):
+    """How a finding stands against the last green night."""
+
+    NEW = "new"
+    SAME = "same"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excuse:
+    """Why a finding does not count: an entry of the allow file, or the baseline.
+
+    `until` is the day, as YYYY-MM-DD, from which it counts again.
+    """
+
+    by: str
+    reason: str | None = None
+    owner: str | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One result of the history, and the commit that it is of. `sequence` is None for tonight's."""
+
+    sequence: int | None
+    source: Source | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Where a finding came in: after the one, by the other."""
+
+    after: Point
+    by: Point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaky:
+    """How often a finding that comes and goes was there: on `seen` of `nights` nights."""
+
+    seen: int
+    nights: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A finding against the last green night.
+
+    `came` is None where the history does not reach back to a night without it; `notes` are what
+    a person should know of it, an expired excuse above all.
+    """
+
+    finding: str
+    cause: str
+    place: str
+    remedy: str | None
+    state: State
+    excuse: Excuse | None
+    flaky: Flaky | None
+    came: Range | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """One image's light and why; `last_green` is None where the history holds no green night."""
+
+    image: str
+    light: Light
+    verdict: Verdict
+    source: Source | None
+    last_green: Point | None
+    changes: tuple[Change, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """The gate's answer over all images; `repaudit-gate/1`. `warnings` do not change the light."""
+
+    schema: str = GATE_SCHEMA
+    light: Light
+    images: tuple[Judgement, ...]
+    warnings: tuple[str, ...]
+
+
+def strongest(lights: tuple[Light, ...]) -> Light:
+    """Return the light for all: a difference that is shown counts more than what is not known."""
+    order = (Light.RED, Light.INCONCLUSIVE, Light.GREEN)
+    return min(lights, key=order.index)
