@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from repaudit import __version__
-from repaudit.cli import diff, doctor, fix, gate, listing, pins, rebuild, report, selftest
+from repaudit.cli import diff, doctor, fix, gate, listing, pins, rebuild, report, selftest, verify
 from repaudit.host import process
 from repaudit.model.errors import RepauditError
 from repaudit.model.text import printable
@@ -38,6 +38,7 @@ app.command("fix", epilog=fix.EXAMPLES)(fix.fix)
 app.add_typer(pins.pins, name="pins")
 app.command("selftest")(selftest.run)
 app.command("gate", epilog=gate.EXAMPLES)(gate.gate)
+app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.command("list")(listing.listing)
 

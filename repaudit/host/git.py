@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from repaudit.host import process
+from repaudit.model.errors import UsageError
 from repaudit.model.history import Source
 
 #: A context may be a stranger's, and a repository's own configuration can name programs to run.
@@ -28,6 +30,36 @@ def source(context: Path) -> Source | None:
     status = ("status", "--porcelain", "--ignore-submodules=dirty", "--untracked-files=normal")
     changed = ask(context, *_without_filters(context), *status, "--", ".")
     return Source(commit=commit, dirty=changed != "")
+
+
+def changed(context: Path, old: str, new: str, within: Sequence[Path]) -> tuple[str, ...]:
+    """Return the paths, as from the repository's root, in which two commits differ.
+
+    `within` bounds it to some files and folders; () is the whole tree. Submodules are paths.
+    Raises UsageError where `context` is in no repository, or that has no such commits.
+    """
+    whole = []
+    for name in (old, new):
+        commit = ask(context, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
+        if commit is None:
+            hint = "name two commits of the repository, with all of its history: OLD..NEW"
+            raise UsageError(f"no such commit in {context}: {name!r:.80}", hint=hint)
+        whole.append(commit)
+    top = ask(context, "rev-parse", "--show-toplevel") or "."
+    words = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", *whole]
+    found = ask(
+        Path(top), "--literal-pathspecs", *words, "--", *(str(path.absolute()) for path in within)
+    )
+    if found is None:
+        hint = "--inputs names files and folders of the repository"
+        raise UsageError(f"git cannot compare {old} and {new} here", hint=hint)
+    return tuple(sorted(filter(None, found.split("\0"))))
+
+
+def relative(path: Path) -> str | None:
+    """Return a file's path as from the root of the repository that it is in, None for none."""
+    top = ask(path.resolve().parent, "rev-parse", "--show-toplevel")
+    return None if top is None else path.resolve().relative_to(Path(top).resolve()).as_posix()
 
 
 def ask(context: Path, *words: str) -> str | None:

@@ -136,6 +136,12 @@ def check_folder(path: Path) -> None:
         ) from error
 
 
+def digest_of(path: Path) -> str:
+    """Return the sha256 digest of a file."""
+    with path.open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def rewrite(path: Path, data: bytes) -> None:
     """Write a file that is there anew, whole or not at all; its mode and owner stay.
 
