@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -214,7 +214,10 @@ def gate(request: GateRequest, progress: Progress) -> tuple[GateResult, bytes]:
     result = GateResult(
         light=strongest(tuple(one.light for one in judgements)),
         images=tuple(judgements),
-        warnings=tuple(f"unused: {name}" for name in request.rules.unused(found)),
+        warnings=(
+            *(f"unused: {name}" for name in request.rules.unused(found)),
+            *_inside(request.history, request.images),
+        ),
     )
     return result, baseline_of(found)
 
@@ -235,6 +238,15 @@ def verify_images(
                 found = (*found, Identity(kind="archive", digest=digest_of(file)))
             built.append(Built(name=name, identities=found))
     return verify(published, built)
+
+
+def _inside(history: Path | None, images: Sequence[Watched]) -> Iterator[str]:
+    """Yield what is to be said of a history that lies in a context: each night would change it."""
+    for image in images:
+        if history is None or isinstance(image.audit, Path):
+            continue
+        if history.resolve().is_relative_to(image.audit.context.resolve()):
+            yield f"the history lies in the context of {image.name}, and changes it every night"
 
 
 def _audited(image: Watched, progress: Progress) -> tuple[Report, Source | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -85,9 +86,14 @@ def test_the_hook_is_one_that_pre_commit_takes(tmp_path: Path):
     assert tool("pre_commit", "validate-manifest", broken).returncode == 1
     (hook,) = yaml.safe_load(HOOKS.read_text())
     assert hook["entry"] == "repaudit pins audit"
-    watched = re.compile(hook["files"])
-    assert all(map(watched.search, ("Containerfile", "a/Dockerfile", "a/web.Dockerfile")))
-    assert not any(map(watched.search, ("README.md", "src/main.c", "Dockerfile.md/x")))
+
+
+@pytest.mark.parametrize(("text", "code"), [("FROM scratch\n", 0), ("FROM debian:12\n", 1)])
+def test_the_hooks_command_fails_on_what_floats(place: Path, text: str, code: int):
+    (hook,) = yaml.safe_load(HOOKS.read_text())
+    (place / "work" / "Containerfile").write_text(text)
+    path = f"{place / 'repaudit' / '.venv' / 'bin'}:/usr/bin:/bin"
+    assert bash(place, hook["entry"], PATH=path).returncode == code
 
 
 def test_the_toml_blocks_are_read(tmp_path: Path):
@@ -142,6 +148,8 @@ def test_the_actions_script_passes_on_the_code_and_writes_the_summary(
     }
     variables["GITHUB_ACTION_PATH"] = str(place / "repaudit" / ".github" / "actions" / "gate")
     Path(variables["GITHUB_ACTION_PATH"]).mkdir(parents=True)
+    variables["HISTORY"] = f"{place}{variables['HISTORY']}"
+    variables["OUTPUT"] = f"{place}{variables['OUTPUT']}"
     variables["GITHUB_STEP_SUMMARY"] = str(place / "summary")
     done = bash(place, step["run"], **variables)
 
@@ -149,8 +157,8 @@ def test_the_actions_script_passes_on_the_code_and_writes_the_summary(
     if code < 2:
         word = "green" if target == "green" else "red"
         assert f"    {word}  {target}" in (place / "summary").read_text()
-        assert json.loads((place / "work/repaudit-audit/gate.json").read_text())["light"] == word
-        assert len(os.listdir(place / "work" / "repaudit-nights" / "nights")) == 1
+        assert json.loads((place / "var/tmp/repaudit-audit/gate.json").read_text())["light"] == word
+        assert len(os.listdir(place / "var/tmp/repaudit-nights/nights")) == 1
 
 
 def test_no_input_of_the_action_is_put_into_a_script():
@@ -162,11 +170,20 @@ def test_no_input_of_the_action_is_put_into_a_script():
 @pytest.mark.parametrize(("target", "code"), [("green", 0), ("red", 1)])
 def test_the_templates_script_passes_on_the_code(place: Path, target: str, code: int):
     job = yaml.safe_load(TEMPLATE.read_text())[".repaudit-gate"]
-    script = "\n".join(job["script"]).replace("/opt/repaudit", str(place / "repaudit"))
     variables = job["variables"] | {"REPAUDIT_TARGET": target}
-    done = bash(place, script, **variables)
+    (place / "var" / "tmp").mkdir(parents=True)
 
-    assert done.returncode == code, done.stderr
-    assert (place / "work" / "repaudit-audit" / "gate.json").is_file()
-    for folder in (*job["cache"]["paths"], *job["artifacts"]["paths"]):
-        assert (place / "work" / folder).is_dir()
+    def run(part: list[str]) -> subprocess.CompletedProcess[str]:
+        script = "\n".join(part).replace("/opt/repaudit", str(place / "repaudit"))
+        return bash(place, script.replace("/var/tmp", str(place / "var/tmp")), **variables)
+
+    for night in (1, 2):
+        assert run(job["before_script"][3:]).returncode == 0
+        done = run(job["script"])
+        assert done.returncode == code, done.stderr
+        assert run(job["after_script"]).returncode == 0
+        (cached,) = job["cache"]["paths"]
+        assert len(os.listdir(place / "work" / cached / "nights")) == night
+        (artifact,) = job["artifacts"]["paths"]
+        assert (place / "work" / artifact / "gate.json").is_file()
+        shutil.rmtree(place / "work" / artifact)  # the next job has a clean checkout and the cache

@@ -668,12 +668,16 @@ def test_contexts_are_built_and_their_commits_are_told(
         '[[image]]\nname = "fixed"\ncontext = "fixed"\n'
         '[[image]]\nname = "broken"\ncontext = "broken"\nvary = ["hostname"]\n'
     )
-    done: Done = shell("gate", "images.toml", "--history", "nights", "--output", "kept", "--quiet")
+    done: Done = shell(
+        "gate", "images.toml", "--history", "broken/nights", "--output", "kept", "--quiet"
+    )
 
     assert done.status == 1, done.stderr
     assert f"green  fixed at {commit[:12]}\n" in done.text
     assert f"red  broken at {commit[:12]} and more: dirty tree\n" in done.text
     assert "captures_hostname" in done.text
+    assert "warning: the history lies in the context of broken" in done.text
+    assert "context of fixed" not in done.text
     kept = shell("gate", "kept/broken", "--format", "json")
     assert json.loads(kept.stdout)["images"][0]["source"] == {"commit": commit, "dirty": True}
     assert shell("gate", fixed, "--quiet").status == 0

@@ -28,7 +28,7 @@ repaudit gate .                                              one image, built no
 
 repaudit gate audit/ --allow repaudit-allow.toml             one that `rebuild --output` kept
 
-repaudit gate images.toml --history nights/                  many, against the last green night
+repaudit gate images.toml --history ../nights/               many, against the last green night
 
 repaudit gate images.toml --save-baseline baseline.json      to begin with what is there …
 
