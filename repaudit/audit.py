@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from repaudit.containerfile.edit import unified
 from repaudit.factors import Machine
 from repaudit.host import clock, git, machine, source_date
 from repaudit.host.history import History
-from repaudit.host.scratch import cache_path, digest_of, rewrite, scratch
+from repaudit.host.scratch import cache_path, rewrite, scratch
 from repaudit.host.store import Store
 from repaudit.host.tree import open_tree
 from repaudit.model.errors import RepauditError, UsageError
@@ -20,20 +20,19 @@ from repaudit.model.finding import FixOutcome
 from repaudit.model.gate import GateResult, strongest
 from repaudit.model.history import Source
 from repaudit.model.pins import PinsReport
-from repaudit.model.published import Built, Identity, VerifyResult
+from repaudit.model.published import VerifyResult
 from repaudit.model.report import Problem, Report, Subject, Verdict
-from repaudit.sources import open_image
 from repaudit.stages.allow import Rules, baseline_of
 from repaudit.stages.build import Bench, Progress, with_epoch
 from repaudit.stages.experiment import Experiment
 from repaudit.stages.fix import propose
-from repaudit.stages.gate import judge
+from repaudit.stages.gate import judge, lies_in
 from repaudit.stages.keep import clear, containerfile_of, keep, load, load_source
 from repaudit.stages.pins import audit_tree
 from repaudit.stages.plan import make_plan
 from repaudit.stages.selftest import refuse_if_blind
 from repaudit.stages.trial import Trial
-from repaudit.stages.verify import identities, verify
+from repaudit.stages.verify import read_built, verify
 
 _DAY = 86_400
 
@@ -202,6 +201,11 @@ def gate(request: GateRequest, progress: Progress) -> tuple[GateResult, bytes]:
     Returns, beside the answer, the baseline that holds all that was found.
     """
     history = History(request.history) if request.history else None
+    contexts = [
+        (image.name, image.audit.context)
+        for image in request.images
+        if isinstance(image.audit, RebuildRequest)
+    ]
     judgements, found = [], []
     for image in request.images:
         report, source = _audited(image, progress)
@@ -216,7 +220,7 @@ def gate(request: GateRequest, progress: Progress) -> tuple[GateResult, bytes]:
         images=tuple(judgements),
         warnings=(
             *(f"unused: {name}" for name in request.rules.unused(found)),
-            *_inside(request.history, request.images),
+            *lies_in(request.history, contexts),
         ),
     )
     return result, baseline_of(found)
@@ -226,27 +230,9 @@ def verify_images(
     published: Mapping[str, str], references: Sequence[tuple[str, str]], progress: Progress
 ) -> VerifyResult:
     """Compare images, as (name, reference) pairs, with the digests that were published of them."""
-    built = []
     with scratch() as folder:
-        for number, (name, reference) in enumerate(references):
-            progress.phase(f"reading {name}")
-            own = folder / str(number)
-            own.mkdir()
-            found = identities(open_image(reference, own).images)
-            file = Path(reference)
-            if file.is_file():  # an archive is published by its own digest, too
-                found = (*found, Identity(kind="archive", digest=digest_of(file)))
-            built.append(Built(name=name, identities=found))
-    return verify(published, built)
-
-
-def _inside(history: Path | None, images: Sequence[Watched]) -> Iterator[str]:
-    """Yield what is to be said of a history that lies in a context: each night would change it."""
-    for image in images:
-        if history is None or isinstance(image.audit, Path):
-            continue
-        if history.resolve().is_relative_to(image.audit.context.resolve()):
-            yield f"the history lies in the context of {image.name}, and changes it every night"
+        progress.phase("reading the images")
+        return verify(published, read_built(references, folder))
 
 
 def _audited(image: Watched, progress: Progress) -> tuple[Report, Source | None]:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from repaudit import audit
 from repaudit.cli._gate_text import render
+from repaudit.cli.gate import _images
 from repaudit.cli.progress import Silent
 from repaudit.forensics import cause
 from repaudit.host import git
@@ -620,6 +621,21 @@ def test_a_wrong_list_is_wrong_usage(tmp_path: Path, text: str, told: str):
     assert told in done.stderr
     assert "way out: " in done.stderr
     assert done.stdout == ""
+
+
+def test_paths_are_as_from_the_list_and_a_contexts_settings_hold(tmp_path: Path):
+    (tmp_path / "lists" / "app").mkdir(parents=True)
+    (tmp_path / "lists" / "app" / "repaudit.toml").write_text('hold = ["time"]\nbuilds = 4\n')
+    (tmp_path / "lists" / "images.toml").write_text(
+        '[[image]]\nname = "app"\ncontext = "app"\nfile = "app/web.Dockerfile"\nbuilds = 3\n'
+    )
+    (image,) = _images(tmp_path / "lists" / "images.toml", tmp_path / "kept")
+
+    assert isinstance(image.audit, audit.RebuildRequest)
+    assert image.audit.context == tmp_path / "lists" / "app"
+    assert image.audit.file == tmp_path / "lists" / "app" / "web.Dockerfile"
+    assert image.audit.output == tmp_path / "kept" / "app"
+    assert (image.audit.hold, image.audit.builds) == (("time",), 3)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class FailOn(StrEnum):
 
 
 class _Image(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """One entry of a list. All but `name` and `run` mean what the options of `rebuild` do."""
+    """One entry of a list; paths are as from the list, the rest as the options of `rebuild`."""
 
     name: _Name
     context: str | None = None
@@ -154,6 +154,8 @@ def _watched(entry: _Image, file: Path, output: Path | None) -> audit.Watched:
         raise UsageError(f"{file}: {name} is neither a context nor a kept run alone", hint=_LIST)
     if run is not None:
         return _kept(name, file.parent / run)
+    if "file" in chosen:
+        chosen["file"] = file.parent / chosen["file"]
     return _built(name, file.parent / context, chosen, output)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from repaudit.model.gate import Change, Excuse, Judgement, State
 from repaudit.model.history import Light, Night, Seen, Source, seen
@@ -84,3 +85,10 @@ def _notes(report: Report, green: Seen | None) -> Iterator[str]:
     less = sorted(set(green.varied) - set(report.varied))
     if less:
         yield f"not varied now, but on the last green night: {', '.join(map(printable, less))}"
+
+
+def lies_in(history: Path | None, contexts: Sequence[tuple[str, Path]]) -> Iterator[str]:
+    """Yield what is to be said of a history that lies in a context: each night would change it."""
+    for image, context in contexts:
+        if history is not None and history.resolve().is_relative_to(context.resolve()):
+            yield f"the history lies in the context of {image}, and changes it every night"

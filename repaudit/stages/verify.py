@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
+from repaudit.host.scratch import digest_of
 from repaudit.model.errors import UsageError
 from repaudit.model.image import ImageSet
 from repaudit.model.published import Built, Checked, Identity, Standing, VerifyResult
+from repaudit.sources import open_image
 
 
 def identities(images: ImageSet) -> tuple[Identity, ...]:
@@ -22,6 +25,19 @@ def identities(images: ImageSet) -> tuple[Identity, ...]:
             found.append(Identity(kind="manifest", digest=image.manifest_digest))
         found.append(Identity(kind="config", digest=image.config_digest))
     return tuple(found)
+
+
+def read_built(references: Iterable[tuple[str, str]], folder: Path) -> list[Built]:
+    """Read images, as (name, reference) pairs; `folder` is ours to fill."""
+    built = []
+    for number, (name, reference) in enumerate(references):
+        (own := folder / str(number)).mkdir()
+        found = identities(open_image(reference, own).images)
+        file = Path(reference)
+        if file.is_file():  # an archive is published by its own digest, too
+            found = (*found, Identity(kind="archive", digest=digest_of(file)))
+        built.append(Built(name=name, identities=found))
+    return built
 
 
 def verify(published: Mapping[str, str], built: Sequence[Built]) -> VerifyResult:
