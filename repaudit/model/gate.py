@@ -12,7 +12,7 @@ GATE_SCHEMA = "repaudit-gate/1"
 
 
 class State(StrEnum):
-    """How a finding stands against the last green night."""
+    """How a finding stands against the last green night; where there is none, the last of all."""
 
     NEW = "new"
     SAME = "same"

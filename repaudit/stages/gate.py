@@ -39,7 +39,7 @@ def judge(
         last_green=point(green) if green else None,
         changes=tuple(sorted(changes, key=_order)),
         problems=report.problems,
-        notes=tuple(_notes(report, green)),
+        notes=tuple(_notes(report, green, past)),
     )
     return judgement, night
 
@@ -78,9 +78,9 @@ def _order(change: Change) -> tuple[int, int, str, str, str]:
     return (0 if counts else 1, state, change.cause, change.place, change.finding)
 
 
-def _notes(report: Report, green: Seen | None) -> Iterator[str]:
+def _notes(report: Report, green: Seen | None, past: Sequence[Seen]) -> Iterator[str]:
     if green is None:
-        yield "no green night is known, so all that is there is new"
+        yield "never green yet: compared with the night before" if past else "the first night"
         return
     less = sorted(set(green.varied) - set(report.varied))
     if less:

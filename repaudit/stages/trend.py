@@ -32,15 +32,14 @@ def trends(past: Sequence[Seen], tonight: Seen) -> tuple[Trend, ...]:
 
     Tonight has no number yet: its `sequence` is 0.
 
-    Without a green night all that is there is new. An inconclusive night without findings could
-    not see any: it makes none go, and counts for nothing.
+    Where no night was green, it is against the last one. An inconclusive night without findings
+    could not see any: it makes none go, and counts for nothing.
     """
-    green = last_green(past)
     told = [night for night in past if _tells(night)]
-    since = [n for n in told if n.sequence >= green.sequence] if green else told[-1:]
-    states = dict.fromkeys(tonight.findings, State.NEW)
-    if green:
-        states |= {f: State.SAME for f in tonight.findings if f.id in green.ids}
+    base = last_green(past) or next(reversed(told), None)
+    since = [night for night in told if base and night.sequence >= base.sequence]
+    before = base.ids if base else frozenset()
+    states = {f: State.SAME if f.id in before else State.NEW for f in tonight.findings}
     if _tells(tonight):
         went = {f.id: f for night in since for f in night.findings if f.id not in tonight.ids}
         states |= dict.fromkeys(went.values(), State.GONE)
