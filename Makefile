@@ -1,5 +1,5 @@
-# Four commands for people: make demo, make test, make bench, make install. Each installs what it
-# needs (Debian packages with apt-get, Python packages in .venv) and says so.
+# Commands for people: make demo, make test, make bench, make accuracy, make install. Each installs
+# what it needs (Debian packages with apt-get, Python packages in .venv) and says so.
 
 PYTHON ?= python3
 TOOLS := buildah runc containers-storage skopeo busybox-static libfaketime locales e2fsprogs \

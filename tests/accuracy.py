@@ -95,7 +95,6 @@ class Outcome:
     invented: tuple[str, ...]
     builds: int
     factors: int
-    seconds: float
 
 
 def truths(case: str) -> tuple[Truth, ...]:
@@ -138,7 +137,7 @@ def clean(case: str) -> str:
     return case.replace("causes-", "clean-", 1)
 
 
-def judge(case: str, wanted: Sequence[Truth], report: dict[str, Any], seconds: float) -> Outcome:
+def judge(case: str, wanted: Sequence[Truth], report: dict[str, Any]) -> Outcome:
     """Join a report of `rebuild --explain` with the truth."""
     findings = [f for f in report["findings"] if f["cause"]["slug"] != _FOLLOWS]
     return Outcome(
@@ -147,7 +146,6 @@ def judge(case: str, wanted: Sequence[Truth], report: dict[str, Any], seconds: f
         invented=tuple(_invented(wanted, findings)),
         builds=len(report["runs"]),
         factors=len(report["varied"]),
-        seconds=seconds,
     )
 
 
@@ -179,9 +177,8 @@ def _invented(wanted: Sequence[Truth], findings: Sequence[dict[str, Any]]) -> It
     yield from sorted(f["cause"]["slug"] for f in findings if not f["differences"])
 
 
-def explain(case: str, *, package: Path = ROOT) -> tuple[dict[str, Any], float]:
-    """Return the report of `rebuild --explain` by the repaudit in `package`, and its seconds."""
-    began = time.monotonic()
+def explain(case: str, *, package: Path = ROOT) -> dict[str, Any]:
+    """Return the report of `rebuild --explain` by the repaudit in `package`."""
     argv = [sys.executable, "-m", "repaudit", "rebuild", "--explain", "--quiet", "--format", "json"]
     environment = os.environ | base.storage(*images(case)) | {"PYTHONPATH": str(package)}
     done = subprocess.run(
@@ -192,7 +189,8 @@ def explain(case: str, *, package: Path = ROOT) -> tuple[dict[str, Any], float]:
     )
     if done.returncode not in {0, 1}:
         sys.exit(f"{case}: repaudit ended with {done.returncode}")
-    return json.loads(done.stdout), time.monotonic() - began
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
 
 
 def without(forensic: str, folder: Path) -> Path:
@@ -202,21 +200,34 @@ def without(forensic: str, folder: Path) -> Path:
     return folder
 
 
-def evaluate(cases: Iterable[str]) -> tuple[list[Outcome], list[Outcome]]:
-    """Judge each case and its neighbour, with every forensic and without BY_NAME."""
+def evaluate(cases: Iterable[str], reports: Path) -> tuple[list[Outcome], list[Outcome]]:
+    """Judge each case and its neighbour, with every forensic and without BY_NAME.
+
+    A report that lies in `reports` already is taken as it is.
+    """
     full, bare = [], []
     with tempfile.TemporaryDirectory() as scratch:
         less = without(BY_NAME, Path(scratch))
         for case in cases:
-            report, seconds = explain(case)
-            full.append(judge(case, truths(case), report, seconds))
+            report = kept(reports / f"{case}.json", case, ROOT)
+            full.append(judge(case, truths(case), report))
             sources = {e["source"] for f in report["findings"] for e in f["evidence"]}
             if BY_NAME in sources:  # else nothing changes without it
-                report, seconds = explain(case, package=less)
-            bare.append(judge(case, truths(case), report, seconds))
-            full.append(judge(clean(case), (), *explain(clean(case))))
-            print(f"{case}: {seconds:.0f} s, {clean(case)}: {full[-1].seconds:.0f} s", flush=True)
+                report = kept(reports / f"{case}-without.json", case, less)
+            bare.append(judge(case, truths(case), report))
+            report = kept(reports / f"{clean(case)}.json", clean(case), ROOT)
+            full.append(judge(clean(case), (), report))
     return full, bare
+
+
+def kept(path: Path, case: str, package: Path) -> dict[str, Any]:
+    """Return the report in `path`, made if it is not there, and say how long that took."""
+    if not path.exists():
+        began = time.monotonic()
+        path.write_text(json.dumps(explain(case, package=package)), "utf-8")
+        print(f"{path.stem}: {time.monotonic() - began:.0f} s", flush=True)
+    report: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return report
 
 
 def scores(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -322,11 +333,15 @@ def show(found: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"write golden/{RECORD.name}")
+    parser.add_argument("--reports", type=Path, help="keep reports there, and take what is there")
     parser.add_argument("cases", nargs="*", help="only these, causes-*")
     asked = parser.parse_args()
     if asked.write and asked.cases:
         parser.error("--write needs every case")
-    found = record(*evaluate(asked.cases or CASES))
+    with tempfile.TemporaryDirectory() as scratch:
+        reports = asked.reports or Path(scratch)
+        reports.mkdir(parents=True, exist_ok=True)
+        found = record(*evaluate(asked.cases or CASES, reports))
     show(found)
     if asked.write:
         RECORD.write_bytes(to_json(found))
