@@ -3,46 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from repaudit.host import memory
 from repaudit.host.scratch import cache_path, scratch
 from repaudit.host.store import Store
+from repaudit.model.difference import Difference
 from repaudit.model.errors import MalformedError
-from repaudit.model.report import Report, Subject, Verdict
+from repaudit.model.report import Ignored, Report, Subject, Verdict, View
 from repaudit.sources import Opened, open_image
 from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.compare import compare
 from repaudit.stages.contents import contents_of, with_details
-from repaudit.stages.reading import Reading
+from repaudit.stages.reading import MergedPair, Reading
 from repaudit.stages.selftest import refuse_if_blind
+from repaudit.stages.semantic import split
 
 
-def compare_images(left: str, right: str, phase: Callable[[str], None], jobs: int) -> Report:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffRequest:
+    """What `repaudit diff` is asked; each field means what its option says."""
+
+    left: str
+    right: str
+    semantic: bool = False
+    diffoscope: bool = True
+
+
+def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int) -> Report:
     """Compare two images that exist already; nothing is known of how they were built.
 
     `phase` is told what is done next, `jobs` is how many files are looked into at a time.
     """
     memory.reuse()
+    store = Store(cache_path("index"))
     with scratch() as folder:
         phase("opening the images")
-        sides = [_opened(left, folder / "0"), _opened(right, folder / "1")]
-        store = Store(cache_path("index"))
+        sides = [_opened(request.left, folder / "0"), _opened(request.right, folder / "1")]
         reading = Reading.below(folder, store)
+        phase("comparing")
         try:
-            phase("comparing")
             found = compare(sides[0], sides[1], reading)
         except MalformedError as error:  # it is found while both sides are read
-            message = f"comparing {left} and {right}: {error.message}"
+            message = f"comparing {request.left} and {request.right}: {error.message}"
             raise MalformedError(message, hint=error.hint) from error
+        differences: tuple[Difference, ...] = found.differences
+        ignored: tuple[Ignored, ...] = ()
+        if request.semantic:
+            differences, ignored = split(differences)
         contents = contents_of(found, reading.spool)
         phase(f"looking into {len(contents)} files")
-        differences = with_details(found.differences, contents, jobs)
+        without = () if request.diffoscope else ("diffoscope",)
+        differences = with_details(differences, contents, jobs, without)
         findings = attribute(differences, contents, Scene())
-        verdict = Verdict.UNREPRODUCIBLE if findings else Verdict.REPRODUCIBLE
-        subject = Subject(left=left, right=right)
-        report = Report(verdict=verdict, subject=subject, findings=findings)
+        report = Report(
+            verdict=Verdict.UNREPRODUCIBLE if findings else Verdict.REPRODUCIBLE,
+            subject=Subject(left=request.left, right=request.right),
+            findings=findings,
+            views=tuple(map(_view, found.merged)),
+            ignored=ignored,
+        )
         return refuse_if_blind(report, folder / "selftest", store)
+
+
+def _view(merged: MergedPair) -> View:
+    left, right = merged.counts
+    reason = f"{left} layers stand against {right}"
+    return View(platform=merged.platform, view="merged file systems", reason=reason)
 
 
 def _opened(reference: str, folder: Path) -> Opened:

@@ -19,7 +19,7 @@ from repaudit.model.finding import (
     Suspect,
 )
 from repaudit.model.image import Entry, Kind
-from repaudit.model.report import Problem, Report, RunRecord, Subject, Verdict
+from repaudit.model.report import Ignored, Problem, Report, RunRecord, Subject, Verdict, View
 
 #: Pieces of names that speak to a terminal, a shell or a decoder, beside plain ones.
 HOSTILE = (
@@ -176,5 +176,12 @@ reports = st.builds(
     runs=st.lists(runs, max_size=2).map(tuple),
     findings=st.lists(findings, max_size=3).map(tuple),
     problems=st.lists(st.builds(Problem, message=hostile_texts, hint=hostile_texts)).map(tuple),
+    views=st.lists(
+        st.builds(View, platform=hostile_texts, view=hostile_texts, reason=hostile_texts),
+        max_size=2,
+    ).map(tuple),
+    ignored=st.lists(
+        st.builds(Ignored, kind=hostile_texts, count=st.integers(0, 9)), max_size=2
+    ).map(tuple),
     trial=st.lists(runs, max_size=2).map(tuple),
 )

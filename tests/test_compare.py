@@ -404,11 +404,13 @@ def test_values_of_other_types_are_not_the_same(images: Images, left, right):
 
 def test_a_layer_more_is_a_difference_of_presence(images: Images):
     found = images.compare(images.image(A), images.image(A, B))
-    (only,) = found.differences
+    content, layer = found.differences
 
-    assert (only.layer, only.path, only.aspect) == (1, "", Aspect.PRESENCE)
-    assert (only.left, only.right) == (None, "present")
+    assert (layer.layer, layer.path, layer.aspect) == (1, "", Aspect.PRESENCE)
+    assert (layer.left, layer.right) == (None, "present")
+    assert (content.path, content.aspect) == ("srv/a", Aspect.CONTENT)
     assert found.pairs == ()
+    assert [view.counts for view in found.merged] == [(1, 2)]
 
 
 def test_a_platform_that_one_side_lacks_is_a_difference(images: Images):

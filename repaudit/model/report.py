@@ -80,13 +80,31 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How a platform's images were compared, where that was not layer by layer, and why."""
+
+    platform: str
+    view: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """How many differences of a class were left out, as was asked for."""
+
+    kind: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The whole answer; `repaudit-report/1`.
 
     `held` are factors that were not varied; `limits` are bounds within varied ones (a program
     that kept the real clock, say). `bound` is what the runs cannot show of places in which they
     agree. `problems` is why a verdict is inconclusive. `trial` are the runs in which the findings'
-    fixes were tried.
+    fixes were tried. `views` are the platforms that were compared as merged file systems, and
+    `ignored` is what stands in no finding though it differs.
     """
 
     schema: str = SCHEMA
@@ -100,3 +118,5 @@ class Report:
     findings: tuple[Finding, ...] = field(default=())
     problems: tuple[Problem, ...] = ()
     trial: tuple[RunRecord, ...] = ()
+    views: tuple[View, ...] = ()
+    ignored: tuple[Ignored, ...] = ()

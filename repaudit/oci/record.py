@@ -64,6 +64,11 @@ encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Record).decode
 
 
+def kind_of(found: Record) -> Kind:
+    """Return the file type of a record."""
+    return _ALL_KINDS[found.kind]
+
+
 def has_data(header: Header) -> bool:
     """Tell whether the member is stored as a regular file, whiteouts included."""
     return header.type in _WITH_DATA

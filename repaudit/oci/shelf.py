@@ -6,6 +6,8 @@ only if it is, byte for byte, what was written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +38,8 @@ class Shelf:
 
     def find(self, layer: Layer) -> Listing | None:
         """Return the listing of a layer, if there is one and it is sound."""
-        return self._load(self._path(layer), layer) or self._stored(layer)
+        found = self._load(self._path(layer), layer)
+        return self._stored(layer) if found is None else found
 
     def _stored(self, layer: Layer) -> Listing | None:
         if self._store is None:
@@ -49,9 +52,26 @@ class Shelf:
 
     def _load(self, path: Path, layer: Layer) -> Listing | None:
         found = load(path)
-        if found and (found.foot.digest, found.foot.diff_id) != _names(layer):
+        if found is not None and (found.foot.digest, found.foot.diff_id) != _names(layer):
             found.close()
             return None
+        return found
+
+    def read_each(self, sides: Sequence[_Side]) -> tuple[Listing, ...]:
+        """Return the listings of layers, two of which are read at a time."""
+        first = {side[1].descriptor.digest: side for side in sides}
+
+        def read(side: _Side) -> None:
+            self._known(self.find(side[1]), side).close()
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(read, first.values()))
+        return tuple(self._found(layer) for _, layer in sides)
+
+    def _found(self, layer: Layer) -> Listing:
+        found = self.find(layer)
+        if found is None:
+            raise MalformedError(f"layer {layer.index}: its listing was changed while it was used")
         return found
 
     def read(self, left: _Side, right: _Side, to: Spool) -> tuple[Listing, Listing]:
@@ -63,7 +83,10 @@ class Shelf:
         known = self.find(left[1]), self.find(right[1])
         if known[0] is None and known[1] is None:
             return self._both(left, right, to)
-        return known[0] or self._one(left), known[1] or self._one(right)
+        return self._known(known[0], left), self._known(known[1], right)
+
+    def _known(self, listing: Listing | None, side: _Side) -> Listing:
+        return self._one(side) if listing is None else listing
 
     def _both(self, left: _Side, right: _Side, to: Spool) -> tuple[Listing, Listing]:
         with (

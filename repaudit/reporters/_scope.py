@@ -23,6 +23,10 @@ def scope(report: Report) -> Iterator[tuple[str, str]]:
         yield "held", f"{' '.join(factors)}: {reason}"
     for limit in report.limits:
         yield "limit", f"{limit.factor}: {limit.reason}"
+    for view in report.views:
+        yield "view", f"{view.platform}: {view.view}, as {view.reason}"
+    if report.ignored:
+        yield "ignored", ", ".join(f"{some.count} {some.kind}" for some in report.ignored)
     for problem in report.problems:
         yield "problem", problem.message
         if problem.hint:

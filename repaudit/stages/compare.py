@@ -5,23 +5,42 @@ What has equal digests is never opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Image, ImageSet, Layer
+from repaudit.oci.changes import Change
 from repaudit.sources import Blobs, Opened
 from repaudit.stages.documents import compare_documents, compare_indexes
 from repaudit.stages.entries import compare_change, presence
-from repaudit.stages.reading import LayerPair, Reading, check, read_pair
+from repaudit.stages.reading import (
+    LayerPair,
+    MergedPair,
+    Reading,
+    check,
+    read_merged,
+    read_pair,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """All differences of two image sets, sorted, and the pairs of layers that were opened."""
+    """All differences of two image sets, sorted, and the pairs of layers that were opened.
+
+    `merged` are the platforms whose layers do not correspond: these are shown as file systems.
+    """
 
     differences: tuple[Difference, ...]
     pairs: tuple[LayerPair, ...]
+    merged: tuple[MergedPair, ...] = ()
+
+    @property
+    def changed(self) -> Iterator[Change]:
+        """All entries that differ, of layers and of file systems."""
+        yield from chain.from_iterable(pair.changed for pair in self.pairs)
+        yield from chain.from_iterable(view.changed for view in self.merged)
 
 
 def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
@@ -32,7 +51,7 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
     if _identities(left.images) == _identities(right.images):
         return Comparison(differences=(), pairs=())
     found = list(compare_indexes(left.images, right.images))
-    pairs: list[LayerPair] = []
+    opened: list[LayerPair | MergedPair] = []
     a, b = _by_platform(left.images), _by_platform(right.images)
     for platform in sorted(a.keys() | b.keys()):
         one, other = a.get(platform), b.get(platform)
@@ -40,16 +59,18 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
             found.append(presence(None, f"/platforms/{platform}", one, other))
         elif _identity(one) != _identity(other):
             found.extend(compare_documents(one, other))
-            for pair in _layers(one, other, (left.blobs, right.blobs), reading):
-                if isinstance(pair, Difference):
-                    found.append(pair)
+            for what in _layers(platform, one, other, (left.blobs, right.blobs), reading):
+                if isinstance(what, Difference):
+                    found.append(what)
                 else:
-                    pairs.append(pair)
-    for opened in pairs:
-        found.extend(compare_entries(opened))
+                    opened.append(what)
+    pairs = tuple(what for what in opened if isinstance(what, LayerPair))
+    merged = tuple(what for what in opened if isinstance(what, MergedPair))
+    found.extend(chain.from_iterable(map(compare_entries, pairs)))
+    found.extend(chain.from_iterable(_changes(view.changed) for view in merged))
     if not found:  # other bytes, same meaning: white space, key order, attestations
         found.append(_other_bytes(None, "", left.images.digest, right.images.digest))
-    return Comparison(differences=tuple(sorted(found, key=_key)), pairs=tuple(pairs))
+    return Comparison(differences=tuple(sorted(found, key=_key)), pairs=pairs, merged=merged)
 
 
 def _identities(images: ImageSet) -> tuple[object, ...]:
@@ -79,15 +100,32 @@ def _key(difference: Difference) -> tuple[int, str, str, str, str]:
     return difference.key
 
 
+def _counts(left: Image, right: Image) -> Iterator[Difference]:
+    """Yield the layers that one image has more than the other."""
+    for number in range(*sorted((len(left.layers), len(right.layers)))):
+        sides = [image if number < len(image.layers) else None for image in (left, right)]
+        yield presence(number, "", *sides)
+
+
+def _merged(
+    platform: str, left: Image, right: Image, blobs: tuple[Blobs, Blobs], reading: Reading
+) -> MergedPair:
+    sides = [
+        [(own, layer) for layer in image.layers]
+        for image, own in zip((left, right), blobs, strict=True)
+    ]
+    return read_merged(platform, sides[0], sides[1], reading)
+
+
 def _layers(
-    left: Image, right: Image, blobs: tuple[Blobs, Blobs], reading: Reading
-) -> Iterator[Difference | LayerPair]:
-    for number in range(max(len(left.layers), len(right.layers))):
-        one = left.layers[number] if number < len(left.layers) else None
-        other = right.layers[number] if number < len(right.layers) else None
-        if one is None or other is None:
-            yield presence(number, "", one, other)
-            continue
+    platform: str, left: Image, right: Image, blobs: tuple[Blobs, Blobs], reading: Reading
+) -> Iterator[Difference | LayerPair | MergedPair]:
+    """Yield what is told of layers, and the pairs that were opened for the rest."""
+    if len(left.layers) != len(right.layers):
+        yield from _counts(left, right)
+        yield _merged(platform, left, right, blobs, reading)
+        return
+    for one, other in zip(left.layers, right.layers, strict=True):
         if one.descriptor.digest == other.descriptor.digest:
             continue
         if one.diff_id == other.diff_id or one.descriptor.media_type != other.descriptor.media_type:
@@ -107,15 +145,17 @@ def _compression(left: Layer, right: Layer) -> Difference:
 
 def compare_entries(pair: LayerPair) -> Iterator[Difference]:
     """Yield every aspect in which two layers differ; there is one at least."""
-    found = [*_changes(pair), *_order(pair)]
+    found = [*_changes(pair.changed, pair.left.index), *_order(pair)]
     if not found:  # the headers' encoding, or padding
         found.append(_other_bytes(pair.left.index, "", pair.left.diff_id, pair.right.diff_id))
     yield from found
 
 
-def _changes(pair: LayerPair) -> Iterator[Difference]:
-    for change in pair.changed:
-        yield from compare_change(pair.left.index, change)
+def _changes(changed: Iterable[Change], base: int = 0) -> Iterator[Difference]:
+    """Yield how entries differ; what one side alone has is told with the layer that has it."""
+    for change in changed:
+        layer = change.layers[1] if change.left is None else change.layers[0]
+        yield from compare_change(base + layer, change)
 
 
 def _order(pair: LayerPair) -> Iterator[Difference]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -53,18 +53,24 @@ def contents_of(comparison: Comparison, spool: Spool) -> Contents:
             left_size=one.stored,
             right_size=other.stored,
         )
-        for pair in comparison.pairs
-        for change in pair.changed
+        for change in comparison.changed
         if (one := change.left) and (other := change.right) and differs_in_content(change)
         if spool.has(one) and spool.has(other)
     }
 
 
 def with_details(
-    differences: Sequence[Difference], contents: Contents, jobs: int
+    differences: Sequence[Difference],
+    contents: Contents,
+    jobs: int,
+    without: Collection[str] = (),
 ) -> tuple[Difference, ...]:
-    """Return the differences, the first MOST_SHOWN of content with what differs in them."""
-    comparators = sorted(COMPARATORS.all(), key=lambda c: c.rank)
+    """Return the differences, the first MOST_SHOWN of content with what differs in them.
+
+    `without` names comparators that are not asked.
+    """
+    some = [one for one in COMPARATORS.all() if one.name not in without]
+    comparators = sorted(some, key=lambda c: c.rank)
 
     def shown(difference: Difference) -> Difference:
         kept = contents.get((difference.left, difference.right))

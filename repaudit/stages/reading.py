@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from repaudit.host.store import Store
 from repaudit.model.image import Entry, Layer
 from repaudit.oci import layer as oci_layer
 from repaudit.oci.changes import Change, find_changes
+from repaudit.oci.merged import find_merged_changes
 from repaudit.oci.shelf import Shelf
 from repaudit.oci.spool import MOST_OF_ALL, MOST_OF_ONE, Spool
 from repaudit.sources import Blobs
@@ -55,6 +56,29 @@ def read_pair(left: Side, right: Side, reading: Reading) -> LayerPair:
         found = find_changes(one, other)
     changed = with_contents(found.changed, ((left,), (right,)), reading.spool)
     return LayerPair(left=left[1], right=right[1], changed=changed, order=found.order)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedPair:
+    """Two images whose layers do not correspond, and where their file systems differ."""
+
+    platform: str
+    counts: tuple[int, int]
+    changed: tuple[Change, ...]
+
+
+def read_merged(
+    platform: str, left: Sequence[Side], right: Sequence[Side], reading: Reading
+) -> MergedPair:
+    """Return where two images' merged file systems differ; their layers come base first."""
+    with ExitStack() as held:
+        listings = [
+            held.enter_context(closing(listing))
+            for listing in reading.shelf.read_each([*left, *right])
+        ]
+        found = find_merged_changes(listings[: len(left)], listings[len(left) :])
+    changed = with_contents(found, (left, right), reading.spool)
+    return MergedPair(platform=platform, counts=(len(left), len(right)), changed=changed)
 
 
 def with_contents(

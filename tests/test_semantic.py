@@ -1,0 +1,146 @@
+"""`repaudit diff --semantic`: what it leaves out has a name and a count, and all else stays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from repaudit.cli.app import app
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.report import Ignored
+from repaudit.stages.semantic import CLASSES, class_of, split
+from tests.images import Store, header, member, pad, pax, tar, write_files
+
+ID, LABELS = "sha256:" + "a" * 64, "/config/config/Labels"
+
+
+def difference(
+    aspect: Aspect, path: str = "a", layer: int | None = 0, left: str = "1"
+) -> Difference:
+    return Difference(layer=layer, path=path, aspect=aspect, left=left, right="2")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (difference(Aspect.MTIME), "file-timestamps"),
+        (difference(Aspect.ORDER, ""), "file-order"),
+        (difference(Aspect.COMPRESSION, "", left=ID), "tar-format"),
+        (difference(Aspect.HISTORY, "/history/0/created_by", None), "history"),
+        (difference(Aspect.HISTORY, "/history/0/created", None), "image-timestamps"),
+        (difference(Aspect.CONFIG, "/config/created", None), "image-timestamps"),
+        (
+            difference(
+                Aspect.CONFIG, "/config/config/Labels/org.opencontainers.image.created", None
+            ),
+            "image-timestamps",
+        ),
+        (
+            difference(
+                Aspect.ANNOTATION, "/index/annotations/org.opencontainers.image.ref.name", None
+            ),
+            "image-name",
+        ),
+    ],
+)
+def test_what_may_be_left_out_has_a_class(found: Difference, expected: str):
+    assert class_of(found) == expected
+    assert expected in CLASSES
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        difference(Aspect.CONTENT),
+        difference(Aspect.MODE),
+        difference(Aspect.OWNER),
+        difference(Aspect.LINK),
+        difference(Aspect.XATTR),
+        difference(Aspect.KIND),
+        difference(Aspect.PRESENCE),
+        difference(Aspect.PRESENCE, ""),
+        difference(Aspect.COMPRESSION, "", left="application/x.tar+gzip sha256:1"),
+        difference(Aspect.COMPRESSION, "", None, left=ID),
+        difference(Aspect.CONFIG, "/config/config/Env/0", None),
+        difference(Aspect.CONFIG, "/config/created/more", None),
+        difference(Aspect.ANNOTATION, "/manifest/annotations/org.x", None),
+    ],
+)
+def test_what_an_image_does_is_never_left_out(found: Difference):
+    assert class_of(found) is None
+
+
+def test_nothing_is_dropped_without_being_counted():
+    found = [difference(Aspect.MTIME, name) for name in "abc"] + [difference(Aspect.CONTENT)]
+    left, ignored = split(found)
+
+    assert left == (found[3],)
+    assert ignored == (Ignored(kind="file-timestamps", count=3),)
+
+
+def image(folder: Path, layer: bytes) -> str:
+    store = Store()
+    return str(write_files(folder, store.layout(store.image(layer))))
+
+
+def diff(left: str, right: str, *more: str) -> tuple[int, dict]:
+    done = CliRunner().invoke(app, ["diff", left, right, "--quiet", "--format", "json", *more])
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_images_that_differ_in_times_alone_are_the_same_if_asked(tmp_path: Path):
+    left = image(tmp_path / "l", tar(header(b"a", 1, mtime=b"%011o\0" % 1) + pad(b"x")))
+    right = image(tmp_path / "r", tar(header(b"a", 1, mtime=b"%011o\0" % 2) + pad(b"x")))
+
+    assert diff(left, right)[0] == 1
+    status, report = diff(left, right, "--semantic")
+    assert (status, report["verdict"]) == (0, "reproducible")
+    assert report["ignored"] == [{"count": 1, "kind": "file-timestamps"}]
+    text = CliRunner().invoke(app, ["diff", left, right, "--quiet", "--semantic"])
+    assert "1 file-timestamps" in text.stdout
+
+
+def test_a_content_beside_them_is_told(tmp_path: Path):
+    left = image(tmp_path / "l", tar(header(b"a", 1, mtime=b"%011o\0" % 1) + pad(b"x")))
+    right = image(tmp_path / "r", tar(header(b"a", 1, mtime=b"%011o\0" % 2) + pad(b"y")))
+    status, report = diff(left, right, "--semantic")
+
+    assert status == 1
+    assert [d["aspect"] for f in report["findings"] for d in f["differences"]] == ["content"]
+    assert report["ignored"] == [{"count": 1, "kind": "file-timestamps"}]
+
+
+def test_another_form_of_the_same_headers_is_the_tar_format(tmp_path: Path):
+    left = image(tmp_path / "l", tar(member(b"a", b"x")))
+    right = image(tmp_path / "r", tar(pax((b"path", b"a")) + member(b"a", b"x")))
+    status, report = diff(left, right, "--semantic")
+
+    assert (status, report["ignored"]) == (0, [{"count": 1, "kind": "tar-format"}])
+
+
+def test_the_report_says_that_it_shows_file_systems(tmp_path: Path):
+    store = Store()
+    layers = tar(member(b"a", b"x")), tar(member(b"b", b"y"))
+    apart = str(write_files(tmp_path / "l", store.layout(store.image(*layers))))
+    squashed = image(tmp_path / "r", tar(member(b"a", b"x"), member(b"b", b"z")))
+    _, report = diff(apart, squashed)
+
+    assert report["views"] == [
+        {
+            "platform": "linux/amd64",
+            "reason": "2 layers stand against 1",
+            "view": "merged file systems",
+        }
+    ]
+    assert "b" in {d["path"] for f in report["findings"] for d in f["differences"]}
+    text = CliRunner().invoke(app, ["diff", apart, squashed, "--quiet"])
+    assert "merged file systems" in text.stdout
+
+
+def test_layer_by_layer_nothing_is_said_of_views(tmp_path: Path):
+    sides = [image(tmp_path / name, tar(member(b"a", name.encode()))) for name in "lr"]
+
+    assert diff(*sides)[1]["views"] == []
