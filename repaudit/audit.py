@@ -93,6 +93,7 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
         )
         subject = Subject(
             context=request.context.resolve().name,  # where it lies is no part of the answer
+            folder=git.folder(request.context),
             containerfile=shown,
             builder=builder.name,
             timestamp=epoch,

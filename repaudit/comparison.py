@@ -11,7 +11,7 @@ from repaudit.host.scratch import cache_path, scratch
 from repaudit.host.store import Store
 from repaudit.model.difference import Difference
 from repaudit.model.errors import MalformedError
-from repaudit.model.report import Ignored, Report, Subject, Verdict, View
+from repaudit.model.report import Ignored, LayerRecord, Report, Subject, Verdict, View
 from repaudit.sources import Opened, open_image
 from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.compare import compare
@@ -60,6 +60,7 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
         report = Report(
             verdict=Verdict.UNREPRODUCIBLE if findings else Verdict.REPRODUCIBLE,
             subject=Subject(left=request.left, right=request.right),
+            layers=LayerRecord.all_of(sides[0].images),
             findings=findings,
             views=tuple(map(_view, found.merged)),
             ignored=ignored,

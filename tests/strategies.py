@@ -19,7 +19,16 @@ from repaudit.model.finding import (
     Suspect,
 )
 from repaudit.model.image import Entry, Kind
-from repaudit.model.report import Ignored, Problem, Report, RunRecord, Subject, Verdict, View
+from repaudit.model.report import (
+    Ignored,
+    LayerRecord,
+    Problem,
+    Report,
+    RunRecord,
+    Subject,
+    Verdict,
+    View,
+)
 
 #: Pieces of names that speak to a terminal, a shell or a decoder, beside plain ones.
 HOSTILE = (
@@ -40,6 +49,12 @@ HOSTILE = (
     "\ud83d",
     "[bold]",
     ":smile:",
+    "<script>alert(1)</script>",
+    "\"'><img src=x onerror=alert(1)>",
+    "]](javascript:alert(1)) **b** `c` | {{ 7 * 7 }}",
+    "]]>&#60;!--",
+    "@octocat #1 https://example.org www.example.org",
+    "```",
     "$(id)",
     "日本",
     "🤦🧑‍🚀🫠" * 9,
@@ -160,11 +175,18 @@ runs = st.builds(
 subjects = st.builds(
     Subject,
     context=st.none() | hostile_texts,
+    folder=st.none() | hostile_texts,
     containerfile=st.none() | hostile_texts,
     builder=st.none() | st.just("buildah"),
     timestamp=st.none() | st.integers(0, 1 << 33),
     left=st.none() | hostile_texts,
     right=st.none() | hostile_texts,
+)
+layer_records = st.builds(
+    LayerRecord,
+    index=st.integers(0, 3),
+    size=st.integers(0, 1 << 40),
+    instruction=st.none() | instructions,
 )
 reports = st.builds(
     Report,
@@ -174,6 +196,7 @@ reports = st.builds(
     held=st.lists(held, max_size=2).map(tuple),
     limits=st.lists(held, max_size=2).map(tuple),
     runs=st.lists(runs, max_size=2).map(tuple),
+    layers=st.lists(layer_records, max_size=3).map(tuple),
     findings=st.lists(findings, max_size=3).map(tuple),
     problems=st.lists(st.builds(Problem, message=hostile_texts, hint=hostile_texts)).map(tuple),
     views=st.lists(

@@ -65,6 +65,8 @@ TIGHTER: dict[tuple[str, str], dict[str, Any]] = {
     ("Cause", "slug"): {"type": "string", "pattern": "^[a-z0-9]+(_[a-z0-9]+)*$"},
     ("Suspect", "factor"): {"enum": [*SETTABLE, *INTRINSIC]},
     ("Instruction", "line"): {"type": "integer", "minimum": 1},
+    ("LayerRecord", "index"): {"type": "integer", "minimum": 0},
+    ("LayerRecord", "size"): {"type": "integer", "minimum": 0},
     ("Difference", "layer"): {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}]},
 }
 

@@ -62,6 +62,18 @@ def relative(path: Path) -> str | None:
     return None if top is None else path.resolve().relative_to(Path(top).resolve()).as_posix()
 
 
+def last_commit(context: Path) -> int | None:
+    """Return the time, in seconds since 1970, of the last commit that touched `context`."""
+    text = ask(context, "log", "-1", "--format=%ct", "--no-show-signature", "--", ".") or ""
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def folder(context: Path) -> str | None:
+    """Return the path of `context` in its work tree: "" for the root, None outside of one."""
+    prefix = ask(context, "rev-parse", "--show-prefix")
+    return None if prefix is None else prefix.removesuffix("/")
+
+
 def ask(context: Path, *words: str) -> str | None:
     """Return what `git` says in a folder, None where it is not installed or fails."""
     if process.find_tool("git") is None:

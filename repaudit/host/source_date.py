@@ -24,15 +24,10 @@ def resolve(option: str, context: Path) -> int | None:
     given = os.environ.get(_VARIABLE)
     if given:
         return _epoch(given, f"{_VARIABLE} holds seconds since 1970")
-    return _last_commit(context) or 0
+    return git.last_commit(context) or 0
 
 
 def _epoch(text: str, hint: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 1 << 33):
         raise UsageError(f"not an epoch: {text!r}", hint=hint)
     return int(text)
-
-
-def _last_commit(context: Path) -> int | None:
-    text = git.ask(context, "log", "-1", "--format=%ct", "--no-show-signature", "--", ".") or ""
-    return int(text) if text.isascii() and text.isdigit() else None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import zip_longest
 
 from repaudit.model.experiment import Held, Outcome, Role
-from repaudit.model.finding import Finding
+from repaudit.model.finding import Finding, Instruction
+from repaudit.model.image import ImageSet
 
 SCHEMA = "repaudit-report/1"
 
@@ -30,11 +33,13 @@ class Subject:
     """What was audited. `timestamp` is the epoch that the builder clamped to, None for none.
 
     `command` is what makes the control's image without repaudit, in the folder of the context.
+    `folder` is where the context lies in its git work tree: "" for the root, None outside of one.
 
     For a comparison of two images that exist, `left` and `right` name them and the rest is None.
     """
 
     context: str | None = None
+    folder: str | None = None
     containerfile: str | None = None
     builder: str | None = None
     timestamp: int | None = None
@@ -52,6 +57,32 @@ class RunRecord:
     levels: dict[str, str]
     outcome: Outcome
     image: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRecord:
+    """One layer of the control's image, or of the left one. `index` counts from 0 at the base.
+
+    `size` is in bytes, as the manifest says. `instruction` is the line that made it, None for the
+    base's layers and where it is not certain.
+    """
+
+    index: int
+    size: int
+    instruction: Instruction | None
+
+    @classmethod
+    def all_of(
+        cls, images: ImageSet, instructions: Sequence[Instruction | None] = ()
+    ) -> tuple[LayerRecord, ...]:
+        """Return the layers of one image, each with its line; none where there are several."""
+        if len(images.images) != 1:
+            return ()
+        layers = images.images[0].layers
+        return tuple(
+            cls(index=layer.index, size=layer.descriptor.size, instruction=line)
+            for layer, line in zip_longest(layers, instructions[: len(layers)])
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +133,10 @@ class Report:
 
     `held` are factors that were not varied; `limits` are bounds within varied ones (a program
     that kept the real clock, say). `bound` is what the runs cannot show of places in which they
-    agree. `problems` is why a verdict is inconclusive. `trial` are the runs in which the findings'
-    fixes were tried. `views` are the platforms that were compared as merged file systems, and
-    `ignored` is what stands in no finding though it differs.
+    agree. `layers` is empty where there are several platforms, whose layers have the same numbers.
+    `problems` is why a verdict is inconclusive. `trial` are the runs in which the findings' fixes
+    were tried. `views` are the platforms that were compared as merged file systems, and `ignored`
+    is what stands in no finding though it differs.
     """
 
     schema: str = SCHEMA
@@ -115,6 +147,7 @@ class Report:
     limits: tuple[Held, ...] = ()
     runs: tuple[RunRecord, ...] = ()
     bound: Bound | None = None
+    layers: tuple[LayerRecord, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
     problems: tuple[Problem, ...] = ()
     trial: tuple[RunRecord, ...] = ()

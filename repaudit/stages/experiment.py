@@ -11,7 +11,7 @@ from repaudit import containerfile as cf
 from repaudit.host import clock
 from repaudit.model.experiment import BuildRun, Held, Outcome, Role, Step
 from repaudit.model.finding import Evidence, EvidenceKind, Finding, Instruction
-from repaudit.model.report import Bound, Problem, Report, RunRecord, Subject, Verdict
+from repaudit.model.report import Bound, LayerRecord, Problem, Report, RunRecord, Subject, Verdict
 from repaudit.sources import Opened
 from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.build import Bench, Breakage, find_breakage, open_run
@@ -79,6 +79,7 @@ class Experiment:
             limits=(*limits, *seen.limits),
             runs=tuple(map(record, runs)),
             bound=_bound(runs),
+            layers=LayerRecord.all_of(left.images, self._instructions(left)),
             findings=merged,
             problems=problems,
         )
