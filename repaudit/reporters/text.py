@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
-import shlex
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -14,12 +12,25 @@ from rich.table import Table
 from rich.text import Text
 
 from repaudit.model.difference import Aspect, Difference
-from repaudit.model.finding import Confidence, Finding, Fix, FixOutcome
+from repaudit.model.finding import Confidence, Finding, Fix
 from repaudit.model.pins import PinsReport
 from repaudit.model.report import Report, Verdict
 from repaudit.model.text import printable
 from repaudit.reporters._pins import pin_lines
-from repaudit.reporters._scope import scope
+from repaudit.reporters._words import (
+    COPIED,
+    blame,
+    called,
+    change,
+    conclusion,
+    copied,
+    cut,
+    scope,
+    seen,
+    subject,
+    tried,
+    written_by,
+)
 from repaudit.reporters.interface import PinsReporter, Surface
 
 _COLOURS = {
@@ -32,17 +43,10 @@ _TONES = {
     Confidence.INDICATED: "yellow",
     Confidence.UNEXPLAINED: "magenta",
 }
-_TRIED = {
-    FixOutcome.GONE: "with this edit the difference is gone",
-    FixOutcome.REMAINS: "the difference remains",
-    FixOutcome.BREAKS: "this edit breaks the build",
-    FixOutcome.UNTRIED: "not tried",
-}
 _MOST_FILES = 8
 _MOST_DETAIL = 12
 _MOST_EVIDENCE = 3
 _MANY_LINES = 3
-_FROM_STAGE = re.compile(r"(?i)(copy|add)\s(.*\s)?--from=")
 
 
 class _Text:
@@ -96,16 +100,7 @@ def _bytes(out: io.StringIO) -> bytes:
 
 def _header(console: Console, report: Report) -> None:
     title = Text(report.verdict.value, style=_COLOURS[report.verdict])
-    subject = report.subject
-    if subject.left is not None:
-        names = printable(f"  {subject.left} against {subject.right}")
-        title.append(names, style="default not bold")
-    else:
-        clamp = "bare" if subject.timestamp is None else f"times clamped to {subject.timestamp}"
-        title.append(
-            printable(f"  {subject.containerfile} ({subject.builder}, {clamp})"),
-            style="default not bold",
-        )
+    title.append(printable(f"  {subject(report)}"), style="default not bold")
     console.print(title)
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -144,8 +139,8 @@ def _spread(console: Console, findings: Sequence[Finding]) -> None:
         more = f" and {len(files) - 2} more" if len(files) > 2 else ""
         table.add_row(
             "" if number else "lines",
-            _cut(f"{where.file}:{where.line}", 60) if where else "",
-            Text(_cut(", ".join(files[:2]), 60) + more + _outcome(finding)),
+            cut(f"{where.file}:{where.line}", 60) if where else "",
+            Text(cut(", ".join(files[:2]), 60) + more + _outcome(finding)),
             Text(printable(finding.id), style="dim"),
         )
     console.print(Padding(table, (0, 0, 0, 4)))
@@ -167,7 +162,7 @@ def _place(finding: Finding) -> str:
     if finding.instruction is None:
         return f"{first}the image as a whole"
     where = finding.instruction
-    return first + _cut(f"{where.file}:{where.line}  {where.text}", 160)
+    return first + cut(f"{where.file}:{where.line}  {where.text}", 160)
 
 
 def _finding(console: Console, finding: Finding, shown: set[Difference]) -> None:
@@ -181,9 +176,7 @@ def _finding(console: Console, finding: Finding, shown: set[Difference]) -> None
 
 
 def _title(finding: Finding, identity: str) -> Text:
-    suspects = ", ".join(s.factor for s in finding.factors)
-    blame = f"{suspects} ({finding.confidence})" if suspects else str(finding.confidence)
-    title = Text(printable(blame), style=_TONES[finding.confidence])
+    title = Text(printable(blame(finding)), style=_TONES[finding.confidence])
     title.append(printable(f"  {finding.cause.title}"), style="bold default")
     name = printable(f"  {finding.cause.slug} {identity}".rstrip())
     title.append(name, style="dim default")
@@ -197,13 +190,12 @@ def _rows(finding: Finding, shown: set[Difference]) -> Iterator[tuple[str, Text]
 
 
 def _reasons(finding: Finding) -> Iterator[tuple[str, Text]]:
-    if finding.instruction and not finding.process and _FROM_STAGE.match(finding.instruction.text):
-        yield "note", Text("copied from another stage: the fix belongs to the line that made it")
-    if finding.process:
-        yield "by", Text(_cut(shlex.join(finding.process.argv), 160))
-    seen = [one for one in finding.evidence if one.source != "fix"]  # told below, with the edit
-    for evidence in seen[:_MOST_EVIDENCE]:
-        yield "seen", Text(printable(evidence.detail))
+    if copied(finding):
+        yield "note", Text(COPIED)
+    if wrote := written_by(finding):
+        yield "by", Text(cut(wrote, 160))
+    for detail in seen(finding)[:_MOST_EVIDENCE]:
+        yield "seen", Text(printable(detail))
     yield "fix", Text(printable(finding.cause.remedy))
 
 
@@ -216,14 +208,10 @@ def _edit(fix: Fix | None) -> Iterator[tuple[str, Text]]:
         for line in fix.edit.rstrip("\n").split("\n")[2:]:
             if line[:1] in "-+":
                 tone = "red" if line[:1] == "-" else "green"
-                text.append("\n" if text else "").append(_cut(line, 300), style=tone)
+                text.append("\n" if text else "").append(cut(line, 300), style=tone)
         yield "edit", text
-    said = _TRIED.get(fix.outcome) if fix.outcome else "no edit"
-    if said and (fix.outcome or fix.reason):
-        yield (
-            "tried" if fix.outcome else "",
-            Text(printable(": ".join(filter(None, [said, fix.reason])))),
-        )
+    if told := tried(fix):
+        yield "tried" if fix.outcome else "", Text(printable(told))
 
 
 def _differences(
@@ -240,70 +228,27 @@ def _differences(
 
 
 def _difference(difference: Difference, *, again: bool) -> Text:
-    name = difference.path or ("the index" if difference.layer is None else "")
-    text = Text(printable(name) or f"layer {difference.layer}")
+    text = Text(printable(called(difference)))
     text.append(f"  {difference.aspect}", style="cyan")
     if difference.detail and not again and not difference.derived_from:
         lines = difference.detail.rstrip("\n").split("\n")
         for line in lines[:_MOST_DETAIL]:
             tone = {"-": "red", "+": "green"}.get(line[:1], "dim")
-            text.append(f"\n  {_cut(line, 160)}", style=tone)
+            text.append(f"\n  {cut(line, 160)}", style=tone)
         if len(lines) > _MOST_DETAIL:
             text.append("\n  …", style="dim")
-    elif difference.derived_from:
-        more = len(difference.derived_from) - 1
-        others = f" and {_count(more, 'other file')}" if more else ""
-        root = printable(difference.derived_from[0])
-        text.append(f" only in what it holds of {root}{others}")
-    elif difference.detail:
+    elif difference.detail and not difference.derived_from:
         text.append(" (shown above)", style="dim")
-    elif difference.aspect is Aspect.PRESENCE:
-        side = "right" if difference.left is None else "left"
-        text.append(f" only on the {side}")
-    elif difference.aspect is not Aspect.CONTENT:
-        text.append(f" {_short(difference.left)} → {_short(difference.right)}")
+    elif told := change(difference):
+        text.append(f" {printable(told)}")
     return text
 
 
-def _cut(text: str, length: int) -> str:
-    shown = printable(text)
-    return shown if len(shown) <= length else shown[: length - 1] + "…"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _short(value: str | None) -> str:
-    return "none" if value is None else _cut(value, 80)
-
-
 def _footer(console: Console, report: Report) -> None:
-    if report.verdict is Verdict.REPRODUCIBLE and report.runs:
-        console.print()
-        console.print(
-            f"The image is the same in {len(report.runs)} runs on this host, under the factors "
-            "varied above. Other factors, other hosts and later downloads were not tried."
-        )
-        if report.bound:
-            console.print(
-                f"What strikes by chance in fewer than {report.bound.rate:.0%} of builds may have "
-                f"been missed in {report.bound.runs} runs (95 % confidence)."
-            )
-    elif report.verdict is Verdict.UNREPRODUCIBLE:
-        differences = {d.place: d for finding in report.findings for d in finding.differences}
-        follow = sum(bool(d.derived_from) for d in differences.values())
-        derived = (
-            f", {follow} of which only hold the digest or the bytes of another" if follow else ""
-        )
-        unexplained = sum(
-            finding.confidence is Confidence.UNEXPLAINED for finding in report.findings
-        )
-        console.print()
-        console.print(
-            f"{_count(len(report.findings), 'finding')} ({unexplained} unexplained), "
-            f"{_count(len(differences), 'difference')}{derived}."
-        )
+    for number, sentence in enumerate(conclusion(report)):
+        if not number:
+            console.print()
+        console.print(sentence)
 
 
 REPORTER: PinsReporter = _Text()

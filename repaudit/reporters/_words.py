@@ -1,0 +1,183 @@
+"""The sentences that several formats share, so that all say the same."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.finding import Confidence, Finding, FixOutcome
+from repaudit.model.report import Report, Verdict
+from repaudit.model.text import printable
+
+_FROM_STAGE = re.compile(r"(?i)(copy|add)\s(.*\s)?--from=")
+_TRIED = {
+    FixOutcome.GONE: "with this edit the difference is gone",
+    FixOutcome.REMAINS: "the difference remains",
+    FixOutcome.BREAKS: "this edit breaks the build",
+    FixOutcome.UNTRIED: "not tried",
+}
+#: What a person is told of a file that came along from another stage.
+COPIED = "copied from another stage: the fix belongs to the line that made it"
+
+
+def cut(text: str, length: int) -> str:
+    """Return `text` printable and at most `length` characters long."""
+    shown = printable(text)
+    return shown if len(shown) <= length else shown[: length - 1] + "…"
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: one file, two files."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def subject(report: Report) -> str:
+    """Return what was audited, and how it was built."""
+    about = report.subject
+    if about.left is not None:
+        return f"{about.left} against {about.right}"
+    clamp = "bare" if about.timestamp is None else f"times clamped to {about.timestamp}"
+    return f"{about.containerfile} ({about.builder}, {clamp})"
+
+
+def scope(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield what the verdict rests on, and what it does not reach."""
+    if report.subject.command:
+        yield "built by", command(report)
+    if report.runs:
+        built = ", ".join(f"{run.name} {(run.image or run.outcome)[:19]}" for run in report.runs)
+        yield "runs", built
+        yield "varied", " ".join(report.varied) or "nothing"
+    yield from limits(report)
+    for problem in report.problems:
+        yield "problem", problem.message
+        if problem.hint:
+            yield "way out", problem.hint
+
+
+def command(report: Report) -> str:
+    """Return what builds the image without repaudit, as a shell takes it; "" if not known."""
+    return shlex.join(report.subject.command or ())
+
+
+def limits(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield the factors that were not varied, by reason, and how far the varied ones reached."""
+    grouped: dict[str, list[str]] = {}
+    for held in report.held:
+        grouped.setdefault(held.reason, []).append(held.factor)
+    for reason, factors in grouped.items():
+        yield "held", f"{' '.join(factors)}: {reason}"
+    for limit in report.limits:
+        yield "limit", f"{limit.factor}: {limit.reason}"
+    for view in report.views:
+        yield "view", f"{view.platform}: {view.view}, as {view.reason}"
+    if report.ignored:
+        yield "ignored", ", ".join(f"{some.count} {some.kind}" for some in report.ignored)
+
+
+def conclusion(report: Report) -> Iterator[str]:
+    """Yield what the verdict comes to, and what it does not say."""
+    if report.verdict is Verdict.REPRODUCIBLE and report.runs:
+        yield (
+            f"The image is the same in {len(report.runs)} runs on this host, under the factors "
+            "varied above. Other factors, other hosts and later downloads were not tried."
+        )
+        if report.bound:
+            yield (
+                f"What strikes by chance in fewer than {report.bound.rate:.0%} of builds may have "
+                f"been missed in {report.bound.runs} runs (95 % confidence)."
+            )
+    elif report.verdict is Verdict.UNREPRODUCIBLE:
+        differences = {d.place: d for finding in report.findings for d in finding.differences}
+        follow = sum(bool(d.derived_from) for d in differences.values())
+        derived = (
+            f", {follow} of which only hold the digest or the bytes of another" if follow else ""
+        )
+        unexplained = sum(
+            finding.confidence is Confidence.UNEXPLAINED for finding in report.findings
+        )
+        yield (
+            f"{count(len(report.findings), 'finding')} ({unexplained} unexplained), "
+            f"{count(len(differences), 'difference')}{derived}."
+        )
+
+
+def blame(finding: Finding) -> str:
+    """Return the factors that a finding blames, and how surely."""
+    suspects = ", ".join(suspect.factor for suspect in finding.factors)
+    return f"{suspects} ({finding.confidence})" if suspects else str(finding.confidence)
+
+
+def copied(finding: Finding) -> bool:
+    """Whether a finding's line only brought in what an earlier stage made, as far as is known."""
+    where = finding.instruction
+    return where is not None and not finding.process and bool(_FROM_STAGE.match(where.text))
+
+
+def seen(finding: Finding) -> tuple[str, ...]:
+    """Return what the detectors saw, each sentence once; what a trial showed stands with the fix."""
+    return tuple(dict.fromkeys(one.detail for one in finding.evidence if one.source != "fix"))
+
+
+def written_by(finding: Finding) -> str:
+    """Return the command line of the process that wrote, "" where none is known."""
+    return shlex.join(finding.process.argv) if finding.process else ""
+
+
+def tried(fix: Fix) -> str:
+    """Return what came of a fix, or why there is none; "" where there is nothing to say."""
+    if not fix.outcome and not fix.reason:
+        return ""
+    said = _TRIED[fix.outcome] if fix.outcome else "no edit"
+    return f"{said}: {fix.reason}" if fix.reason else said
+
+
+def called(difference: Difference) -> str:
+    """Return what a place is called."""
+    index = "the index" if difference.layer is None else ""
+    return difference.path or index or f"layer {difference.layer}"
+
+
+def change(difference: Difference) -> str:
+    """Return in one phrase how both sides differ; "" where only the content would tell."""
+    if difference.derived_from:
+        root, *others = difference.derived_from
+        more = f" and {count(len(others), 'other file')}" if others else ""
+        return f"only in what it holds of {root}{more}"
+    if difference.detail:
+        return ""
+    if difference.aspect is Aspect.PRESENCE:
+        return f"only on the {'right' if difference.left is None else 'left'}"
+    if difference.aspect is Aspect.CONTENT:
+        return ""
+    return f"{_short(difference.left)} → {_short(difference.right)}"
+
+
+def _short(value: str | None) -> str:
+    return "none" if value is None else cut(value, 80)
+
+
+def source(report: Report, finding: Finding | None = None) -> tuple[str, int] | None:
+    """Return the file in the repository and the line to point at, None where none is known.
+
+    What concerns the whole image points at the Containerfile's first line.
+    """
+    where = finding.instruction if finding else None
+    file = where.file if where else report.subject.containerfile
+    folder = report.subject.folder
+    path = printable(f"{folder}/{file}" if folder else file or "").strip("/")
+    return (path, max(where.line, 1) if where else 1) if path else None
+
+
+def pieces(text: str) -> Iterator[tuple[bool, str]]:
+    """Yield the parts of a sentence of the catalogue: whether it is code, and its words."""
+    parts = text.split("`")
+    even = len(parts) % 2 == 1  # else a backtick has no partner, and nothing is code
+    yield from ((bool(n % 2), part) for n, part in enumerate(parts if even else [text]) if part)
+
+
+def distinct(report: Report, factor: str) -> tuple[str, ...]:
+    """Return the levels that the runs gave a factor, in the order in which they turn up."""
+    return tuple(dict.fromkeys(run.levels[factor] for run in report.runs if factor in run.levels))
