@@ -10,7 +10,7 @@ MADE_BY := binutils bzip2 cpio gcc libc6-dev xz-utils zip zstd
 VENV_PACKAGE := $(if $(wildcard .venv),,python3-venv)
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop test demo bench accuracy lint clean
+.PHONY: help install develop test demo bench accuracy check-reports lint clean
 
 help:
 	@echo "make install   the tool, at .venv/bin/repaudit"
@@ -18,6 +18,7 @@ help:
 	@echo "make test      every test"
 	@echo "make bench     speed, as ratios to the bare tools"
 	@echo "make accuracy  how often --explain names what was planted; some ten minutes"
+	@echo "make check-reports  HTML in a browser with axe, SARIF by GitHub's rules"
 
 install: .venv/installed
 	@echo "repaudit is at .venv/bin/repaudit"
@@ -67,6 +68,11 @@ bench: tools extra .venv/developing
 
 accuracy: tools extra .venv/developing
 	@.venv/bin/python -m tests.accuracy --write
+
+check-reports: tools .venv/developing
+	$(call packages,chromium npm)
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	@.venv/bin/python -m tests.browser
 
 clean:
 	rm -rf .venv build dist

@@ -374,7 +374,8 @@ def test_no_terminals_idea_of_unicode_changes_a_byte(tmp_path: Path):
 def test_every_findings_id_and_the_verdict_appear(reporter: Reporter, report, surface):
     data = reporter.render(report, surface).decode()
 
-    assert report.verdict.value in data
+    # GitLab's format is a bare list of issues, and empty is its way to say that all is well.
+    assert reporter.name == "codequality" or report.verdict.value in data
     assert [finding.id for finding in report.findings if finding.id not in data] == []
 
 

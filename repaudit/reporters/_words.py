@@ -7,11 +7,17 @@ import shlex
 from collections.abc import Iterator
 
 from repaudit.model.difference import Aspect, Difference
-from repaudit.model.finding import Confidence, Finding, FixOutcome
+from repaudit.model.finding import Confidence, Finding, Fix, FixOutcome
 from repaudit.model.report import Report, Verdict
 from repaudit.model.text import printable
 
 _FROM_STAGE = re.compile(r"(?i)(copy|add)\s(.*\s)?--from=")
+_TRIED = {
+    FixOutcome.GONE: "with this edit the difference is gone",
+    FixOutcome.REMAINS: "the difference remains",
+    FixOutcome.BREAKS: "this edit breaks the build",
+    FixOutcome.UNTRIED: "not tried",
+}
 _TRIED = {
     FixOutcome.GONE: "with this edit the difference is gone",
     FixOutcome.REMAINS: "the difference remains",
@@ -117,7 +123,7 @@ def copied(finding: Finding) -> bool:
 
 
 def seen(finding: Finding) -> tuple[str, ...]:
-    """Return what the detectors saw, each sentence once; what a trial showed stands with the fix."""
+    """Return what the detectors saw, each once; what a trial showed stands with the fix."""
     return tuple(dict.fromkeys(one.detail for one in finding.evidence if one.source != "fix"))
 
 

@@ -1,7 +1,8 @@
 """The contract of a reporter.
 
 Laws, tested for every reporter: the same report and surface give the same bytes, under any
-locale, hash seed, time zone or umask; every finding's id appears; no clock, no host.
+locale, hash seed, time zone or umask; no clock, no host; every finding's id appears, or else the
+number of findings for which a format with a limit had no room.
 """
 
 from __future__ import annotations

@@ -1,0 +1,192 @@
+"""One HTML file for people: no script, nothing from elsewhere, readable on paper and by ear.
+
+Every value that the template prints passes `printable` and is escaped by jinja2; no value is ever
+marked as safe. The content security policy lets nothing load or run but this style sheet.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from itertools import islice
+
+import jinja2
+from markupsafe import Markup
+
+from repaudit.model.difference import Difference
+from repaudit.model.finding import Finding
+from repaudit.model.report import Report
+from repaudit.model.text import printable
+from repaudit.reporters import _chain as chains
+from repaudit.reporters import _matrix as matrix
+from repaudit.reporters import _words as words
+from repaudit.reporters._ranks import Ranked, ranked
+from repaudit.reporters.interface import Reporter, Surface
+
+_POLICY = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
+#: What is shown in full; the rest is listed, and all of it is in the JSON.
+_MOST_FULL = 150
+_MOST_LISTED = 5_000
+_MOST_PLACES = 12
+_MOST_DETAIL = 30
+_MOST_EVIDENCE = 4
+#: Few findings are best read without a click.
+_FEW = 8
+_ID = re.compile(r"[0-9a-f]{12}")
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+class _Html:
+    name = "html"
+    summary = "one HTML file for people: no script, no network, fit for print"
+
+    def render(self, report: Report, surface: Surface) -> bytes:
+        environment = _environment()
+        style = environment.get_template("report.css").render()
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+        page = environment.get_template(
+            "report.html"
+        ).render(
+            report=report,
+            style=Markup(style),  # noqa: S704 - our own file, with nothing filled in
+            policy=_POLICY.format(digest),
+            causes=_causes(report),
+            listed=report.findings[:_MOST_LISTED],
+            heat=matrix.heat(report),
+            layers=matrix.layers(report),
+            runs=matrix.runs(report),
+            run_factors=matrix.run_factors(report),
+            chain=chains.chain(report),
+            chains=chains,
+            words=words,
+        )
+        return page.encode("utf-8")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("repaudit.reporters", "templates"),
+        autoescape=True,
+        finalize=_finalize,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"size": _size, "anchor": _anchor, "utc": _utc}
+    return environment
+
+
+def _finalize(value: object) -> object:
+    """Make every text that the template prints fit to be shown; our own markup is."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """One difference as it is shown: its lines, or the finding under which they stand already."""
+
+    difference: Difference
+    name: str
+    change: str
+    lines: tuple[str, ...]
+    again: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """One finding in full. `more` counts the places that are left out."""
+
+    finding: Finding
+    step: str
+    copied: bool
+    seen: tuple[str, ...]
+    places: tuple[_Place, ...]
+    more: int
+    open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cause:
+    """One cause with its findings in full, and the number of those that are only listed."""
+
+    ranked: Ranked
+    shown: tuple[_Shown, ...]
+    listed: int
+
+
+def _causes(report: Report) -> tuple[_Cause, ...]:
+    known: dict[Difference, str] = {}
+    room = _MOST_FULL
+    causes = []
+    for one in ranked(report):
+        shown = tuple(
+            _shown(finding, known, few=len(report.findings) <= _FEW)
+            for finding in one.findings[:room]
+        )
+        room -= len(shown)
+        causes.append(_Cause(ranked=one, shown=shown, listed=len(one.findings) - len(shown)))
+    return tuple(causes)
+
+
+def _shown(finding: Finding, known: dict[Difference, str], *, few: bool) -> _Shown:
+    places = tuple(_places(finding, known))
+    return _Shown(
+        finding=finding,
+        step=words.cut(finding.instruction.text, 400) if finding.instruction else "",
+        copied=words.copied(finding),
+        seen=tuple(words.cut(detail, 400) for detail in words.seen(finding)[:_MOST_EVIDENCE]),
+        places=places,
+        more=len(finding.differences) - len(places),
+        open=few,
+    )
+
+
+def _places(finding: Finding, known: dict[Difference, str]) -> Iterator[_Place]:
+    for difference in finding.differences[:_MOST_PLACES]:
+        shows = bool(difference.detail) and not difference.derived_from
+        again = known.get(difference) if shows else None
+        yield _Place(
+            difference=difference,
+            name=words.cut(words.called(difference), 200),
+            change=words.cut(words.change(difference), 300),
+            lines=tuple(_lines(difference.detail or "")) if shows and not again else (),
+            again=again,
+        )
+        if shows:
+            known.setdefault(difference, _anchor(finding))
+
+
+def _lines(detail: str) -> Iterable[str]:
+    lines = iter(detail.rstrip("\n").split("\n"))
+    yield from (words.cut(line, 200) for line in islice(lines, _MOST_DETAIL))
+    if next(lines, None) is not None:
+        yield "…"
+
+
+def _anchor(finding: Finding) -> str:
+    """Return the name by which a finding is linked to; a stranger's id may be no name."""
+    return f"finding-{finding.id}" if _ID.fullmatch(finding.id) else "findings"
+
+
+def _size(number: int) -> str:
+    """Return bytes as people write them."""
+    value, unit = float(number), 0
+    while value >= 1000 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return (
+        f"{value:.0f} {_UNITS[unit]}" if not unit or value >= 100 else f"{value:.1f} {_UNITS[unit]}"
+    )
+
+
+def _utc(epoch: int) -> str:
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+REPORTER: Reporter = _Html()
