@@ -10,7 +10,7 @@ MADE_BY := binutils bzip2 cpio gcc libc6-dev xz-utils zip zstd
 VENV_PACKAGE := $(if $(wildcard .venv),,python3-venv)
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop test demo bench accuracy check-reports lint clean
+.PHONY: help install develop test demo bench accuracy check-reports check-attestations lint clean
 
 help:
 	@echo "make install   the tool, at .venv/bin/repaudit"
@@ -73,6 +73,14 @@ check-reports: tools .venv/developing
 	$(call packages,chromium npm)
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	@.venv/bin/python -m tests.browser
+
+# A second implementation verifies what repaudit signs; needs node and npm (Debian: nodejs npm).
+check-attestations: tests/independent/node_modules .venv/developing
+	@.venv/bin/python -m tests.check_attestations
+
+tests/independent/node_modules: tests/independent/package.json
+	@npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/independent
+	@touch $@
 
 clean:
 	rm -rf .venv build dist

@@ -14,7 +14,19 @@ from rich.console import Console
 from rich.text import Text
 
 from repaudit import __version__
-from repaudit.cli import diff, doctor, fix, gate, listing, pins, rebuild, report, selftest, verify
+from repaudit.cli import (
+    attest,
+    diff,
+    doctor,
+    fix,
+    gate,
+    listing,
+    pins,
+    rebuild,
+    report,
+    selftest,
+    verify,
+)
 from repaudit.host import process
 from repaudit.model.errors import RepauditError
 from repaudit.model.text import printable
@@ -39,6 +51,7 @@ app.add_typer(pins.pins, name="pins")
 app.command("selftest")(selftest.run)
 app.command("gate", epilog=gate.EXAMPLES)(gate.gate)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
+app.add_typer(attest.app, name="attest")
 app.command("doctor")(doctor.doctor)
 app.command("list")(listing.listing)
 

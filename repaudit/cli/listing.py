@@ -12,6 +12,7 @@ from repaudit.ecosystems import ECOSYSTEMS
 from repaudit.factors import FACTORS
 from repaudit.forensics import causes
 from repaudit.model.experiment import INTRINSIC, SETTABLE
+from repaudit.predicates import PREDICATES
 from repaudit.reporters import REPORTERS
 from repaudit.sources import SOURCES
 
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     SOURCES = "sources"
     REPORTERS = "reporters"
     BUILDERS = "builders"
+    PREDICATES = "predicates"
 
 
 def listing(
@@ -54,3 +56,5 @@ def _rows(kind: Kind) -> list[tuple[str, str]]:
             return [(reporter.name, reporter.summary) for reporter in REPORTERS.all()]
         case Kind.BUILDERS:
             return [(builder.name, builder.summary) for builder in BUILDERS.all()]
+        case Kind.PREDICATES:
+            return [(predicate.name, predicate.summary) for predicate in PREDICATES.all()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from repaudit.host import git
+from repaudit.host import clock, git
 from repaudit.model.errors import UsageError
 
 _VARIABLE = "SOURCE_DATE_EPOCH"
@@ -31,3 +31,9 @@ def _epoch(text: str, hint: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 1 << 33):
         raise UsageError(f"not an epoch: {text!r}", hint=hint)
     return int(text)
+
+
+def issued() -> int:
+    """Return the time at which something is signed: SOURCE_DATE_EPOCH if it is set, else now."""
+    given = os.environ.get(_VARIABLE)
+    return _epoch(given, f"{_VARIABLE} holds seconds since 1970") if given else int(clock.now())

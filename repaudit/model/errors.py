@@ -6,6 +6,8 @@ RepauditError
 ├── ToolFailedError       3   a program that this job needs ran and failed
 ├── MalformedError        3   an image, archive or report is refused, by name
 │   └── UnreadableError   3   a file is not what its format says; caught where files are opened
+├── ExtraMissingError     3   a Python package that this command needs is not installed
+├── RefusedError          1   a signed statement does not verify, or is about something else
 ├── SourceError           3   an image cannot be had (registry, storage, file)
 └── BuildError            3   the control build failed, so nothing can be said
 """
@@ -59,6 +61,22 @@ class MalformedError(RepauditError):
 
 class UnreadableError(MalformedError):
     """A file is cut off, breaks its format, or would cost more than a bound to look into."""
+
+
+class ExtraMissingError(RepauditError):
+    """A Python package that this command needs is not installed; `extra` brings it along."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"the Python package {package} is not installed",
+            hint=f"pip install 'repaudit[{extra}]'",
+        )
+
+
+class RefusedError(RepauditError):
+    """A signed statement does not verify, or is about something else than was asked."""
+
+    exit_code = 1
 
 
 class SourceError(RepauditError):

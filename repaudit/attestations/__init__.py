@@ -1,0 +1,1 @@
+"""Signed statements as files: Sigstore bundles with a DSSE envelope."""

@@ -1,0 +1,75 @@
+"""The contract of a predicate.
+
+Laws, tested for every predicate: the same evidence gives the same statements; every subject is an
+image that a run of the evidence built; what the evidence does not bear out is not said, so the
+answer may be empty; no level that SLSA reserves (`SLSA_…`) is claimed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from repaudit.model.report import Report, RunRecord
+from repaudit.model.statement import Named, Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the build context comes from, as the signer says: a URI and a git commit."""
+
+    uri: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """A run that built an image, which was read again and verified: its digest, its base's."""
+
+    run: RunRecord
+    digest: str
+    base: Named | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A kept run. The first of `rebuilt` is the control.
+
+    `report_digest` is that of the canonical JSON. `signer` is the URI of who signs, `issued` the
+    seconds since 1970 at which they do.
+    """
+
+    report: Report
+    report_digest: str
+    rebuilt: tuple[Rebuilt, ...]
+    signer: str
+    issued: int
+    source: Source | None = None
+
+    @property
+    def images(self) -> tuple[Named, ...]:
+        """The different images of this run as a statement's subjects, the control's first."""
+        return tuple(map(self.named, dict.fromkeys(one.digest for one in self.rebuilt)))
+
+    def named(self, digest: str) -> Named:
+        """Return an image of this run as a statement's subject."""
+        return Named(name=self.report.subject.context or "image", digest=digest)
+
+
+class Predicate(Protocol):
+    """One kind of statement."""
+
+    @property
+    def name(self) -> str:
+        """The file's name, as `--predicate` takes it."""
+
+    @property
+    def summary(self) -> str:
+        """One line for `repaudit list predicates`."""
+
+    @property
+    def uri(self) -> str:
+        """The predicateType."""
+
+    def statements(self, evidence: Evidence) -> tuple[Statement, ...]:
+        """Return what the evidence bears out; nothing where it does not."""

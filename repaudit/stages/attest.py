@@ -1,0 +1,163 @@
+"""Sign what a kept run bears out, and verify what others signed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from repaudit.attestations.bundle import Bundle, parse_bundles
+from repaudit.host.keys import PublicKey, SigningKey
+from repaudit.model.canonical import to_json
+from repaudit.model.digest import parse_digest, sha256
+from repaudit.model.errors import MalformedError, RefusedError, UsageError
+from repaudit.model.experiment import Outcome, Role
+from repaudit.model.report import RunRecord, Verdict
+from repaudit.model.reproducibility import PREDICATE_TYPE, parse_reproducibility
+from repaudit.model.statement import PAYLOAD_TYPE, Named, Statement, parse_statement
+from repaudit.oci.blob import parse_object
+from repaudit.predicates import PREDICATES, Evidence, Rebuilt, Source
+from repaudit.stages.keep import load
+
+_SUMMARY_TYPE = "https://slsa.dev/verification_summary/v1"
+_BASE = "org.opencontainers.image.base"
+_MAX_MANIFEST = 4 << 20
+_KEEP = "keep a run with: repaudit rebuild --output DIR"
+
+
+def gather(run: Path, *, signer: str, issued: int, source: Source | None = None) -> Evidence:
+    """Read a kept run, and check that it holds the images that its report names.
+
+    Raises UsageError where nothing was built, MalformedError where report and images disagree.
+    """
+    report = load(run)
+    if not run.is_dir():
+        raise UsageError(f"{run} is a report without its images", hint=_KEEP)
+    built = [one for one in report.runs if one.outcome is Outcome.BUILT]
+    if not built or built[0].role is not Role.CONTROL:
+        raise UsageError(f"{run}: no image was built, so there is none to speak of", hint=_KEEP)
+    rebuilt = tuple(_rebuilt(run, one) for one in built)
+    digests = {one.digest for one in rebuilt}
+    if report.verdict is Verdict.REPRODUCIBLE and len(digests) != 1:
+        raise MalformedError(f"{run}: called reproducible, with {len(digests)} different images")
+    return Evidence(
+        report=report,
+        report_digest=sha256(to_json(report)),
+        rebuilt=rebuilt,
+        signer=signer,
+        issued=issued,
+        source=source,
+    )
+
+
+def _rebuilt(folder: Path, run: RunRecord) -> Rebuilt:
+    digest = parse_digest(run.image)
+    path = folder / "runs" / run.name / "blobs" / digest.replace(":", "/")
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_MANIFEST + 1)
+    except OSError as error:
+        raise MalformedError(
+            f"{folder} has no image of the run {run.name}: {error.strerror}", hint=_KEEP
+        ) from error
+    if sha256(data) != digest:
+        raise MalformedError(f"{path} is not what its name says", hint=_KEEP)
+    return Rebuilt(run=run, digest=digest, base=_base(parse_object(data, str(path))))
+
+
+def _base(manifest: dict[str, Any]) -> Named | None:
+    notes = manifest.get("annotations")
+    if not isinstance(notes, dict) or not notes.get(f"{_BASE}.digest"):
+        return None
+    digest = parse_digest(notes[f"{_BASE}.digest"])
+    return Named(name=str(notes.get(f"{_BASE}.name") or ""), digest=digest)
+
+
+def attest(evidence: Evidence, names: Sequence[str], key: SigningKey) -> bytes:
+    """Return the signed statements of the predicates `names`, or of all; one bundle a line.
+
+    Raises UsageError for one that was asked for by name and that the evidence does not bear out.
+    """
+    bundles = []
+    for name in names or PREDICATES.names():
+        statements = PREDICATES.load(name).statements(evidence)
+        if names and not statements:
+            raise UsageError(
+                f"this run does not bear out a statement of the kind {name}",
+                hint=f"its verdict is {evidence.report.verdict}; see: repaudit list predicates",
+            )
+        bundles += [_signed(statement, key).line() for statement in statements]
+    return b"".join(bundles)
+
+
+def _signed(statement: Statement, key: SigningKey) -> Bundle:
+    payload = statement.payload()
+    signature = key.sign(PAYLOAD_TYPE, payload)
+    return Bundle(payload=payload, signature=signature, hint=key.public.hint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """Statements whose signatures are those of one key."""
+
+    key: PublicKey
+    statements: tuple[Statement, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the worst verdict that a statement gives; 0 where none gives any."""
+        said = {verdict for one in self.statements if (verdict := verdict_of(one)) is not None}
+        worst = (Verdict.UNREPRODUCIBLE, Verdict.INCONCLUSIVE)
+        return next((verdict.exit_code for verdict in worst if verdict in said), 0)
+
+
+def verify(
+    data: bytes, key: PublicKey, subject: str | None = None, predicate: str | None = None
+) -> Verified:
+    """Verify every bundle of a file, and return the statements about `subject` of one kind.
+
+    `predicate` is a plug-in's name or a predicateType. Raises RefusedError where a signature is
+    not the key's, or no statement is about the subject; MalformedError where a bundle is none.
+    """
+    statements = [_verified(bundle, key) for bundle in parse_bundles(data)]
+    about = [one for one in statements if subject is None or one.is_about(subject)]
+    if not about:
+        others = sorted({named.digest for one in statements for named in one.subjects})
+        raise RefusedError(
+            f"signed, but not about {subject}", hint="it is about " + ", ".join(others[:5])
+        )
+    wanted = _uri(predicate) if predicate else None
+    chosen = [one for one in about if wanted in (None, one.predicate_type)]
+    if not chosen:
+        kinds = ", ".join(sorted({one.predicate_type for one in about}))
+        raise RefusedError(f"signed, but no statement of the kind {wanted}", hint=f"it has {kinds}")
+    return Verified(key=key, statements=tuple(chosen))
+
+
+def _verified(bundle: Bundle, key: PublicKey) -> Statement:
+    if key.verifies(bundle.signature, PAYLOAD_TYPE, bundle.payload):
+        return parse_statement(bundle.payload)
+    if bundle.hint and bundle.hint != key.hint:
+        raise RefusedError(
+            f"signed with another key: the bundle names {bundle.hint}, yours is {key.hint}",
+            hint="verify it with the public key of who signed",
+        )
+    raise RefusedError(
+        "the signature is not this key's over these bytes: it was changed after it was signed",
+        hint="get it again from who signed it",
+    )
+
+
+def _uri(predicate: str) -> str:
+    return PREDICATES.load(predicate).uri if predicate in PREDICATES.names() else predicate
+
+
+def verdict_of(statement: Statement) -> Verdict | None:
+    """Return the verdict that a verified statement gives, None where it gives none."""
+    if statement.predicate_type == PREDICATE_TYPE:
+        return parse_reproducibility(statement.predicate).verdict
+    if statement.predicate_type == _SUMMARY_TYPE:
+        passed = statement.predicate.get("verificationResult") == "PASSED"
+        return Verdict.REPRODUCIBLE if passed else Verdict.UNREPRODUCIBLE
+    return None
