@@ -6,6 +6,8 @@ TOOLS := buildah runc containers-storage skopeo busybox-static libfaketime local
 	util-linux mount git bubblewrap diffoscope-minimal ca-certificates $(VENV_PACKAGE)
 EXTRA := mmdebstrap
 # What makes the files that the tests read, and the programs of the benchmark's images.
+EXTRA := mmdebstrap docker-registry
+# What makes the files that the tests read.
 MADE_BY := binutils bzip2 cpio gcc libc6-dev xz-utils zip zstd
 VENV_PACKAGE := $(if $(wildcard .venv),,python3-venv)
 

@@ -18,6 +18,7 @@ from repaudit.model.digest import parse_digest
 from repaudit.model.errors import MalformedError, UsageError
 from repaudit.model.text import printable
 from repaudit.predicates import Source
+from repaudit.stages import referrers
 from repaudit.stages.attest import Verified, attest, gather, verdict_of, verify
 
 EXAMPLES = """Examples:
@@ -28,6 +29,12 @@ repaudit attest verify audit.sigstore.jsonl --key release.pub --subject sha256:7
 
 Keys are ECDSA P-256 or ed25519 in PEM, or a key service by its URI. The password of an encrypted
 one is taken from REPAUDIT_KEY_PASSWORD.
+"""
+REGISTRY_EXAMPLES = """Examples:
+
+repaudit attest attach audit.sigstore.jsonl registry.example/app@sha256:7b93…
+
+repaudit attest find registry.example/app@sha256:7b93… --output found.jsonl
 """
 _SOURCE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:[^\s@]+(?:@[^\s@]+)*)@([0-9a-f]{40}|[0-9a-f]{64})")
 
@@ -81,11 +88,7 @@ def sign(
         source=_source(source),
     )
     data = attest(evidence, predicate or (), signing)
-    if output is not None:
-        write(output, data)
-        return
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    _put(data, output)
 
 
 def _source(text: str | None) -> Source | None:
@@ -145,3 +148,32 @@ def _tell(found: Verified) -> None:
         about = ", ".join(f"{subject.name}@{subject.digest}" for subject in one.subjects)
         typer.echo(printable(f"{one.predicate_type}{f'  {verdict}' if verdict else ''}"))
         typer.echo(printable(f"  of {about}"))
+
+
+@app.command("attach", epilog=REGISTRY_EXAMPLES)
+def attach(
+    bundle: Annotated[Path, typer.Argument(help="A file of bundles.", show_default=False)],
+    image: Annotated[str, typer.Argument(help="HOST/NAME@sha256:… in a registry.")],
+) -> None:
+    """Attach the statements about an image to it, in its registry; the image stays as it is."""
+    for digest in referrers.attach(image, read_bundles(bundle)):
+        typer.echo(digest)
+
+
+@app.command("find", epilog=REGISTRY_EXAMPLES)
+def find(
+    image: Annotated[str, typer.Argument(help="HOST/NAME@sha256:… in a registry.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The file to write, instead of stdout.")
+    ] = None,
+) -> None:
+    """Fetch what is attached to an image: one bundle a line, which nothing has verified yet."""
+    _put(referrers.find(image), output)
+
+
+def _put(data: bytes, output: Path | None) -> None:
+    if output is not None:
+        write(output, data)
+        return
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
