@@ -22,6 +22,7 @@ from repaudit.cli import (
     gate,
     listing,
     pins,
+    quorum,
     rebuild,
     report,
     selftest,
@@ -52,6 +53,7 @@ app.command("selftest")(selftest.run)
 app.command("gate", epilog=gate.EXAMPLES)(gate.gate)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.add_typer(attest.app, name="attest")
+app.command("quorum", epilog=quorum.EXAMPLES)(quorum.quorum)
 app.command("doctor")(doctor.doctor)
 app.command("list")(listing.listing)
 
