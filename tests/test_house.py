@@ -29,6 +29,7 @@ FLOORS = (
         "reporters",
         "sources",
         "predicates",
+        "reference_values",
     },
     {"stages", "interposer"},
     {"audit", "comparison"},

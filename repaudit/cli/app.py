@@ -24,6 +24,7 @@ from repaudit.cli import (
     pins,
     quorum,
     rebuild,
+    reference_values,
     report,
     selftest,
     verify,
@@ -54,6 +55,7 @@ app.command("gate", epilog=gate.EXAMPLES)(gate.gate)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.add_typer(attest.app, name="attest")
 app.command("quorum", epilog=quorum.EXAMPLES)(quorum.quorum)
+app.command("reference-values", epilog=reference_values.EXAMPLES)(reference_values.reference_values)
 app.command("doctor")(doctor.doctor)
 app.command("list")(listing.listing)
 

@@ -13,6 +13,7 @@ from repaudit.factors import FACTORS
 from repaudit.forensics import causes
 from repaudit.model.experiment import INTRINSIC, SETTABLE
 from repaudit.predicates import PREDICATES
+from repaudit.reference_values import REFERENCE_VALUES
 from repaudit.reporters import REPORTERS
 from repaudit.sources import SOURCES
 
@@ -29,6 +30,7 @@ class Kind(StrEnum):
     REPORTERS = "reporters"
     BUILDERS = "builders"
     PREDICATES = "predicates"
+    REFERENCE_VALUES = "reference-values"
 
 
 def listing(
@@ -58,3 +60,5 @@ def _rows(kind: Kind) -> list[tuple[str, str]]:
             return [(builder.name, builder.summary) for builder in BUILDERS.all()]
         case Kind.PREDICATES:
             return [(predicate.name, predicate.summary) for predicate in PREDICATES.all()]
+        case Kind.REFERENCE_VALUES:
+            return [(form.name, form.summary) for form in REFERENCE_VALUES.all()]

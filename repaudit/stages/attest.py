@@ -53,17 +53,23 @@ def gather(run: Path, *, signer: str, issued: int, source: Source | None = None)
 
 def _rebuilt(folder: Path, run: RunRecord) -> Rebuilt:
     digest = parse_digest(run.image)
-    path = folder / "runs" / run.name / "blobs" / digest.replace(":", "/")
+    manifest = parse_object(blob_of(folder, run.name, digest), digest)
+    return Rebuilt(run=run, digest=digest, base=_base(manifest))
+
+
+def blob_of(folder: Path, run: str, digest: str) -> bytes:
+    """Return a manifest or config of a kept run, verified; raise MalformedError if it is not so."""
+    path = folder / "runs" / run / "blobs" / digest.replace(":", "/")
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_MANIFEST + 1)
     except OSError as error:
         raise MalformedError(
-            f"{folder} has no image of the run {run.name}: {error.strerror}", hint=_KEEP
+            f"{folder} has no image of the run {run}: {error.strerror}", hint=_KEEP
         ) from error
     if sha256(data) != digest:
         raise MalformedError(f"{path} is not what its name says", hint=_KEEP)
-    return Rebuilt(run=run, digest=digest, base=_base(parse_object(data, str(path))))
+    return data
 
 
 def _base(manifest: dict[str, Any]) -> Named | None:
