@@ -4,10 +4,8 @@
 PYTHON ?= python3
 TOOLS := buildah runc containers-storage skopeo busybox-static libfaketime locales e2fsprogs \
 	util-linux mount git bubblewrap diffoscope-minimal ca-certificates $(VENV_PACKAGE)
-EXTRA := mmdebstrap
-# What makes the files that the tests read, and the programs of the benchmark's images.
 EXTRA := mmdebstrap docker-registry
-# What makes the files that the tests read.
+# What makes the files that the tests read, and the programs of the benchmark's images.
 MADE_BY := binutils bzip2 cpio gcc libc6-dev xz-utils zip zstd
 VENV_PACKAGE := $(if $(wildcard .venv),,python3-venv)
 
@@ -44,12 +42,12 @@ made-by: tools
 .venv/installed: pyproject.toml | tools
 	@echo "installing repaudit and its Python packages in .venv"
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[attest,corim]'
 	@touch $@
 
 .venv/developing: pyproject.toml .venv/installed | extra made-by
 	@echo "installing what the tests need in .venv"
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[attest,corim,dev]'
 	@touch $@
 
 develop: .venv/developing
