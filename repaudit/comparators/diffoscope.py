@@ -1,7 +1,6 @@
-"""diffoscope, for what is no text: as a subprocess, in a sandbox, within a budget.
+"""diffoscope, for what nothing here can read: as a subprocess, in a sandbox, within a budget.
 
-The files are a stranger's and diffoscope calls many parsers, so it runs without network, without
-the user's files, as nobody, with bounded memory, processor time, and size (bubblewrap, prlimit).
+The files are a stranger's, and diffoscope calls many parsers.
 """
 
 from __future__ import annotations
@@ -11,32 +10,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from repaudit.comparators import _sandbox
 from repaudit.comparators.interface import Comparator, bounded
 from repaudit.host import process
 from repaudit.model.text import printable
 
-_SECONDS = 30
 _MOST_BYTES = 64 << 20
-_MEMORY = 2 << 30
-_LIMITS = ("prlimit", f"--as={_MEMORY}", f"--cpu={_SECONDS}", f"--fsize={_MOST_BYTES * 4}", "--")
-_SANDBOX = (
-    *("bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"),
-    *("--uid", "65534", "--gid", "65534", "--ro-bind", "/", "/", "--proc", "/proc"),
-    *(
-        "--dev",
-        "/dev",
-        "--tmpfs",
-        "/root",
-        "--tmpfs",
-        "/home",
-        "--tmpfs",
-        "/var",
-        "--tmpfs",
-        "/run",
-    ),
-    *("--tmpfs", "/tmp", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "HOME", "/tmp"),  # noqa: S108
-    *("--setenv", "LC_ALL", "C.UTF-8", "--setenv", "TZ", "UTC", "--chdir", "/tmp"),  # noqa: S108
-)
 
 
 class _Diffoscope:
@@ -44,21 +23,20 @@ class _Diffoscope:
     rank = 2
 
     def compare(self, name: str, left: Path, right: Path) -> str | None:
-        if not (process.find_tool("diffoscope") and process.find_tool("bwrap")):
+        if not (process.find_tool("diffoscope") and _sandbox.available()):
             return None
         if max(left.stat().st_size, right.stat().st_size) > _MOST_BYTES:
             return None
         # Names decide how diffoscope reads a file; odd characters decide nothing.
         plain = re.sub(r"[^A-Za-z0-9._+-]", "_", name)[-80:].lstrip(".-") or "file"
         inside = [f"/tmp/{side}/{plain}" for side in ("left", "right")]  # noqa: S108
-        binds = ["--ro-bind", str(left), inside[0], "--ro-bind", str(right), inside[1]]
         ask = ["diffoscope", "--no-progress", "--json", "-", *inside]
-        result = process.run([*_LIMITS, *_SANDBOX, *binds, *ask], timeout=_SECONDS)
+        result = _sandbox.run(ask, dict(zip(inside, (left, right), strict=True)))
         if result.status != 1:
             return None
         try:
             answer = json.loads(result.stdout)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return bounded(list(_lines(answer, 0)))
 
