@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("reports", nargs="*", type=Path)
     chosen = parser.parse_args()
     reports = {path.stem: report_from_json(path.read_bytes()) for path in chosen.reports}
-    reports = reports or samples.ALL | {"large": samples.large(60)}  # axe needs a while for more
+    reports = reports or samples.ALL | {"large": samples.large(24)}  # axe needs a while for more
     with tempfile.TemporaryDirectory(prefix="repaudit-browser-") as name:
         folder = chosen.keep or Path(name)
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,8 @@ from repaudit.model.finding import (
     Evidence,
     EvidenceKind,
     Finding,
+    Fix,
+    FixOutcome,
     Instruction,
     Process,
     Suspect,
@@ -94,6 +96,15 @@ def finding(
     return Finding(cause=one, instruction=where, differences=differences, **given)
 
 
+FIX = Fix(
+    edit="--- a/Containerfile\n+++ b/Containerfile\n@@ -3,2 +3,2 @@\n"
+    " RUN apt-get install -y nginx\n"
+    '-RUN date > /srv/built\n+RUN date -u -d "@$SOURCE_DATE_EPOCH" > /srv/built\n',
+    line=4,
+    outcome=FixOutcome.GONE,
+)
+
+
 def unreproducible() -> Report:
     built = instruction(4, _TEXTS[2])
     return Report(
@@ -105,6 +116,7 @@ def unreproducible() -> Report:
         runs=runs("AABCDB"),
         bound=Bound.of(6),
         layers=layers(),
+        trial=runs("AE")[1:],
         findings=(
             finding(
                 1,
@@ -120,6 +132,7 @@ def unreproducible() -> Report:
                 built,
                 difference("srv/built", detail="@@ -1 +1 @@\n-Sat 1 Jan\n+Sun 5 Feb\n"),
                 process=Process(argv=("date", "+%a %e %b"), executable="/usr/bin/date", cwd="/srv"),
+                fix=FIX,
             ),
             finding(
                 3,

@@ -344,13 +344,16 @@ def test_a_run_that_is_not_there_is_refused(shell: Shell, name: str) -> None:
 def test_a_kept_run_gives_the_same_bytes_anywhere(shell: Shell) -> None:
     context = shell.context(RANDOM, "Ünï çöntext 語")
     kept = shell.cwd / "ge halten"
+    others = ("codequality", "html", "junit", "markdown", "sarif")
     formats = ["--format", "text", "--format", f"json={shell.cwd}/report.json"]
+    formats += [word for name in others for word in ("--format", f"{name}={shell.cwd}/{name}")]
     done = shell("rebuild", context, "--output", kept, *formats, umask=0o077)
     assert done.status == 1
     text, whole = done.stdout, (shell.cwd / "report.json").read_bytes()
     assert (kept / "report.json").read_bytes() == whole
     jsonschema.validate(json.loads(whole), report_schema())
     assert "srv/id  content" in done.text
+    assert json.loads(whole)["layers"][-1]["instruction"]["line"] > 1
 
     places = [
         {},
@@ -362,6 +365,9 @@ def test_a_kept_run_gives_the_same_bytes_anywhere(shell: Shell) -> None:
         assert (again.status, again.stdout) == (1, text)
         again = shell("report", kept, "--format", "json", env=env, umask=umask)
         assert (again.status, again.stdout) == (1, whole)
+        for name in others:
+            again = shell("report", kept, "--format", name, env=env, umask=umask)
+            assert again.stdout == (shell.cwd / name).read_bytes()
     assert shell("report", kept / "report.json", "--format", "json=again").stdout == b""
     assert (shell.cwd / "again").read_bytes() == whole
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from repaudit.forensics import cause
 from repaudit.model.canonical import report_from_json, report_schema, to_json
 from repaudit.model.difference import Aspect, Difference
+from repaudit.model.digest import Descriptor
 from repaudit.model.errors import MalformedError
 from repaudit.model.experiment import INTRINSIC, SETTABLE, Held, Outcome, Role
 from repaudit.model.finding import (
@@ -29,7 +30,8 @@ from repaudit.model.finding import (
     Process,
     Suspect,
 )
-from repaudit.model.report import SCHEMA, Problem, Report, RunRecord, Subject, Verdict
+from repaudit.model.image import Image, ImageSet, Layer
+from repaudit.model.report import SCHEMA, LayerRecord, Problem, Report, RunRecord, Subject, Verdict
 from repaudit.reporters import REPORTERS, Reporter, Surface
 from tests import strategies
 from tests.schemas import closed
@@ -164,6 +166,44 @@ def test_the_schema_refuses_what_is_none(wrong):
     valid(json.dumps(changed()).encode())
     with pytest.raises(jsonschema.ValidationError):
         valid(json.dumps(changed(**wrong)).encode())
+
+
+# Layers.
+
+
+def images(*sizes: int, platforms: int = 1) -> ImageSet:
+    layers = tuple(
+        Layer(
+            index=n,
+            descriptor=Descriptor(media_type="", digest=f"sha256:{n:064}", size=size),
+            diff_id=f"sha256:{n:064}",
+        )
+        for n, size in enumerate(sizes)
+    )
+    image = Image(
+        platform="linux/amd64",
+        manifest=None,
+        manifest_digest=None,
+        config=b"{}",
+        config_digest="sha256:" + "0" * 64,
+        layers=layers,
+    )
+    return ImageSet(digest="", index=None, images=(image,) * platforms)
+
+
+def test_layers_have_their_size_and_their_line():
+    line = Instruction(file="Containerfile", line=2, text="RUN a", stage="0")
+    found = LayerRecord.all_of(images(30, 20, 10), (None, line))
+
+    assert [(one.index, one.size, one.instruction) for one in found] == [
+        (0, 30, None),
+        (1, 20, line),
+        (2, 10, None),
+    ]
+
+
+def test_layers_of_several_platforms_would_be_mixed_up():
+    assert LayerRecord.all_of(images(30, 20, platforms=2)) == ()
 
 
 # To JSON and back.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import re
 from collections import Counter
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped
 from markdown_it import MarkdownIt
 
-from repaudit.model.finding import Finding
+from repaudit.containerfile.edit import unified
+from repaudit.model.finding import Finding, FixOutcome
 from repaudit.model.report import Report, Subject, Verdict
 from repaudit.reporters import REPORTERS, Surface
 from repaudit.reporters._ranks import ranked
@@ -199,6 +202,64 @@ def test_no_name_becomes_an_address_or_a_link_in_sarif(text: str):
         uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
         assert re.fullmatch(r"[A-Za-z0-9%._~-][A-Za-z0-9%._~/-]*", uri)
         assert not re.search(r"(?<!\\)(\\\\)*\[", result["message"]["text"])
+
+
+def replaced(text: str, edits: list[dict]) -> str:
+    """Do to a text what a viewer of SARIF does: replace regions, the last one first."""
+    lines = text.splitlines(keepends=True)
+    for edit in sorted(edits, key=lambda e: e["deletedRegion"]["startLine"], reverse=True):
+        region = edit["deletedRegion"]
+        assert (region["startColumn"], region["endColumn"]) == (1, 1)
+        new = edit["insertedContent"]["text"].splitlines(keepends=True)
+        lines[region["startLine"] - 1 : region["endLine"] - 1] = new
+    return "".join(lines)
+
+
+def edits(report: Report) -> list[dict]:
+    return [
+        replacement
+        for result in sarif(report)["results"]
+        for fix in result.get("fixes", ())
+        for change in fix["artifactChanges"]
+        for replacement in change["replacements"]
+    ]
+
+
+a_file = st.lists(st.sampled_from(("FROM a\n", "RUN b\n", "RUN c \\\n", "\n", "# é\n")), max_size=9)
+
+
+@some
+@given(before=a_file, after=a_file)
+def test_a_fix_in_sarif_is_the_edit(before: list[str], after: list[str]):
+    one, other = "".join(before), "".join(after)
+    edit = unified(one.encode(), other.encode(), "Containerfile").decode()
+    fix = replace(samples.FIX, edit=edit)
+    report = replace(BAD, findings=(replace(BAD.findings[1], fix=fix),))
+
+    assert replaced(one, edits(report)) == other
+
+
+@pytest.mark.parametrize("outcome", FixOutcome)
+def test_a_fix_that_was_tried_in_vain_is_none(outcome: FixOutcome):
+    fix = replace(samples.FIX, outcome=outcome)
+    report = replace(BAD, findings=(replace(BAD.findings[1], fix=fix),))
+
+    assert bool(edits(report)) is (outcome is FixOutcome.GONE)
+
+
+@pytest.mark.parametrize("edit", ["nonsense", "@@ -1 +1 @@\n-a\n", "--- a\n+++ b\n@@ -1,9 +1 @@\n"])
+def test_a_strangers_edit_that_is_none_is_left_out(edit: str):
+    report = replace(BAD, findings=(replace(BAD.findings[1], fix=replace(samples.FIX, edit=edit)),))
+
+    assert edits(report) == []
+
+
+@pytest.mark.parametrize("name", ["html", "markdown", "junit"])
+def test_people_see_the_edit_and_what_came_of_it(name: str):
+    text = html.unescape(render(name, BAD).decode())
+
+    assert '+RUN date -u -d "@$SOURCE_DATE_EPOCH" > /srv/built' in text
+    assert "with this edit the difference is gone" in text
 
 
 # JUnit.
@@ -412,7 +473,7 @@ def test_the_page_tells_what_a_release_engineer_asks():
 
     for word in (
         "Containerfile:4",
-        "date +%a %e %b",
+        "date '+%a %e %b'",
         "umask 022 &&",
         "build_path: no step sees it",
     ):

@@ -9,7 +9,7 @@ from repaudit.model.finding import Confidence, Finding
 from repaudit.model.report import Report
 from repaudit.reporters._matrix import NO_FACTOR
 from repaudit.reporters._ranks import in_order
-from repaudit.reporters._words import called, count, cut
+from repaudit.reporters._words import called, count, cut, written_by
 
 ROW = 26
 COLUMNS = (1, 180, 640)
@@ -91,7 +91,7 @@ def chain(report: Report) -> Chain:
 def step(finding: Finding) -> str:
     """Return what wrote a finding's files: the process if it was traced, and the line."""
     where = finding.instruction
-    wrote = " ".join(finding.process.argv) if finding.process else where.text if where else ""
+    wrote = written_by(finding) or (where.text if where else "")
     line = f"line {where.line}: " if where else ""
     return f"{line}{wrote}" or "the builder"
 

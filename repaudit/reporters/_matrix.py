@@ -98,12 +98,14 @@ def _alike(rows: Iterable[HeatRow]) -> Iterable[HeatRow]:
 class RunRow:
     """One run: for each factor its level, and whether that is not the control's.
 
-    `image` is the letter that stands for its image: runs of one letter made the same.
+    `image` is the letter that stands for its image: runs of one letter made the same. `trial`
+    runs had the fixes in.
     """
 
     run: RunRecord
     levels: tuple[tuple[str, bool], ...]
     image: str
+    trial: bool
 
 
 def run_factors(report: Report) -> tuple[str, ...]:
@@ -114,7 +116,8 @@ def run_factors(report: Report) -> tuple[str, ...]:
 def runs(report: Report) -> tuple[RunRow, ...]:
     """Return the runs in their order."""
     control = next((run.levels for run in report.runs if run.role is Role.CONTROL), {})
-    letters = _letters([run.image for run in report.runs if run.image])
+    made = (*report.runs, *report.trial)
+    letters = _letters([run.image for run in made if run.image])
     return tuple(
         RunRow(
             run=run,
@@ -123,8 +126,9 @@ def runs(report: Report) -> tuple[RunRow, ...]:
                 for f in run_factors(report)
             ),
             image=letters.get(run.image or "", ""),
+            trial=number >= len(report.runs),
         )
-        for run in report.runs
+        for number, run in enumerate(made)
     )
 
 

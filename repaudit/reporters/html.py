@@ -105,7 +105,10 @@ class _Shown:
 
     finding: Finding
     step: str
+    wrote: str
     copied: bool
+    edit: tuple[str, ...]
+    tried: str
     seen: tuple[str, ...]
     places: tuple[_Place, ...]
     more: int
@@ -137,10 +140,14 @@ def _causes(report: Report) -> tuple[_Cause, ...]:
 
 def _shown(finding: Finding, known: dict[Difference, str], *, few: bool) -> _Shown:
     places = tuple(_places(finding, known))
+    fix = finding.fix
     return _Shown(
         finding=finding,
         step=words.cut(finding.instruction.text, 400) if finding.instruction else "",
+        wrote=words.cut(words.written_by(finding), 300),
         copied=words.copied(finding),
+        edit=tuple(_lines(fix.edit)) if fix and fix.edit else (),
+        tried=words.cut(words.tried(fix), 300) if fix else "",
         seen=tuple(words.cut(detail, 400) for detail in words.seen(finding)[:_MOST_EVIDENCE]),
         places=places,
         more=len(finding.differences) - len(places),

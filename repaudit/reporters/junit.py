@@ -12,7 +12,17 @@ from repaudit.model.finding import Finding
 from repaudit.model.report import Report, Verdict
 from repaudit.model.text import printable
 from repaudit.reporters._ranks import in_order
-from repaudit.reporters._words import blame, called, change, count, cut, limits, scope, source
+from repaudit.reporters._words import (
+    blame,
+    called,
+    change,
+    count,
+    cut,
+    limits,
+    scope,
+    source,
+    tried,
+)
 from repaudit.reporters._words import subject as named
 from repaudit.reporters.interface import Reporter, Surface
 
@@ -103,6 +113,9 @@ def _lines(finding: Finding) -> Iterator[str]:
     if len(finding.differences) > _MOST_FILES:
         yield f"… and {len(finding.differences) - _MOST_FILES} more (all in --format json)"
     yield f"fix: {printable(finding.cause.remedy)}"
+    if finding.fix:
+        yield from (f"  {cut(line, 160)}" for line in (finding.fix.edit or "").splitlines())
+        yield printable(tried(finding.fix))
 
 
 def _case(group: str, name: str, *, kind: str, message: str = "", text: str = "") -> Element:

@@ -28,6 +28,8 @@ from repaudit.reporters._words import (
     scope,
     seen,
     subject,
+    tried,
+    written_by,
 )
 from repaudit.reporters.interface import Reporter, Surface
 
@@ -135,8 +137,12 @@ def _block(finding: Finding, shown: set[Difference]) -> Iterator[str]:
     yield f"**Fix** {_prose(finding.cause.remedy)}\n"
     if copied(finding):
         yield f"**Note** {COPIED}\n"
-    if finding.process:
-        yield f"**Written by** {_code(' '.join(finding.process.argv), 300)}\n"
+    if finding.fix and finding.fix.edit:
+        yield _fence(finding.fix.edit)
+    if finding.fix and (told := tried(finding.fix)):
+        yield f"{_plain(told)}\n"
+    if wrote := written_by(finding):
+        yield f"**Written by** {_code(wrote, 300)}\n"
     for detail in seen(finding)[:_MOST_EVIDENCE]:
         yield f"* seen: {_code(detail, 400)}"
     for difference in finding.differences[:_MOST_FILES]:

@@ -7,12 +7,16 @@ Format: https://docs.oasis-open.org/sarif/sarif/v2.1.0/; what GitHub reads of it
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from urllib.parse import quote
+
+from unidiff.errors import UnidiffParseError
+from unidiff.patch import PatchSet
 
 from repaudit import __version__
 from repaudit.model.canonical import to_json
 from repaudit.model.difference import Difference
-from repaudit.model.finding import Cause, Finding
+from repaudit.model.finding import Cause, Finding, Fix, FixOutcome
 from repaudit.model.report import Problem, Report, Verdict
 from repaudit.model.text import printable
 from repaudit.reporters._ranks import ranked
@@ -103,7 +107,8 @@ def _result(report: Report, finding: Finding, numbers: dict[str, int]) -> _Objec
     region: _Object = {"startLine": line}
     if finding.instruction:
         region["snippet"] = {"text": cut(finding.instruction.text, _MOST_TEXT)}
-    return {
+    artifact: _Object = {"uri": quote(path), "uriBaseId": "SRCROOT"}
+    result: _Object = {
         "ruleId": printable(finding.cause.slug),
         "ruleIndex": numbers[finding.cause.slug],
         "level": "error",
@@ -111,7 +116,7 @@ def _result(report: Report, finding: Finding, numbers: dict[str, int]) -> _Objec
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": quote(path), "uriBaseId": "SRCROOT"},
+                    "artifactLocation": artifact,
                     "region": region,
                 },
                 "logicalLocations": list(_places(finding)),
@@ -127,6 +132,32 @@ def _result(report: Report, finding: Finding, numbers: dict[str, int]) -> _Objec
             "factors": [suspect.factor for suspect in finding.factors],
         },
     }
+    if replacements := list(_replacements(finding.fix)):
+        change = {"artifactLocation": artifact, "replacements": replacements}
+        told = {"text": _told(finding.cause.remedy)}
+        result["fixes"] = [{"description": told, "artifactChanges": [change]}]
+    return result
+
+
+def _replacements(fix: Fix | None) -> Iterator[_Object]:
+    """Yield a fix as edits of whole lines; none for one that was tried in vain."""
+    if fix is None or not fix.edit or fix.outcome not in {None, FixOutcome.GONE}:
+        return
+    try:
+        hunks = [hunk for file in PatchSet(fix.edit) for hunk in file]
+    except UnidiffParseError:  # a stranger's report may call anything an edit
+        return
+    for hunk in hunks:
+        start = hunk.source_start
+        for context, group in groupby(hunk, key=lambda line: bool(line.is_context)):
+            lines = list(group)
+            gone = sum(bool(line.is_removed or line.is_context) for line in lines)
+            if not context:
+                region = {"startLine": start, "startColumn": 1}
+                region |= {"endLine": start + gone, "endColumn": 1}
+                new = "".join(line.value for line in lines if line.is_added)
+                yield {"deletedRegion": region, "insertedContent": {"text": new}}
+            start += gone
 
 
 def _places(finding: Finding) -> Iterator[_Object]:
