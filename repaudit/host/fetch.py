@@ -1,0 +1,249 @@
+"""Asking servers politely: one session, bounded answers, a cache, and `unknown` as an answer.
+
+Retries are urllib3's: on a refused or broken connection, on 429 and on the errors of an overloaded
+server, waiting as Retry-After says (RFC 9110, section 10.2.3) but never longer than a minute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+from urllib3.exceptions import HTTPError, IncompleteRead, ProtocolError, ReadTimeoutError
+
+from repaudit import __version__
+from repaudit.host import clock
+from repaudit.host.scratch import write
+
+_AGENT = f"repaudit/{__version__} (audits pins; one connection, cached)"
+_BUSY = frozenset({429, 500, 502, 503, 504})
+#: Seconds: to connect, between two pieces of an answer, and for the whole of a page.
+_CONNECT, _READ, _WHOLE = 10.0, 30.0, 300.0
+_PIECE = 1 << 16
+_UNCHANGED = "unchanged"
+#: Bytes: of a page that is kept in memory, and of a file that is only hashed.
+LARGEST_PAGE, LARGEST_FILE = 64 << 20, 2 << 30
+
+
+class Known(StrEnum):
+    """What a server's answer tells. `unknown` is neither yes nor no: never ok, never vanished."""
+
+    FOUND = "found"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of asking. `reason` says why it is unknown; `kind` is the media type."""
+
+    known: Known
+    data: bytes = b""
+    kind: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How long to be patient with a server that is busy: retries, and seconds."""
+
+    retries: int = 4
+    backoff: float = 0.5
+    longest: int = 60
+    read: float = _READ
+    whole: float = _WHOLE
+
+
+@dataclass
+class Fetcher:
+    """Asks servers, one request at a time. `cache` holds answers; None keeps none.
+
+    `offline` makes every answer that the cache does not hold for ever unknown. `asked` counts the
+    requests that went over the network, retries and redirects aside.
+    """
+
+    offline: bool = False
+    cache: Path | None = None
+    waiting: Waiting = field(default_factory=Waiting)
+    asked: int = 0
+    _session: requests.Session | None = field(default=None, repr=False)
+
+    def get(
+        self, url: str, *, accept: str = "*/*", forever: bool = False, most: int = LARGEST_PAGE
+    ) -> Answer:
+        """Return what is at `url`, of at most `most` bytes; `forever` says that it never changes.
+
+        Other answers are kept with their ETag, and asked for anew.
+        """
+        kept = self._kept(url, accept)
+        if kept and forever:
+            return kept.answer
+        headers = {"Accept": accept} | ({"If-None-Match": kept.tag} if kept and kept.tag else {})
+        data = bytearray()
+        told, tag = self._read(url, headers, most, data.extend)
+        if told.known is not Known.FOUND:
+            return told
+        if kept and told.kind == _UNCHANGED:
+            return kept.answer
+        answer = Answer(known=Known.FOUND, data=bytes(data), kind=told.kind)
+        if forever or tag:
+            self._keep(url, accept, _Kept(answer, tag))
+        return answer
+
+    def digests(self, url: str) -> Answer:
+        """Return the hashes of a file that never changes, a line `ALGORITHM:HEX` each, as `data`.
+
+        Nothing of the file itself is kept.
+        """
+        kept = self._kept(url, "digests")
+        if kept:
+            return kept.answer
+        hashes = [hashlib.new(name, usedforsecurity=False) for name in ("sha1", "sha256", "sha512")]
+
+        def take(piece: bytes) -> None:
+            for one in hashes:
+                one.update(piece)
+
+        answer, _ = self._read(url, {}, LARGEST_FILE, take)
+        if answer.known is not Known.FOUND:
+            return answer
+        lines = "".join(f"{one.name}:{one.hexdigest()}\n" for one in hashes)
+        found = Answer(known=Known.FOUND, data=lines.encode(), kind="digests")
+        self._keep(url, "digests", _Kept(found, ""))
+        return found
+
+    def _read(
+        self,
+        url: str,
+        headers: dict[str, str],
+        most: int,
+        take: Callable[[bytes], object],
+    ) -> tuple[Answer, str]:
+        """Ask, hand each piece of the body to `take`, and return the answer without it."""
+        if self.offline:
+            return _unknown("offline"), ""
+        if url.partition("://")[0].lower() not in ("http", "https"):
+            return _unknown(f"{shown(url)} is no http address"), ""
+        try:
+            with self._open(url, headers) as response:
+                if response.status_code in (404, 410):
+                    return Answer(known=Known.ABSENT), ""
+                if response.status_code not in (200, 304):
+                    return _unknown(f"{shown(url)} answers {response.status_code}"), ""
+                for size, piece in _pieces(response, self.waiting.whole):
+                    if size > most:
+                        return _unknown(f"{shown(url)} has more than {most} bytes"), ""
+                    take(piece)
+                kind = response.headers.get("Content-Type", "")
+                kind = _UNCHANGED if response.status_code == 304 else kind
+                return Answer(known=Known.FOUND, kind=kind), response.headers.get("ETag", "")
+        except (requests.RequestException, HTTPError, TimeoutError, ValueError) as error:
+            return _unknown(f"{shown(url)}: {_cause(error)}"), ""
+
+    @contextmanager
+    def _open(self, url: str, headers: dict[str, str]) -> Iterator[requests.Response]:
+        self._session = self._session or _session(self.waiting)
+        self.asked += 1
+        limits = (_CONNECT, self.waiting.read)
+        with closing(
+            self._session.get(url, headers=headers, stream=True, timeout=limits)
+        ) as response:
+            yield response
+
+    def _path(self, url: str, accept: str) -> Path | None:
+        name = hashlib.sha256(f"{url}\n{accept}".encode("utf-8", "replace")).hexdigest()
+        return self.cache / name[:2] / name if self.cache else None
+
+    def _kept(self, url: str, accept: str) -> _Kept | None:
+        path = self._path(url, accept)
+        try:
+            line, _, data = path.read_bytes().partition(b"\n") if path else (b"", b"", b"")
+            head = json.loads(line)
+            if head["url"] != url or head["sha256"] != hashlib.sha256(data).hexdigest():
+                return None
+            answer = Answer(known=Known.FOUND, data=data, kind=str(head["kind"]))
+            return _Kept(answer, str(head["tag"]))
+        except (OSError, ValueError, KeyError, TypeError):  # not kept, or not whole
+            return None
+
+    def _keep(self, url: str, accept: str, kept: _Kept) -> None:
+        path = self._path(url, accept)
+        if path:
+            data = kept.answer.data
+            digest = hashlib.sha256(data).hexdigest()
+            head = {"url": url, "kind": kept.answer.kind, "tag": kept.tag, "sha256": digest}
+            write(path, json.dumps(head, sort_keys=True).encode() + b"\n" + data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    answer: Answer
+    tag: str
+
+
+def _session(waiting: Waiting) -> requests.Session:
+    session = requests.Session()
+    session.max_redirects = 5
+    session.headers["User-Agent"] = _AGENT
+    retry = Retry(
+        total=waiting.retries,
+        backoff_factor=waiting.backoff,
+        backoff_max=waiting.longest,
+        retry_after_max=waiting.longest,
+        status_forcelist=_BUSY,
+        raise_on_status=False,
+    )
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=1, max_retries=retry))
+    return session
+
+
+def _pieces(response: requests.Response, whole: float) -> Iterator[tuple[int, bytes]]:
+    """Yield the bytes read so far and the next piece, until the time for the whole is over."""
+    until = clock.ticks() + whole
+    size = 0
+    # As much as there is, not as much as asked: a server that drips must not hold us.
+    while piece := response.raw.read1(_PIECE, decode_content=True):
+        size += len(piece)
+        yield size, piece
+        if clock.ticks() > until:
+            raise TimeoutError(f"no end after {whole:g} seconds")
+
+
+def _unknown(reason: str) -> Answer:
+    return Answer(known=Known.UNKNOWN, reason=reason)
+
+
+def _cause(error: Exception) -> str:
+    """Return a short reason that is the same again: no addresses of objects, no credentials."""
+    if isinstance(error, requests.ConnectTimeout | requests.ReadTimeout):
+        return "no answer in time"
+    if isinstance(error, IncompleteRead | ProtocolError):
+        return "the answer was cut off"
+    if isinstance(error, ReadTimeoutError):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.RetryError):
+        return "too busy"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not trusted"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection, or it broke"
+    return str(error) if isinstance(error, TimeoutError) else type(error).__name__
+
+
+def shown(url: str) -> str:
+    """Return an address without user and password."""
+    try:
+        parts = urlsplit(url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))[:300]
+    except ValueError:
+        return "an address that is none"
