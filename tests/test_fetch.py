@@ -71,13 +71,14 @@ def test_an_answer_is_kept_and_asked_for_anew_unless_it_never_changes(
     server: Server, fetcher: Fetcher, tmp_path: Path
 ):
     server.replies |= {"/a": Reply(body=BODY), "/f": Reply(body=BODY)}
-    for _ in range(2):
-        assert fetcher.get(server.url + "/a").data == BODY
-        assert fetcher.get(server.url + "/f", forever=True).data == BODY
+    for run in (fetcher, Fetcher(cache=tmp_path)):
+        for _ in range(2):
+            assert run.get(server.url + "/a").data == BODY
+            assert run.get(server.url + "/f", forever=True).data == BODY
     assert server.asked == ["/a", "/f", "/a"]
 
     server.replies["/a"] = Reply(body=b"new")
-    assert fetcher.get(server.url + "/a").data == b"new"
+    assert Fetcher(cache=tmp_path).get(server.url + "/a").data == b"new"
     offline = Fetcher(cache=tmp_path, offline=True)
     assert offline.get(server.url + "/f", forever=True).data == BODY
     assert offline.get(server.url + "/a").known is Known.UNKNOWN
@@ -94,12 +95,18 @@ def test_a_damaged_cache_is_no_answer(server: Server, fetcher: Fetcher, tmp_path
     assert server.asked == ["/f", "/f"]
 
 
+def lines_of(fetcher: Fetcher, server: Server) -> list[str]:
+    return fetcher.digests(server.url + "/f").data.decode().splitlines()
+
+
 def test_a_file_is_hashed_and_not_kept(server: Server, fetcher: Fetcher):
     server.replies["/f"] = Reply(body=BODY)
     for _ in range(2):
         lines = fetcher.digests(server.url + "/f").data.decode().splitlines()
         assert f"sha256:{hashlib.sha256(BODY).hexdigest()}" in lines
-    assert server.asked == ["/f"]
+    assert server.asked == ["/f", "/f"]
+    server.replies["/f"] = Reply(body=b"another")
+    assert f"sha256:{hashlib.sha256(b'another').hexdigest()}" in lines_of(fetcher, server)
     server.replies["/g"] = Reply(body=BODY, cut=1)
     assert fetcher.digests(server.url + "/g").known is Known.UNKNOWN
 

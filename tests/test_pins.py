@@ -144,7 +144,8 @@ def test_the_planted_faults_break_most_rules_and_nearly_all_kinds_of_files():
     # What another file's text shows, or a lock of another tool, has cases of its own below.
     elsewhere = {"JV003", "JV005", "NET006", "PAR001", "PAR002", "PY006"}
 
-    assert {rule.id for rule in rules()} - broken == elsewhere
+    looked_up = {rule.id for rule in rules() if rule.id.startswith(("IDX", "INS"))}
+    assert {rule.id for rule in rules()} - broken == elsewhere | looked_up
 
 
 def test_an_edit_made_silences_its_finding_and_changes_nothing_else():

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from repaudit import audit as pipelines
+from repaudit import pinning
 from repaudit.cli import output
+from repaudit.host.fetch import Fetcher
+from repaudit.host.scratch import cache
 
 EXAMPLES = """A folder, a git checkout, or single files:
 
@@ -41,3 +45,74 @@ def audit(
     report = pipelines.audit_pins(paths or [Path()])
     output.emit_pins(report, formats)
     raise typer.Exit(report.verdict.exit_code)
+
+
+VERIFY_EXAMPLES = """Locks against the indexes, and an image, named as `repaudit diff` does:
+
+repaudit pins verify . --image oci-archive.tar
+
+repaudit pins verify requirements.txt --image containers-storage:localhost/app:1
+"""
+
+
+@pins.command("verify", epilog=VERIFY_EXAMPLES)
+def verify(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders.", show_default="this folder")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option("--image", help="The image that was built from these locks.")
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask no index, and say what was not looked up.")
+    ] = False,
+    format_: Annotated[
+        list[str] | None, typer.Option("--format", help="text, json, …; or NAME=FILE; repeatable.")
+    ] = None,
+) -> None:
+    """Hold locks against what the indexes serve, and what an image really contains."""
+    formats = output.parse_pins_formats(format_ or ())
+    fetcher = Fetcher(offline=offline, cache=cache("indexes"))
+    report = pinning.verify_pins(paths or [Path()], image, fetcher)
+    output.emit_pins(report, formats)
+    raise typer.Exit(report.verdict.exit_code)
+
+
+WRITE_EXAMPLES = """Show what would be written, then write it:
+
+repaudit pins write . --diff
+
+repaudit pins write .
+"""
+_UNMADE, _UNKNOWN = 1, 3
+
+
+@pins.command("write", epilog=WRITE_EXAMPLES)
+def write(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders.", show_default="this folder")
+    ] = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show the edits as a unified diff; write nothing.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Make only the edits that need no look-up.")
+    ] = False,
+) -> None:
+    """Write the pins that can be written: digests of images, checksums of ADD, options of apt.
+
+    Exit code 1: there are edits that --diff has shown and nobody has made. 3: something could not
+    be looked up, and was left as it is.
+    """
+    fetcher = Fetcher(offline=offline)
+    edits = pinning.pin_edits(paths or [Path()], fetcher)
+    if diff:
+        sys.stdout.buffer.write(edits.diff)
+        sys.stdout.buffer.flush()
+    else:
+        edits.write()
+    for line in edits.written.unknown:
+        typer.echo(line, err=True)
+    if edits.written.unknown:
+        raise typer.Exit(_UNKNOWN)
+    raise typer.Exit(_UNMADE if diff and edits.diff else 0)

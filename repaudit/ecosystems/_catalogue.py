@@ -12,7 +12,10 @@ from repaudit.model.pins import Edit, Location, PinFinding, Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a place must not be. `open` says that a finding of it leaves the verdict open."""
+    """What a place must not be. `open` says that a finding of it leaves the verdict open.
+
+    `unknown` says that it does so where nothing else is wrong.
+    """
 
     id: str
     severity: Severity
@@ -21,6 +24,7 @@ class Rule:
     fix: str | None = None
     reference: str | None = None
     open: bool = False
+    unknown: bool = False
 
 
 @cache

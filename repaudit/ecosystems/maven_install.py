@@ -16,6 +16,8 @@ from repaudit.model.pins import Location, Pin, PinFinding, Severity, Strength
 _MARK = b"__RESOLVED_ARTIFACTS_HASH"
 _SIGNED = ("artifacts", "dependencies", "repositories")
 _MOST_NAMED = 5
+#: What stands in the third place of a coordinate and is no classifier.
+_PACKAGINGS = frozenset({"jar", "pom", "aar", "war", "zip", "exe", "tar.gz", "json", "klib"})
 
 
 class _MavenInstall:
@@ -33,7 +35,7 @@ class _MavenInstall:
         if tree:
             yield from _signature(document, tree, _sign_1)
             for one in tables(tree.get("dependencies")):
-                yield from _file(places, text(one.get("coord")), one.get("sha256"), one.get("file"))
+                yield from _file(places, one)
             return
         version = lock.get("version")
         if version not in ("2", "3"):
@@ -41,12 +43,26 @@ class _MavenInstall:
         yield from _signature(document, lock, _sign_2 if version == "2" else _sign_3)
         skipped = lock.get("skipped")
         left_out = frozenset(map(str, skipped)) if isinstance(skipped, list) else frozenset[str]()
+        homes = _homes(lock)
         for key, artifact in table(lock.get("artifacts")).items():
-            yield from _artifact(places, key, table(artifact), left_out)
+            yield from _artifact(places, key, table(artifact), left_out, homes)
+
+
+def _homes(lock: dict[str, Any]) -> dict[str, str]:
+    """Return the repository that each file came from, the first one that has it."""
+    homes: dict[str, str] = {}
+    for repository, keys in table(lock.get("repositories")).items():
+        for key in keys if isinstance(keys, list) else ():
+            homes.setdefault(str(key), repository.rstrip("/"))
+    return homes
 
 
 def _artifact(
-    places: Places, key: str, artifact: dict[str, Any], skipped: frozenset[str]
+    places: Places,
+    key: str,
+    artifact: dict[str, Any],
+    skipped: frozenset[str],
+    homes: dict[str, str],
 ) -> Iterator[Pin | PinFinding]:
     version = text(artifact.get("version"))
     where = places.key(key)
@@ -57,25 +73,39 @@ def _artifact(
         full = ":".join([key, *([] if packaging or not more else ["jar"]), *more])
         coordinate = ":".join([group, name, *packaging, *more, version])
         absent = value is None and not skipped.isdisjoint((full, key))
-        yield from _entry(where, coordinate, value, absent=absent)
+        home = homes.get(full) or homes.get(key, "")
+        yield from _entry(where, coordinate, value, absent=absent, home=home)
 
 
-def _file(
-    places: Places, coordinate: str, value: object, file: object
-) -> Iterator[Pin | PinFinding]:
+def _file(places: Places, one: dict[str, Any]) -> Iterator[Pin | PinFinding]:
+    coordinate, url, file = (text(one.get(name)) for name in ("coord", "url", "file"))
     if coordinate:
-        yield from _entry(places.key(coordinate), coordinate, value, absent=file is None)
+        path = file.partition("/")[2]
+        group = coordinate.partition(":")[0].replace(".", "/")
+        # `v1/https/host/path` is where it was kept; the repository ends where the group begins.
+        home = url[: url.rfind(f"/{group}/")] if path and f"/{group}/" in url else ""
+        where, absent = places.key(coordinate), one.get("file") is None
+        yield from _entry(where, coordinate, one.get("sha256"), absent=absent, home=home)
 
 
 def _entry(
-    where: Location, coordinate: str, value: object, *, absent: bool
+    where: Location, coordinate: str, value: object, *, absent: bool, home: str
 ) -> Iterator[Pin | PinFinding]:
     """Yield the pin of one file; `absent` ones are known to have none."""
     parts = coordinate.split(":")
     hashes = digests(f"sha256:{value}")
     group, name, version = parts[0], parts[1] if len(parts) > 1 else "", parts[-1]
     extra = parts[2:-1]
-    package = purl("maven", name, version, namespace=group, classifier="-".join(extra))
+    packaging = extra.pop(0) if len(extra) > 1 or (extra and extra[0] in _PACKAGINGS) else "jar"
+    package = purl(
+        "maven",
+        name,
+        version,
+        namespace=group,
+        classifier="-".join(extra),
+        type=None if packaging == "jar" else packaging,
+        repository_url=home,
+    )
     yield pin("maven", where, package, Strength.HASHED if hashes else Strength.VERSIONED, hashes)
     if version.endswith("-SNAPSHOT"):
         yield finding("JV001", where, f"{coordinate} is a SNAPSHOT")

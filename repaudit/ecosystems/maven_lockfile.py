@@ -15,6 +15,7 @@ from repaudit.model.pins import Location, Pin, PinFinding, Strength
 
 _MARKS = (b'"lockFileVersion"', b'"mavenPlugins"', b'"artifactID"', b'"artifactId"')
 _NESTED = ("children", "dependencies", "parentPom", "parent")
+_POMS = frozenset({"parentPom", "parent"})
 _DEEPEST = 100
 
 
@@ -33,7 +34,7 @@ class _MavenLockfile:
         yield from _pom(document, lock)
         for name in ("dependencies", "mavenPlugins", "mavenExtensions", "boms"):
             for one in tables(lock.get(name)):
-                yield from _artifact(places, one, 0)
+                yield from _artifact(places, one, 0, "pom" if name == "boms" else "jar")
 
 
 def _pom(document: Document, lock: dict[str, Any]) -> Iterator[PinFinding]:
@@ -49,25 +50,40 @@ def _pom(document: Document, lock: dict[str, Any]) -> Iterator[PinFinding]:
         yield finding("JV006", where, f"{path} is not the pom.xml that was locked")
 
 
-def _artifact(places: Places, one: dict[str, Any], depth: int) -> Iterator[Pin | PinFinding]:
+def _artifact(
+    places: Places, one: dict[str, Any], depth: int, packaging: str
+) -> Iterator[Pin | PinFinding]:
     if depth > _DEEPEST:
         raise MalformedError("dependencies nested too deeply")
     group, name, version = (text(one.get(key)) for key in ("groupId", "artifactId", "version"))
     where = places.key(name)
     if one.get("included") is not False:
-        yield from _checksum(where, one, f"{group}:{name}:{version}"[:300])
+        yield from _checksum(where, one, f"{group}:{name}:{version}"[:300], packaging)
     for key in _NESTED:
         inner = one.get(key)
         for child in [inner] if isinstance(inner, dict) else tables(inner):
-            yield from _artifact(places, child, depth + 1)
+            yield from _artifact(places, child, depth + 1, "pom" if key in _POMS else "jar")
 
 
-def _checksum(where: Location, one: dict[str, Any], shown: str) -> Iterator[Pin | PinFinding]:
+def _checksum(
+    where: Location, one: dict[str, Any], shown: str, packaging: str
+) -> Iterator[Pin | PinFinding]:
     group, name, version = (text(one.get(key)) for key in ("groupId", "artifactId", "version"))
     algorithm = text(one.get("checksumAlgorithm")).lower().replace("-", "")
     hashes = digests(f"{algorithm}:{text(one.get('checksum'))}")
     classifier = text(one.get("classifier"))
-    package = purl("maven", name, version, namespace=group, classifier=classifier)
+    folder = f"/{group.replace('.', '/')}/{name}/{version}/"
+    home, found, file = text(one.get("resolved")).rpartition(folder)
+    ending = file.rpartition(".")[2] if found else packaging
+    package = purl(
+        "maven",
+        name,
+        version,
+        namespace=group,
+        classifier=classifier,
+        type=None if ending == "jar" else ending,
+        repository_url=home,
+    )
     firm = Strength.HASHED if strong(hashes) else Strength.VERSIONED
     yield pin("maven", where, package, firm, hashes)
     if version.endswith("-SNAPSHOT"):

@@ -29,6 +29,8 @@ _BUSY = frozenset({429, 500, 502, 503, 504})
 #: Seconds: to connect, between two pieces of an answer, and for the whole of a page.
 _CONNECT, _READ, _WHOLE = 10.0, 30.0, 300.0
 _PIECE = 1 << 16
+#: Times in a row that a server may leave us without an answer before it is left alone.
+_ENOUGH = 3
 _UNCHANGED = "unchanged"
 #: Bytes: of a page that is kept in memory, and of a file that is only hashed.
 LARGEST_PAGE, LARGEST_FILE = 64 << 20, 2 << 30
@@ -75,6 +77,8 @@ class Fetcher:
     cache: Path | None = None
     waiting: Waiting = field(default_factory=Waiting)
     asked: int = 0
+    _fresh: set[Path] = field(default_factory=set, repr=False)
+    _silent: dict[str, int] = field(default_factory=dict, repr=False)
     _session: requests.Session | None = field(default=None, repr=False)
 
     def get(
@@ -82,16 +86,18 @@ class Fetcher:
     ) -> Answer:
         """Return what is at `url`, of at most `most` bytes; `forever` says that it never changes.
 
-        Other answers are kept with their ETag, and asked for anew.
+        Other answers are kept with their ETag, and asked for anew once in a run.
         """
         kept = self._kept(url, accept)
-        if kept and forever:
+        if kept and (forever or self._path(url, accept) in self._fresh):
             return kept.answer
         headers = {"Accept": accept} | ({"If-None-Match": kept.tag} if kept and kept.tag else {})
         data = bytearray()
         told, tag = self._read(url, headers, most, data.extend)
         if told.known is not Known.FOUND:
             return told
+        if path := self._path(url, accept):
+            self._fresh.add(path)
         if kept and told.kind == _UNCHANGED:
             return kept.answer
         answer = Answer(known=Known.FOUND, data=bytes(data), kind=told.kind)
@@ -100,25 +106,27 @@ class Fetcher:
         return answer
 
     def digests(self, url: str) -> Answer:
-        """Return the hashes of a file that never changes, a line `ALGORITHM:HEX` each, as `data`.
+        """Return the hashes of a file, a line `ALGORITHM:HEX` each, as `data`.
 
-        Nothing of the file itself is kept.
+        Nothing of the file itself is kept; where its ETag is as before, it is not sent again.
         """
         kept = self._kept(url, "digests")
-        if kept:
-            return kept.answer
+        headers = {"If-None-Match": kept.tag} if kept and kept.tag else {}
         hashes = [hashlib.new(name, usedforsecurity=False) for name in ("sha1", "sha256", "sha512")]
 
         def take(piece: bytes) -> None:
             for one in hashes:
                 one.update(piece)
 
-        answer, _ = self._read(url, {}, LARGEST_FILE, take)
+        answer, tag = self._read(url, headers, LARGEST_FILE, take)
         if answer.known is not Known.FOUND:
             return answer
+        if kept and answer.kind == _UNCHANGED:
+            return kept.answer
         lines = "".join(f"{one.name}:{one.hexdigest()}\n" for one in hashes)
         found = Answer(known=Known.FOUND, data=lines.encode(), kind="digests")
-        self._keep(url, "digests", _Kept(found, ""))
+        if tag:
+            self._keep(url, "digests", _Kept(found, tag))
         return found
 
     def _read(
@@ -133,6 +141,17 @@ class Fetcher:
             return _unknown("offline"), ""
         if url.partition("://")[0].lower() not in ("http", "https"):
             return _unknown(f"{shown(url)} is no http address"), ""
+        host = url.partition("://")[2].partition("/")[0]
+        if self._silent.get(host, 0) >= _ENOUGH:
+            return _unknown(f"{shown(url)}: asked no more, as its server did not answer"), ""
+        answer = self._heard(url, headers, most, take)
+        silent = answer[0].known is Known.UNKNOWN
+        self._silent[host] = self._silent.get(host, 0) + 1 if silent else 0
+        return answer
+
+    def _heard(
+        self, url: str, headers: dict[str, str], most: int, take: Callable[[bytes], object]
+    ) -> tuple[Answer, str]:
         try:
             with self._open(url, headers) as response:
                 if response.status_code in (404, 410):

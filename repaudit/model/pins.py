@@ -85,6 +85,16 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What looking a pin up has shown: the rule that is broken, how, and where."""
+
+    rule: str
+    message: str
+    location: Location
+    fix: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PinFinding:
     """A rule of the catalogue that a place breaks. `fix` is what to type or to write instead.
 
@@ -117,14 +127,19 @@ def by_place(item: Pin | PinFinding) -> tuple[str, int, int, int, str, str]:
     return (place.path, place.line, place.start or 0, place.end_line, name, text)
 
 
-def judge(findings: Iterable[PinFinding], undecided: frozenset[str]) -> PinsVerdict:
+def judge(
+    findings: Iterable[PinFinding], undecided: frozenset[str], unknown: frozenset[str] = frozenset()
+) -> PinsVerdict:
     """Return the verdict; a finding whose id is `undecided` leaves it open, whatever else is there.
 
-    What could not be read may hold anything, so neither yes nor no would be the whole truth.
+    What could not be read may hold anything, so neither yes nor no would be the whole truth. One
+    whose id is `unknown` leaves it open where nothing else is wrong: it was not looked up.
     """
     found = tuple(findings)
     if any(finding.id in undecided for finding in found):
         return PinsVerdict.INCONCLUSIVE
     if any(finding.severity is not Severity.NOTE for finding in found):
         return PinsVerdict.FLOATING
+    if any(finding.id in unknown for finding in found):
+        return PinsVerdict.INCONCLUSIVE
     return PinsVerdict.PINNED

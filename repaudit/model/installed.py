@@ -1,0 +1,34 @@
+"""What is installed in an image, as its files tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """A package that is in an image. `kind` is that of the pin that would hold it.
+
+    `path` is where in the image it says so. `digests`, ALGORITHM:HEX, are of the bytes that a lock
+    names, empty where the package was unpacked and those are gone. `files` are what its own record
+    lists: the name there, the digest there, the digest in the image (empty: it is not there).
+    `tags` say what a wheel was built for. A `local` package came from a file, not from an index.
+    """
+
+    kind: str
+    purl: str
+    path: str
+    digests: tuple[str, ...] = ()
+    files: tuple[tuple[str, str, str], ...] = ()
+    tags: frozenset[str] = frozenset()
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unidentified:
+    """Something in an image that is a package, and which one cannot be told; `reason` says why."""
+
+    kind: str
+    path: str
+    reason: str
+    digests: tuple[str, ...] = ()

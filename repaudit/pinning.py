@@ -1,0 +1,61 @@
+"""The pipelines of pins: hold them against indexes and images, and write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from repaudit.containerfile.edit import unified
+from repaudit.host import clock
+from repaudit.host.fetch import Fetcher
+from repaudit.host.scratch import rewrite, scratch
+from repaudit.host.tree import open_tree
+from repaudit.model.errors import UsageError
+from repaudit.model.pins import Observation, PinsReport
+from repaudit.sources import open_image
+from repaudit.stages.installed import Tie
+from repaudit.stages.pin import Written, write_pins
+from repaudit.stages.pinned import against_image, against_indexes, verified
+from repaudit.stages.pins import audit_tree
+
+
+def verify_pins(paths: Sequence[Path], image: str | None, fetcher: Fetcher) -> PinsReport:
+    """Hold what locks name against what the indexes serve and what an image has installed."""
+    audited = audit_tree(open_tree(paths), clock.now())
+    seen: list[Observation] = []
+    ties: list[Tie] = []
+    if image is not None:
+        with scratch() as folder:
+            seen, ties = against_image(audited.pins, open_image(image, folder))
+    seen += against_indexes(audited.pins, ties, fetcher)
+    return verified(audited, seen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinEdits:
+    """The edits that pin a tree: each file before and after, and what could not be looked up."""
+
+    root: Path
+    written: Written
+
+    @property
+    def diff(self) -> bytes:
+        """The unified diff of all files, empty where there is nothing to do."""
+        parts = (unified(one.before, one.after, one.path) for one in self.written.changes)
+        return b"".join(parts)
+
+    def write(self) -> None:
+        """Put the edited files in the place of the others, each whole or not at all."""
+        for one in self.written.changes:
+            path = self.root / one.path
+            if path.read_bytes() != one.before:
+                raise UsageError(f"{one.path} was changed meanwhile", hint="start again")
+            rewrite(path, one.after)
+
+
+def pin_edits(paths: Sequence[Path], fetcher: Fetcher) -> PinEdits:
+    """Audit files and folders, look up what they name, and return the edits that pin it."""
+    tree = open_tree(paths)
+    audited = audit_tree(tree, clock.now())
+    return PinEdits(root=tree.root, written=write_pins(tree, audited.findings, fetcher))

@@ -1,0 +1,201 @@
+"""Locks against an image: what is in it and in no lock, what is not in it, what is another."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from packageurl import PackageURL
+
+from repaudit.inventories import INVENTORIES
+from repaudit.model.installed import Installed, Unidentified
+from repaudit.model.pins import Location, Observation, Pin
+from repaudit.model.text import printable
+from repaudit.oci.filesystem import Files
+
+#: What dpkg installed is its own business; these list its files.
+_LISTS = "var/lib/dpkg/info/"
+_MOST_LIST = 64 << 20
+#: Jars that no image is meant to hold.
+_ASIDE = frozenset({"sources", "javadoc", "tests", "pom"})
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """An installed package and the pin that it should have come from: to be proved by the index."""
+
+    installed: Installed
+    pin: Pin
+
+
+@dataclass
+class Locks:
+    """The pins of a kind that name a version, by name and by digest. `met` ones are installed."""
+
+    names: dict[str, list[Pin]] = field(default_factory=lambda: defaultdict(list))
+    digests: dict[str, list[Pin]] = field(default_factory=lambda: defaultdict(list))
+    met: set[str] = field(default_factory=set)
+
+    def add(self, pin: Pin, package: PackageURL) -> None:
+        """Take a pin in; a jar that only its file's name identifies is found without its group."""
+        names = {_full(package), package.name} if pin.kind == "maven" else {_full(package)}
+        for name in sorted(names):
+            self.names[name].append(pin)
+        for digest in pin.digests:
+            self.digests[digest].append(pin)
+
+    def by_digest(self, digests: Iterable[str]) -> list[Pin]:
+        """Return the pins that name one of these bytes."""
+        return [pin for digest in digests for pin in self.digests.get(digest, ())]
+
+
+def locks_of(pins: Iterable[Pin]) -> dict[str, Locks]:
+    """Return the pins that an image can be held against, by kind."""
+    found: dict[str, Locks] = {one.kind: Locks() for one in INVENTORIES.all()}
+    for pin in pins:
+        package = PackageURL.from_string(pin.purl)
+        if pin.kind in found and package.version:
+            found[pin.kind].add(pin, package)
+    return found
+
+
+def compare(locks: dict[str, Locks], files: Files) -> tuple[list[Observation], list[Tie]]:
+    """Return what the image has otherwise than the locks, and what an index has yet to prove."""
+    owned = _owned(files)
+    seen: list[Observation] = []
+    ties: list[Tie] = []
+    for inventory in INVENTORIES.all():
+        lock = locks[inventory.kind]
+        strangers = []
+        for item in sorted(inventory.installed(files), key=lambda one: one.path):
+            if _plain(item.path) in owned:
+                continue
+            if isinstance(item, Unidentified):
+                seen.extend(_unidentified(item, lock))
+                continue
+            seen.extend(_damaged(item))
+            pins = _pins(item, lock)
+            lock.met.update(pin.purl for pin in pins)
+            if not pins and not item.local:
+                strangers.append(item)
+            seen.extend(_held(item, pins, ties))
+        seen.extend(_strangers(strangers, lock))
+    return seen, ties
+
+
+def absent(locks: dict[str, Locks]) -> Iterator[Observation]:
+    """Yield what is locked, and in none of the images that were compared."""
+    for lock in locks.values():
+        pins = {pin.purl: pin for named in lock.names.values() for pin in named}
+        if not lock.met:
+            continue  # nothing of that kind comes from these locks
+        for purl, pin in sorted(pins.items()):
+            classifier = PackageURL.from_string(purl).qualifiers or {}
+            if purl not in lock.met and _ASIDE.isdisjoint(_values(classifier)):
+                message = f"{_shown(purl)} is locked, and not in the image"
+                yield Observation(rule="INS002", message=message, location=pin.location)
+
+
+def _values(qualifiers: object) -> list[str]:
+    return [str(one) for one in qualifiers.values()] if isinstance(qualifiers, dict) else []
+
+
+def _owned(files: Files) -> frozenset[str]:
+    lists = {
+        path: _MOST_LIST
+        for path in files.digests
+        if path.startswith(_LISTS) and path.endswith(".list")
+    }
+    return frozenset(
+        _plain(line)
+        for _, data in files.contents(lists)
+        for line in data.decode("utf-8", "surrogateescape").splitlines()
+    )
+
+
+def _plain(path: str) -> str:
+    """Return a path without a leading slash and `usr`, which dpkg may have left out (usrmerge)."""
+    return path.lstrip("/").removeprefix("usr/")
+
+
+def _pins(item: Installed, lock: Locks) -> list[Pin]:
+    package = PackageURL.from_string(item.purl)
+    named = lock.names.get(_full(package), [])
+    return lock.by_digest(item.digests) or named
+
+
+def _held(item: Installed, pins: Sequence[Pin], ties: list[Tie]) -> Iterator[Observation]:
+    """Yield how an installed package differs from the pins of its name."""
+    if not pins or set(item.digests) & {digest for pin in pins for digest in pin.digests}:
+        return
+    version = PackageURL.from_string(item.purl).version
+    same = [pin for pin in pins if PackageURL.from_string(pin.purl).version == version]
+    where = _in_image(item.path)
+    if not same:
+        locked = ", ".join(sorted({PackageURL.from_string(p.purl).version or "" for p in pins}))
+        message = f"{where.path} is {_shown(item.purl)}; locked is {locked[:100]}"
+        yield Observation(rule="INS003", message=message, location=pins[0].location)
+    elif item.digests and any(pin.digests for pin in same):
+        if _comparable(item.digests, same):
+            message = f"{where.path} is {_shown(item.purl)} with other bytes than locked"
+            yield Observation(rule="INS004", message=message, location=same[0].location)
+        else:
+            message = f"{where.path} is {_shown(item.purl)}, whose lock has other kinds of hashes"
+            yield Observation(rule="INS006", message=message, location=same[0].location)
+    elif not item.digests:
+        ties.extend(Tie(item, pin) for pin in same[:1])
+
+
+def _comparable(digests: Sequence[str], pins: Sequence[Pin]) -> bool:
+    kinds = {digest.partition(":")[0] for digest in digests}
+    return any(one.partition(":")[0] in kinds for pin in pins for one in pin.digests)
+
+
+def _unidentified(item: Unidentified, lock: Locks) -> Iterator[Observation]:
+    pins = lock.by_digest(item.digests)
+    lock.met.update(pin.purl for pin in pins)
+    if not pins:
+        where = _in_image(item.path)
+        message = f"{where.path}: {printable(item.reason)}"
+        yield Observation(rule="INS006", message=message, location=where)
+
+
+def _damaged(item: Installed) -> Iterator[Observation]:
+    where = _in_image(item.path)
+    changed = sorted(name for name, said, found in item.files if found and said != found)
+    gone = sum(1 for _, _, found in item.files if not found)
+    if changed:
+        named = ", ".join(changed[:_MOST_NAMED])
+        more = f" and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
+        message = f"{_shown(item.purl)}: changed after it was installed: {printable(named)}{more}"
+        yield Observation(rule="INS005", message=message, location=where)
+    if gone:
+        message = f"{_shown(item.purl)}: {gone} of the files in its RECORD are not there"
+        yield Observation(rule="INS007", message=message, location=where)
+
+
+def _strangers(items: Sequence[Installed], lock: Locks) -> Iterator[Observation]:
+    """Yield what is in no lock; once for all where there is no lock of that kind at all."""
+    if items and not lock.names:
+        message = f"{len(items)} {items[0].kind} packages are in the image, and there is no lock"
+        yield Observation(rule="INS001", message=message, location=_in_image(items[0].path))
+        return
+    for item in items:
+        where = _in_image(item.path)
+        message = f"{_shown(item.purl)} is in the image and in no lock"
+        yield Observation(rule="INS001", message=message, location=where)
+
+
+def _full(package: PackageURL) -> str:
+    return f"{package.namespace}/{package.name}" if package.namespace else str(package.name)
+
+
+def _shown(purl: str) -> str:
+    package = PackageURL.from_string(purl)
+    return printable(f"{_full(package)} {package.version or ''}".strip())[:200]
+
+
+def _in_image(path: str) -> Location:
+    return Location(path=f"image:/{printable(path)}", line=1, end_line=1)

@@ -1,0 +1,95 @@
+"""Verify pins: what the locks name, against what the indexes serve and what an image holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from repaudit.ecosystems import UNREADABLE, finding, rules
+from repaudit.host.fetch import Fetcher
+from repaudit.indexes import INDEXES
+from repaudit.indexes.interface import UNKNOWN
+from repaudit.model.pins import (
+    Observation,
+    Pin,
+    PinFinding,
+    PinsReport,
+    Strength,
+    by_place,
+    judge,
+)
+from repaudit.oci.filesystem import merge
+from repaudit.sources import Opened
+from repaudit.stages.installed import Tie, absent, compare, locks_of
+
+#: Of what `pins audit` finds, what says that a lock is not to be believed.
+_OF_LOCKS = frozenset({UNREADABLE, "JV005", "JV006"})
+
+
+def against_image(pins: Sequence[Pin], opened: Opened) -> tuple[list[Observation], list[Tie]]:
+    """Return how the images of a set differ from the pins, and what an index has yet to prove."""
+    locks = locks_of(pins)
+    seen: list[Observation] = []
+    ties: list[Tie] = []
+    for image in opened.images.images:
+        found, more = compare(locks, merge(opened.blobs, image))
+        seen += found
+        ties += more
+    return [*seen, *absent(locks)], ties
+
+
+def against_indexes(
+    pins: Sequence[Pin], ties: Sequence[Tie], fetcher: Fetcher
+) -> Iterator[Observation]:
+    """Yield what the indexes serve otherwise than pinned, and which of it could not be looked up.
+
+    `ties` are installed packages that are held against the file that their pin names.
+    """
+    for index in INDEXES.all():
+        own = [pin for pin in pins if pin.kind == index.kind and _exact(pin)]
+        if fetcher.offline:
+            yield from _not_asked(own)
+            continue
+        yield from index.verify(own, fetcher)
+        for tie in ties:
+            if tie.pin.kind == index.kind:
+                yield from index.prove(tie.installed, tie.pin, fetcher)
+
+
+def _exact(pin: Pin) -> bool:
+    return pin.strength in (Strength.VERSIONED, Strength.HASHED) and "@" in pin.purl
+
+
+def _not_asked(pins: Sequence[Pin]) -> Iterator[Observation]:
+    files = {pin.location.path: pin.location for pin in reversed(pins)}
+    counts = Counter(pin.location.path for pin in pins)
+    for path, where in sorted(files.items()):
+        message = f"{counts[path]} {pins[0].kind} pins were not looked up: offline"
+        yield Observation(rule=UNKNOWN, message=message, location=where)
+
+
+def verified(audited: PinsReport, seen: Sequence[Observation]) -> PinsReport:
+    """Return the report: what was observed, and what makes a lock no witness."""
+    own = [one for one in audited.findings if one.id in _OF_LOCKS]
+    findings = tuple(
+        sorted({_key(one): one for one in (*own, *_findings(seen))}.values(), key=by_place)
+    )
+    return replace(
+        audited,
+        findings=findings,
+        verdict=judge(
+            findings,
+            frozenset(rule.id for rule in rules() if rule.open),
+            frozenset(rule.id for rule in rules() if rule.unknown),
+        ),
+    )
+
+
+def _findings(seen: Sequence[Observation]) -> Iterator[PinFinding]:
+    for one in seen:
+        yield finding(one.rule, one.location, one.message, fix=one.fix)
+
+
+def _key(one: PinFinding) -> tuple[str, int, int, int, str, str]:
+    return by_place(one)
