@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repaudit.containerfile.edit import unified
-from repaudit.host import clock
+from repaudit.host import apt, clock
 from repaudit.host.fetch import Fetcher
-from repaudit.host.scratch import rewrite, scratch
+from repaudit.host.kept import Client
+from repaudit.host.scratch import cache, rewrite, scratch
 from repaudit.host.tree import open_tree
 from repaudit.model.errors import UsageError
 from repaudit.model.pins import Observation, PinsReport
 from repaudit.sources import open_image
+from repaudit.stages.debian import Asked, packages_report
 from repaudit.stages.installed import Tie
 from repaudit.stages.pin import Written, write_pins
-from repaudit.stages.pinned import against_image, against_indexes, verified
+from repaudit.stages.pinned import against_image, against_indexes, joined, verified
 from repaudit.stages.pins import audit_tree
 
 
@@ -25,11 +27,21 @@ def verify_pins(paths: Sequence[Path], image: str | None, fetcher: Fetcher) -> P
     audited = audit_tree(open_tree(paths), clock.now())
     seen: list[Observation] = []
     ties: list[Tie] = []
+    packages = None
     if image is not None:
         with scratch() as folder:
-            seen, ties = against_image(audited.pins, open_image(image, folder))
+            opened = open_image(image, folder)
+            seen, ties = against_image(audited.pins, opened)
+            packages = packages_report(opened, _asked(fetcher))
     seen += against_indexes(audited.pins, ties, fetcher)
-    return verified(audited, seen)
+    report = verified(audited, seen)
+    return joined(report, packages) if packages else report
+
+
+def _asked(fetcher: Fetcher) -> Asked:
+    settings = apt.settings()
+    client = Client(cache("snapshot"), offline=fetcher.offline, proxies=settings.proxies)
+    return Asked(client=client, settings=settings, now=clock.now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

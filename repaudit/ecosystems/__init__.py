@@ -1,6 +1,26 @@
 """What a build depends on, read from the files that say so: one kind of file a module."""
 
 from repaudit.ecosystems._catalogue import Rule, finding, rule, rules
+from repaudit.ecosystems._debian import (
+    STATUS,
+    STATUS_FOLDER,
+    Installed,
+    Listed,
+    Package,
+    installed,
+    listed,
+    newer,
+)
+from repaudit.ecosystems._debian_release import (
+    Release,
+    Suite,
+    canonical,
+    distribution,
+    floating,
+    release,
+    stamp,
+    suites,
+)
 from repaudit.ecosystems.interface import UNREADABLE, Document, Ecosystem, document
 from repaudit.host.registry import Registry
 
@@ -8,12 +28,28 @@ ECOSYSTEMS: Registry[Ecosystem] = Registry("repaudit.ecosystems", "ECOSYSTEM")
 
 __all__ = [
     "ECOSYSTEMS",
+    "STATUS",
+    "STATUS_FOLDER",
     "UNREADABLE",
     "Document",
     "Ecosystem",
+    "Installed",
+    "Listed",
+    "Package",
+    "Release",
     "Rule",
+    "Suite",
+    "canonical",
+    "distribution",
     "document",
     "finding",
+    "floating",
+    "installed",
+    "listed",
+    "newer",
+    "release",
     "rule",
     "rules",
+    "stamp",
+    "suites",
 ]

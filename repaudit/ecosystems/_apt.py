@@ -45,6 +45,7 @@ class Source:
 
     uris: tuple[tuple[str, Location], ...]
     suites: tuple[str, ...]
+    components: tuple[str, ...]
     options: dict[str, str]
     insert: Edit | None = None
 
@@ -86,7 +87,13 @@ def _from_line(document: Document, match: re.Match[bytes], at: int) -> Source:
         insert = at + match.end("options")
         edit = Edit(start=insert, end=insert, text=" check-valid-until=no")
     uri = (_text(match["uri"]), where)
-    return Source(uris=(uri,), suites=(_text(match["suite"]),), options=options, insert=edit)
+    return Source(
+        uris=(uri,),
+        suites=(_text(match["suite"]),),
+        components=tuple(_text(match["components"]).split()),
+        options=options,
+        insert=edit,
+    )
 
 
 def deb822(document: Document, start: int, end: int) -> Iterator[Source]:
@@ -133,6 +140,7 @@ def _stanza(document: Document, fields: dict[str, list[tuple[str, int, int]]]) -
     yield Source(
         uris=tuple((text, document.at(start, end)) for text, start, end in uris),
         suites=tuple(words.get("suites", [])),
+        components=tuple(words.get("components", [])),
         options={name: " ".join(found) for name, found in words.items()},
         insert=insert,
     )

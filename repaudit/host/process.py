@@ -30,6 +30,7 @@ _PASSED = (
     "no_proxy",
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
+    "APT_CONFIG",
     "REGISTRY_AUTH_FILE",
     "DOCKER_CONFIG",
     "XDG_RUNTIME_DIR",

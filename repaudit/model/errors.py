@@ -9,6 +9,7 @@ RepauditError
 ├── ExtraMissingError     3   a Python package that this command needs is not installed
 ├── RefusedError          1   a signed statement does not verify, or is about something else
 ├── SourceError           3   an image cannot be had (registry, storage, file)
+├── UnreachableError      3   an index cannot be asked, so what it would say is not known
 └── BuildError            3   the control build failed, so nothing can be said
 """
 
@@ -81,6 +82,10 @@ class RefusedError(RepauditError):
 
 class SourceError(RepauditError):
     """An image cannot be had from where it was named."""
+
+
+class UnreachableError(RepauditError):
+    """An index gives no answer, or none that is whole: what it holds is not known."""
 
 
 class BuildError(RepauditError):

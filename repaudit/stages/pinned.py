@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from repaudit.ecosystems import UNREADABLE, finding, rules
@@ -72,18 +72,24 @@ def _not_asked(pins: Sequence[Pin]) -> Iterator[Observation]:
 def verified(audited: PinsReport, seen: Sequence[Observation]) -> PinsReport:
     """Return the report: what was observed, and what makes a lock no witness."""
     own = [one for one in audited.findings if one.id in _OF_LOCKS]
-    findings = tuple(
-        sorted({_key(one): one for one in (*own, *_findings(seen))}.values(), key=by_place)
+    return _with(audited, (*own, *_findings(seen)))
+
+
+def joined(report: PinsReport, other: PinsReport) -> PinsReport:
+    """Return two reports as one: of the locks, and of an image's packages."""
+    both = replace(
+        report,
+        files=tuple(sorted({*report.files, *other.files})),
+        pins=tuple(sorted((*report.pins, *other.pins), key=by_place)),
     )
-    return replace(
-        audited,
-        findings=findings,
-        verdict=judge(
-            findings,
-            frozenset(rule.id for rule in rules() if rule.open),
-            frozenset(rule.id for rule in rules() if rule.unknown),
-        ),
-    )
+    return _with(both, (*report.findings, *other.findings))
+
+
+def _with(report: PinsReport, findings: Iterable[PinFinding]) -> PinsReport:
+    once = tuple(sorted({_key(one): one for one in findings}.values(), key=by_place))
+    opened = frozenset(rule.id for rule in rules() if rule.open)
+    unknown = frozenset(rule.id for rule in rules() if rule.unknown)
+    return replace(report, findings=once, verdict=judge(once, opened, unknown))
 
 
 def _findings(seen: Sequence[Observation]) -> Iterator[PinFinding]:

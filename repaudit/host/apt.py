@@ -1,0 +1,118 @@
+"""What apt on this machine is set to, and signatures by Debian's keys (apt.conf(5), gpgv(1))."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from repaudit.host import process
+from repaudit.model.errors import MalformedError, ToolFailedError
+
+#: Where the package debian-archive-keyring puts its keys.
+_KEYRINGS = "/usr/share/keyrings"
+_SNAPSHOTS = "https://snapshot.debian.org"
+_ASKED = {
+    "http": "Acquire::http::Proxy",
+    "https": "Acquire::https::Proxy",
+    "trusted": "Dir::Etc::trusted/f",
+    "parts": "Dir::Etc::trustedparts/d",
+    "override": "Acquire::Snapshots::URI::Override::Label::Debian",
+    "label": "Acquire::Snapshots::URI::Label::Debian",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptSettings:
+    """The snapshot service, the proxies by scheme, and the keyrings that may sign for Debian."""
+
+    snapshots: str
+    proxies: Mapping[str, str]
+    keyrings: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class List:
+    """An index that apt on this machine has fetched. `key` is its path as InRelease names it."""
+
+    inrelease: Path
+    packages: Path
+    key: str
+    repository: str
+
+
+def settings() -> AptSettings:
+    """Return what apt on this machine is set to; Debian's defaults where there is no apt."""
+    words: dict[str, str] = {}
+    if process.find_tool("apt-config"):
+        asked = [word for pair in _ASKED.items() for word in pair]
+        text = process.check(["apt-config", "shell", *asked], doing="asking apt for its settings")
+        words = dict(word.split("=", 1) for word in shlex.split(text.decode(errors="replace")))
+    template = words.get("override") or words.get("label") or ""
+    service, archive, _ = template.partition("/archive/")
+    proxies = {scheme: words[scheme] for scheme in ("http", "https") if words.get(scheme)}
+    rings = [*Path(_KEYRINGS).glob("debian-archive-*.gpg")]
+    if words.get("parts"):
+        rings += Path(words["parts"]).glob("*.gpg")
+    if words.get("trusted"):
+        rings.append(Path(words["trusted"]))
+    return AptSettings(
+        snapshots=service if archive else _SNAPSHOTS,
+        proxies={scheme: "" if one == "DIRECT" else one for scheme, one in proxies.items()},
+        keyrings=tuple(sorted(ring for ring in rings if ring.is_file())),
+    )
+
+
+def signed_text(data: bytes, keyrings: Sequence[Path], name: str) -> bytes:
+    """Return what is signed in a clear-signed message, and nothing that stands around it.
+
+    One good signature by a key of `keyrings` is enough, and one bad is too many. `name` is what
+    messages call it. Raises MalformedError where the signature does not hold.
+    """
+    process.require("gpgv", "gpgv")
+    with TemporaryDirectory() as folder:
+        message, text = Path(folder, "signed"), Path(folder, "text")
+        message.write_bytes(data)
+        rings = [word for ring in keyrings for word in ("--keyring", str(ring))]
+        ask = ["gpgv", "--status-fd", "1", *rings, "--output", str(text), str(message)]
+        told = process.run(ask, env={"GNUPGHOME": folder}).stdout.decode(errors="replace")
+        states = {line.split()[1] for line in told.splitlines() if line.startswith("[GNUPG:] ")}
+        if "VALIDSIG" not in states or "GOODSIG" not in states or "BADSIG" in states:
+            reasons = states & {"BADSIG", "NO_PUBKEY", "EXPKEYSIG", "REVKEYSIG", "NODATA"}
+            raise MalformedError(
+                f"{name}: the signature does not hold ({', '.join(sorted(reasons)) or 'none'})",
+                hint="install debian-archive-keyring, or get the index elsewhere",
+            )
+        return text.read_bytes() if text.exists() else b""
+
+
+def own_lists() -> tuple[List, ...]:
+    """Return the Packages indexes that apt on this machine holds, as they were fetched."""
+    if process.find_tool("apt-get") is None:
+        return ()
+    form = "$(FILENAME)\t$(METAKEY)\t$(REPO_URI)\t$(RELEASE)"
+    result = process.run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"])
+    found = []
+    for line in result.stdout.decode(errors="replace").splitlines():
+        packages, key, repository, _ = line.split("\t")
+        stem = packages.partition("_" + key.replace("/", "_"))[0]
+        one = List(
+            inrelease=Path(stem + "_InRelease"),
+            packages=Path(packages),
+            key=key,
+            repository=repository,
+        )
+        if one.inrelease.is_file() and one.packages.is_file():
+            found.append(one)
+    return tuple(found)
+
+
+def plain(path: Path) -> bytes:
+    """Return the bytes of a list of apt's, whatever it is compressed with."""
+    helper = "/usr/lib/apt/apt-helper"
+    result = process.run([helper, "cat-file", str(path)])
+    if result.status != 0:
+        raise ToolFailedError(f"reading apt's lists: {result.last_words}")
+    return result.stdout
