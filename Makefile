@@ -3,10 +3,10 @@
 
 PYTHON ?= python3
 TOOLS := buildah runc containers-storage skopeo busybox-static libfaketime locales e2fsprogs \
-	util-linux mount git bubblewrap diffoscope-minimal ca-certificates $(VENV_PACKAGE)
+	util-linux mount git bubblewrap diffoscope-minimal ca-certificates gpgv $(VENV_PACKAGE)
 EXTRA := mmdebstrap docker-registry
 # What makes the files that the tests read, and the programs of the benchmark's images.
-MADE_BY := binutils bzip2 cpio gcc libc6-dev xz-utils zip zstd
+MADE_BY := apt-utils binutils bzip2 cpio gcc gpg gpg-agent libc6-dev xz-utils zip zstd
 VENV_PACKAGE := $(if $(wildcard .venv),,python3-venv)
 
 .DEFAULT_GOAL := help
