@@ -291,6 +291,30 @@ def test_a_status_of_any_bytes_is_refused_by_name(verify: Verify, data: bytes):
     assert "PAR002" in told(report)
 
 
+@pytest.mark.parametrize("suite", ["../../../mr/file", "a?b=c", "..", "a//b", "%2e%2e"])
+def test_an_image_cannot_choose_what_is_asked_for(
+    install: Install, verify: Verify, service: Service, suite: str
+):
+    files = install((T2, MAIN, ("base",)))
+    del files[SOURCES]
+    files["etc/apt/sources.list"] = f"deb {HOST}/archive/debian/{T2}/ {suite} main\n".encode()
+
+    verify(files)
+
+    assert [path for path in service.asked if suite in path or ".." in path] == []
+
+
+def test_an_image_cannot_make_us_ask_without_end(
+    install: Install, verify: Verify, service: Service
+):
+    files = install((T2, MAIN, ("base",)))
+    lines = (f"deb {HOST}/archive/debian/{T2}/ s{number} main\n" for number in range(999))
+    files["etc/apt/sources.list"] = "".join(lines).encode()
+
+    assert "PAR002" in told(verify(files))
+    assert service.asked == []
+
+
 # What goes wrong on the way.
 
 

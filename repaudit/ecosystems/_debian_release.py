@@ -17,6 +17,10 @@ _LINE = re.compile(rb"([0-9a-f]{64})[ \t]+([0-9]{1,12})[ \t]+(\S{1,1024})")
 _CODENAME = re.compile(r"^VERSION_CODENAME=[\"']?([a-z]{1,40})[\"']?$", re.MULTILINE)
 _VERSION_ID = re.compile(r"^VERSION_ID=[\"']?([0-9.]{1,20})[\"']?$", re.MULTILINE)
 _ID = re.compile(r"^ID=[\"']?([a-z]{1,40})[\"']?$", re.MULTILINE)
+#: What may stand in an address: an image chooses it, and it shall lead nowhere else.
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_-]+)*")
+#: Each costs requests; real images have some ten.
+_MOST_SUITES = 64
 _INSTANT = "%Y%m%dT%H%M%SZ"
 _MIRRORED = frozenset({"debian", "debian-security", "debian-backports", "debian-ports"})
 
@@ -101,9 +105,12 @@ def suites(files: Mapping[str, bytes]) -> tuple[tuple[Suite, ...], tuple[str, ..
                 Suite(archive=archive, suite=suite, component=component, instant=instant)
                 for suite in source.suites
                 for component in source.components
+                if _WORD.fullmatch(suite) and _WORD.fullmatch(component)
             )
     if not found and not others:
         found.update(_usual(files))
+    if len(found) > _MOST_SUITES:
+        raise MalformedError(f"apt's sources name more than {_MOST_SUITES} suites")
     return tuple(sorted(found, key=str)), tuple(sorted(others))
 
 

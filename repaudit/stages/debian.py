@@ -39,6 +39,8 @@ from repaudit.stages.snapshot import Cover, Interval, cover
 
 #: More names than this in one sentence help nobody.
 _SHOWN = 12
+#: Each costs requests; dpkg's own multi-arch images have two or three.
+_MOST_ARCHITECTURES = 8
 #: The status of the largest images has some 5 MB.
 _MOST = 64 << 20
 _RELEASES = frozenset({"etc/os-release", "usr/lib/os-release"})
@@ -127,6 +129,8 @@ class _Image:
         # What is of no architecture is listed with that of the machine; an image of such packages
         # alone does not say which that is, and then it makes no difference.
         architectures = {one.package.architecture for one in found} - {"all"} or {"amd64"}
+        if len(architectures) > _MOST_ARCHITECTURES:
+            raise MalformedError(f"packages of more than {_MOST_ARCHITECTURES} architectures")
         self._wanted = Wanted(
             names=frozenset(one.package.name for one in found),
             architectures=tuple(sorted(architectures)),
