@@ -275,6 +275,33 @@ def test_the_tracer_holds_no_pipe_of_the_builders_open(traced: Tracing):
     assert time.monotonic() - began < 4
 
 
+KILLS = """
+import os, signal, subprocess, time
+for number in range(12):
+    child = subprocess.Popen(["sh", "-c", "while :; do /bin/true & done"], start_new_session=True)
+    time.sleep(0.01 * number)
+    child.kill()  # in the midst of a fork, like as not; what it started goes on
+    child.wait()
+print("done")
+"""
+
+
+@needs_tracing
+@pytest.mark.parametrize("record", [False, True])
+def test_nothing_hangs_where_a_process_is_killed_while_it_forks(traced: Tracing, record: bool):
+    seen = traced.python(KILLS, record=record)
+
+    assert (seen.status, seen.text) == (0, "done\n")
+    assert seen.trace is None or seen.trace.faults == ()
+
+
+def test_a_record_that_is_not_whole_is_none(tmp_path: Path):
+    for number, text in enumerate(("", "{", '{"programs": [')):
+        path = tmp_path / f"{number}.json"
+        path.write_text(text)
+        assert read_trace(path) is None
+
+
 @needs_tracing
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
 def test_a_program_may_trace_another_unless_there_is_a_record(traced: Tracing):

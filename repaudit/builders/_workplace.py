@@ -11,6 +11,7 @@ import stat
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from repaudit.host import clock, process, scratch
 from repaudit.model.errors import ToolFailedError
@@ -159,15 +160,16 @@ class Workplace:
         """Return what the interposer did for each step."""
         path = self._folder / "steps"
         lines = path.read_text("utf-8").splitlines() if path.exists() else ()
-        records = map(json.loads, lines)
-        return tuple(
-            Step(
-                args=tuple(r["args"]),
-                refused=tuple(sorted(r["refused"].items())),
-                untraced=r["untraced"],
-                trace=read_trace(self._folder / "traces" / r["trace"]) if r["trace"] else None,
-            )
-            for r in records
+        return tuple(self._step(json.loads(line)) for line in lines)
+
+    def _step(self, told: dict[str, Any]) -> Step:
+        trace = read_trace(self._folder / "traces" / told["trace"]) if told["trace"] else None
+        lost = "the tracer left no record" if told["trace"] and trace is None else None
+        return Step(
+            args=tuple(told["args"]),
+            refused=tuple(sorted(told["refused"].items())),
+            untraced=told["untraced"] or lost,
+            trace=trace,
         )
 
     def readings(self) -> tuple[tuple[tuple[str, str], ...], ...]:
@@ -183,18 +185,17 @@ class Workplace:
 
 
 def read_trace(path: Path) -> Trace | None:
-    """Return what a tracer wrote down; None if it did not come to that.
+    """Return what a tracer wrote down; None if it did not come to that, or not to its end.
 
     The tracer holds a lock until its record is whole, a moment after the step has ended.
     """
-    if not path.exists():
-        return None
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         text = file.read()
-    if not text:
+    try:
+        told = json.loads(text)
+    except ValueError:  # empty, or cut off by a full disk
         return None
-    told = json.loads(text)
     return Trace(
         programs=tuple(
             Program(

@@ -29,6 +29,13 @@ def attach(wish: Wish) -> str | None:
     """
     if not ptrace.supported():
         return "steps are traced on x86-64 alone"
+    try:
+        return _attached(wish)
+    except OSError as error:
+        return f"the tracer did not start: {error.strerror}"
+
+
+def _attached(wish: Wish) -> str | None:
     ready, said = os.pipe()
     wait, go = os.pipe()
     more = seccomp.PROVENANCE if wish.out else seccomp.OTHERS
@@ -99,7 +106,8 @@ def _locked(path: str | None) -> int | None:
 
 
 def _leave_all_but(kept: set[int]) -> None:
-    """Hold none of the builder's pipes open: it waits for their end."""
+    """Hold none of the builder's pipes open, since it waits for their end, nor its folder."""
+    os.chdir("/")
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)

@@ -89,7 +89,10 @@ def _traced(plan: dict[str, Any], edited: edit.Edited, out: str | None) -> str |
     """Have this process traced, if something asks for that; return why it is not."""
     if not edited.clock and out is None:
         return None
-    from repaudit.interposer import attach, tracer  # with ctypes, which not every step needs
+    try:
+        from repaudit.interposer import attach, tracer  # with ctypes, which not every step needs
+    except ImportError as error:
+        return f"the tracer did not start: {error}"
 
     offset = None
     if edited.clock:

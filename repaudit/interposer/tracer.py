@@ -69,11 +69,10 @@ class Tracer:
                 tid, status = os.waitpid(-1, _WALL)
             except ChildProcessError:
                 return
-            if status & 0xFF != 0x7F:
-                self._early.discard(tid)
-                self._forget(tid)
-                continue
             try:
+                if status & 0xFF != 0x7F:
+                    self._ended(tid)
+                    continue
                 request, given = self._stopped(tid, status >> 16, status >> 8 & 0xFF)
             except ptrace.Gone:
                 request, given = ptrace.CONT, 0
@@ -116,6 +115,21 @@ class Tracer:
             self._early.remove(child)
             ptrace.resume(ptrace.CONT, child)
         return ptrace.CONT
+
+    def _ended(self, tid: int) -> None:
+        """Forget a thread; let those go on that it was killed too soon to tell of."""
+        self._early.discard(tid)
+        self._forget(tid)
+        for child in tuple(self._early):
+            try:
+                status = ptrace.content(f"/proc/{child}/status", 4096)
+            except OSError:  # it has just ended, too
+                continue
+            if int(status.partition(b"\nPPid:")[2].split(b"\n")[0]) not in self._tasks:
+                self._tasks[child] = Task()
+                self._tasks[child].inside = self._is_inside(child)
+                self._early.remove(child)
+                ptrace.resume(ptrace.CONT, child)
 
     def _executed(self, tid: int) -> None:
         former = ptrace.message(tid)  # execve in a thread gives it the process's own number
