@@ -13,6 +13,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
@@ -168,7 +169,45 @@ def against_diffoscope(name: str, wall: float) -> None:
     )
 
 
+def growth(counts: Sequence[int] = (10_000, 100_000, 1_000_000)) -> None:
+    """Print the time for an entry, beside the start of the program, as layers grow."""
+    with tempfile.TemporaryDirectory() as folder:
+        empty = [_layers(Path(folder, "0", word), 1, word) for word in pairs.SIDES]
+        diff = [sys.executable, "-m", "repaudit", "diff", "--quiet"]
+        for count in counts:
+            sides = [_layers(Path(folder, str(count), word), count, word) for word in pairs.SIDES]
+            with tempfile.TemporaryDirectory() as cache:
+                start = min(cost([*diff, *empty], XDG_CACHE_HOME=cache).processor for _ in range(3))
+                took = cost([*diff, *sides], XDG_CACHE_HOME=cache)
+            each = (took.processor - start) / count * 1e6
+            print(
+                f"{count} entries a side: {each:.1f} us of processor time an entry, "
+                f"{took.wall:.1f} s, {took.memory:.0f} MB",
+                flush=True,
+            )
+
+
+def _layers(home: Path, count: int, word: str) -> Path:
+    """Make a layout of one plain layer of so many small files, of which five differ."""
+    home.mkdir(parents=True)
+    tar = home.parent / f"{word}.tar"
+    one = tarfile.TarInfo("./" + "n" * 40)
+    one.size, one.mtime = 8, 1_700_000_000
+    with tar.open("wb") as file:
+        for number in range(count):
+            one.name = f"./usr/share/some/where/{number // 100:06}/file-{number:08}"
+            file.write(one.tobuf(tarfile.GNU_FORMAT))
+            differs = number % (count // 5 + 1) == 0
+            file.write((word if differs else "content").encode()[:8].ljust(512, b"\0"))
+        file.write(bytes(1024))
+    pairs.layout(tar, home, compressed=False)
+    return home
+
+
 def main(names: Sequence[str]) -> None:
+    if names == ["growth"]:
+        growth()
+        return
     walls = {name: compare(name) for name in names}
     for name in ("medium", "large"):
         if name in walls:
@@ -177,3 +216,5 @@ def main(names: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1:] or list(pairs.PAIRS))
+    if len(sys.argv) == 1:
+        growth()

@@ -99,7 +99,7 @@ def _make(name: str, folder: Path, home: Path) -> None:
         if any(process.wait() for process in running):
             sys.exit("gzip failed")
     for word in SIDES:
-        _layout(folder / f"{word}.tar", home / word, compressed=compressed)
+        layout(folder / f"{word}.tar", home / word, compressed=compressed)
 
 
 def _insertion(tar: Path) -> int:
@@ -171,7 +171,8 @@ def _jar(side: int) -> bytes:
     return out.getvalue()
 
 
-def _layout(tar: Path, home: Path, *, compressed: bool) -> None:
+def layout(tar: Path, home: Path, *, compressed: bool) -> None:
+    """Make a layout of one layer; the archive, and TAR.gz beside it, are moved there."""
     blobs = home / "blobs" / "sha256"
     blobs.mkdir(parents=True)
 
