@@ -68,7 +68,8 @@ def check(reports: dict[str, Report], folder: Path) -> Iterator[str]:
     Thread(target=server.serve_forever, daemon=True).start()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )
         for name in reports:
             address = f"http://127.0.0.1:{server.server_port}/{name}.html"

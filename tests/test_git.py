@@ -29,4 +29,4 @@ def test_the_root_is_not_nowhere(work_tree: Path):
 
 def test_outside_of_a_work_tree_there_is_no_place(tmp_path: Path):
     assert git.folder(tmp_path) is None
-    assert git.last_commit(tmp_path) is None
+    assert git.relative(tmp_path / "Containerfile") is None

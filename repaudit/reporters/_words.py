@@ -132,6 +132,11 @@ def written_by(finding: Finding) -> str:
     return shlex.join(finding.process.argv) if finding.process else ""
 
 
+def edit(fix: Fix | None) -> str:
+    """Return the hunks of a fix without the names of both files, "" where it is no edit."""
+    return "".join((fix.edit or "").splitlines(keepends=True)[2:]) if fix else ""
+
+
 def tried(fix: Fix) -> str:
     """Return what came of a fix, or why there is none; "" where there is nothing to say."""
     if not fix.outcome and not fix.reason:

@@ -140,13 +140,13 @@ def _causes(report: Report) -> tuple[_Cause, ...]:
 
 def _shown(finding: Finding, known: dict[Difference, str], *, few: bool) -> _Shown:
     places = tuple(_places(finding, known))
-    fix = finding.fix
+    fix, edit = finding.fix, words.edit(finding.fix)
     return _Shown(
         finding=finding,
         step=words.cut(finding.instruction.text, 400) if finding.instruction else "",
         wrote=words.cut(words.written_by(finding), 300),
         copied=words.copied(finding),
-        edit=tuple(_lines(fix.edit)) if fix and fix.edit else (),
+        edit=tuple(_lines(edit)) if edit else (),
         tried=words.cut(words.tried(fix), 300) if fix else "",
         seen=tuple(words.cut(detail, 400) for detail in words.seen(finding)[:_MOST_EVIDENCE]),
         places=places,

@@ -18,6 +18,7 @@ from repaudit.reporters._words import (
     change,
     count,
     cut,
+    edit,
     limits,
     scope,
     source,
@@ -114,7 +115,7 @@ def _lines(finding: Finding) -> Iterator[str]:
         yield f"… and {len(finding.differences) - _MOST_FILES} more (all in --format json)"
     yield f"fix: {printable(finding.cause.remedy)}"
     if finding.fix:
-        yield from (f"  {cut(line, 160)}" for line in (finding.fix.edit or "").splitlines())
+        yield from (f"  {cut(line, 160)}" for line in edit(finding.fix).splitlines())
         yield printable(tried(finding.fix))
 
 

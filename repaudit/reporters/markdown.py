@@ -24,6 +24,7 @@ from repaudit.reporters._words import (
     copied,
     count,
     cut,
+    edit,
     pieces,
     scope,
     seen,
@@ -137,8 +138,8 @@ def _block(finding: Finding, shown: set[Difference]) -> Iterator[str]:
     yield f"**Fix** {_prose(finding.cause.remedy)}\n"
     if copied(finding):
         yield f"**Note** {COPIED}\n"
-    if finding.fix and finding.fix.edit:
-        yield _fence(finding.fix.edit)
+    if changes := edit(finding.fix):
+        yield _fence(changes)
     if finding.fix and (told := tried(finding.fix)):
         yield f"{_plain(told)}\n"
     if wrote := written_by(finding):
