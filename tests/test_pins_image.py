@@ -35,7 +35,7 @@ from tests.packages import (
     wheel,
     zipped,
 )
-from tests.test_merged import merged
+from tests.test_filesystem import merged
 
 WHEEL = wheel("alpha", "1.0")
 JAR, SECOND = jar("org.example", "beta", "2.0"), jar("org.example", "gamma", "3.0")
