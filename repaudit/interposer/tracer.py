@@ -117,7 +117,11 @@ class Tracer:
         return ptrace.CONT
 
     def _ended(self, tid: int) -> None:
-        """Forget a thread; let those go on that it was killed too soon to tell of."""
+        """Forget a thread; let those go on that it was killed too soon to tell of.
+
+        Those are processes: a thread is killed with all others of its process.
+        """
+        ended = self._tasks.get(tid)
         self._early.discard(tid)
         self._forget(tid)
         for child in tuple(self._early):
@@ -125,9 +129,11 @@ class Tracer:
                 status = ptrace.content(f"/proc/{child}/status", 4096)
             except OSError:  # it has just ended, too
                 continue
-            if int(status.partition(b"\nPPid:")[2].split(b"\n")[0]) not in self._tasks:
-                self._tasks[child] = Task()
-                self._tasks[child].inside = self._is_inside(child)
+            of, parent = (
+                int(status.partition(name)[2].split(b"\n")[0]) for name in (b"\nTgid:", b"\nPPid:")
+            )
+            if of == child and parent not in self._tasks:
+                self._tasks[child] = Task(ended)
                 self._early.remove(child)
                 ptrace.resume(ptrace.CONT, child)
 
