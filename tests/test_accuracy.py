@@ -13,9 +13,15 @@ from repaudit.model.experiment import INTRINSIC, SETTABLE
 from tests import accuracy
 from tests.accuracy import CASES, Truth, clean, images, judge, scores, steps, truths
 
-RECORD = json.loads(accuracy.RECORD.read_text("utf-8"))
 #: The cases that the suite builds; the others are `make accuracy`'s, which takes longer.
 BUILT = ("causes-native", "causes-pairs")
+
+
+@pytest.fixture
+def record() -> dict[str, Any]:
+    if not accuracy.RECORD.exists():
+        pytest.skip("`make accuracy` has not been run on these cases yet")
+    return json.loads(accuracy.RECORD.read_text("utf-8"))
 
 
 def test_there_are_enough_of_them() -> None:
@@ -132,43 +138,43 @@ def test_a_factor_that_is_no_cause_is_counted_against_the_demonstrated() -> None
 # The record of the last `make accuracy`, and its bounds.
 
 
-def test_the_record_is_canonical_and_of_these_cases() -> None:
-    assert accuracy.RECORD.read_bytes() == to_json(RECORD)
-    assert {case: RECORD["cases"][case]["truths"] for case in CASES} == {
+def test_the_record_is_canonical_and_of_these_cases(record: dict[str, Any]) -> None:
+    assert accuracy.RECORD.read_bytes() == to_json(record)
+    assert {case: record["cases"][case]["truths"] for case in CASES} == {
         case: len(truths(case)) for case in CASES
     }
 
 
-def test_nothing_is_invented() -> None:
-    assert RECORD["invented"] == {}
+def test_nothing_is_invented(record: dict[str, Any]) -> None:
+    assert record["invented"] == {}
 
 
-def test_what_is_demonstrated_is_true() -> None:
-    counts = RECORD["all"]
+def test_what_is_demonstrated_is_true(record: dict[str, Any]) -> None:
+    counts = record["all"]
 
     assert counts["demonstrated_right"] >= 0.99 * counts["demonstrated"] > 0
 
 
-def test_every_line_is_right() -> None:
-    assert RECORD["all"]["line"] == RECORD["all"]["truths"]
+def test_every_line_is_right(record: dict[str, Any]) -> None:
+    assert record["all"]["line"] == record["all"]["truths"]
 
 
 @pytest.mark.xfail(strict=True, reason="what differs by itself is called random: see the misses")
-def test_the_first_factor_is_right() -> None:
-    assert RECORD["all"]["first"] >= 0.95 * RECORD["all"]["truths"]
+def test_the_first_factor_is_right(record: dict[str, Any]) -> None:
+    assert record["all"]["first"] >= 0.95 * record["all"]["truths"]
 
 
-def test_fewer_builds_than_one_factor_at_a_time() -> None:
-    builds = RECORD["builds"]
+def test_fewer_builds_than_one_factor_at_a_time(record: dict[str, Any]) -> None:
+    builds = record["builds"]
 
     assert builds["most"] < builds["one_at_a_time"] < builds["reprotest"]
 
 
 @pytest.mark.live
 @pytest.mark.parametrize("case", BUILT)
-def test_explaining_loses_nothing_that_it_told_before(case: str) -> None:
+def test_explaining_loses_nothing_that_it_told_before(case: str, record: dict[str, Any]) -> None:
     told = judge(case, truths(case), accuracy.explain(case))
-    known = {(m["step"], m["path"], m["aspect"]) for m in RECORD["misses"] if m["case"] == case}
+    known = {(m["step"], m["path"], m["aspect"]) for m in record["misses"] if m["case"] == case}
     lost = [m for m in accuracy.misses([told]) if (m["step"], m["path"], m["aspect"]) not in known]
 
     assert lost == []
@@ -177,7 +183,7 @@ def test_explaining_loses_nothing_that_it_told_before(case: str) -> None:
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("case", map(clean, BUILT))
+@pytest.mark.parametrize("case", [clean(case) for case in BUILT])
 def test_explaining_finds_nothing_in_what_is_repaired(case: str) -> None:
     report = accuracy.explain(case)
 

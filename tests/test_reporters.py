@@ -157,6 +157,7 @@ def test_each_result_has_its_rule_and_each_rule_its_words():
     for rule in rules:
         texts = [rule[key]["text"] for key in ("shortDescription", "fullDescription", "help")]
         assert all(0 < len(text) <= 1024 for text in texts)
+        assert rule.get("name", "").lower() != rule["id"]
 
 
 def test_an_alert_stays_the_same_when_a_comment_is_put_above_it():

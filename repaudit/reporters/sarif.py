@@ -85,7 +85,6 @@ def _rule(cause: Cause) -> _Object:
     title = _told(cause.title)
     rule: _Object = {
         "id": printable(cause.slug),
-        "name": "".join(word.capitalize() for word in printable(cause.slug).split("_"))[:255],
         "shortDescription": {"text": title},
         "fullDescription": {"text": f"{title}: the image differs from build to build."},
         "help": {"text": _told(cause.remedy), "markdown": _told(cause.remedy)},
@@ -97,6 +96,9 @@ def _rule(cause: Cause) -> _Object:
             "problem.severity": "error",
         },
     }
+    name = "".join(word.capitalize() for word in printable(cause.slug).split("_"))[:255]
+    if name.lower() != cause.slug:  # a name that only says the id again is refused (SARIF1001)
+        rule["name"] = name
     if cause.reference and cause.reference.startswith("https://"):
         rule["helpUri"] = quote(printable(cause.reference), safe=":/?#=&%~+,;@!$'()*-._")
     return rule
