@@ -459,7 +459,8 @@ def test_a_malformed_image_is_refused_by_name(
     else:
         images.write_files(bad, image)
     for pair in ((sound, "bad"), ("bad", sound)):
-        done = shell("diff", *pair)
+        # What an index knows of a digest is not read again, so that its bytes cannot be wrong.
+        done = shell("diff", *pair, env={"XDG_CACHE_HOME": str(shell.home)})
         assert done.status == 3, done.stderr
         assert words in done.error
         assert done.stdout == b""
