@@ -15,7 +15,7 @@ from repaudit.host.tree import open_tree
 from repaudit.model.errors import UsageError
 from repaudit.model.pins import Observation, PinsReport
 from repaudit.sources import open_image
-from repaudit.stages.debian import Asked, packages_report
+from repaudit.stages.debian import Asked, of_debian, packages_report
 from repaudit.stages.installed import Tie
 from repaudit.stages.pin import Written, write_pins
 from repaudit.stages.pinned import against_image, against_indexes, joined, verified
@@ -35,7 +35,9 @@ def verify_pins(paths: Sequence[Path], image: str | None, fetcher: Fetcher) -> P
             packages = packages_report(opened, _asked(fetcher))
     seen += against_indexes(audited.pins, ties, fetcher)
     report = verified(audited, seen)
-    return joined(report, packages) if packages else report
+    # Of an image without dpkg, what else it has installed is the answer.
+    told = packages is not None and (of_debian(packages) or not ties)
+    return joined(report, packages) if packages and told else report
 
 
 def _asked(fetcher: Fetcher) -> Asked:

@@ -88,6 +88,19 @@ def _of_image(held: Mapping[str, bytes], asked: Asked) -> Iterator[Pin | PinFind
     except MalformedError as error:
         whole = Location(path=STATUS, line=error.line or 1, end_line=error.line or 1)
         yield finding(UNREADABLE, whole, error.message, fix=error.hint)
+    if not any(map(_is_status, held)):
+        whole = Location(path=STATUS, line=1, end_line=1)
+        message = "the image has no status of dpkg, so what is installed cannot be known"
+        yield finding("APT016", whole, message, fix="name an image of Debian")
+
+
+def of_debian(report: PinsReport) -> bool:
+    """Whether a report of packages is of an image that has any status of dpkg."""
+    return any(map(_is_status, report.files))
+
+
+def _is_status(path: str) -> bool:
+    return path == STATUS or path.startswith(STATUS_FOLDER)
 
 
 def verify_debian(files: Mapping[str, bytes], asked: Asked) -> Iterator[Pin | PinFinding]:
