@@ -40,8 +40,6 @@ CASES = tuple(sorted(path.parent.name for path in GOLDEN.glob("causes-*/Containe
 #: The forensic that knows places by their names. Without it, what it knows of a tool is left out of
 #: the judgement of that tool's own case.
 BY_NAME = "known_path"
-#: It names layers by their digests and so follows every other finding.
-_FOLLOWS = "names_of_intermediate_images"
 _NONE = "(none)"
 
 
@@ -139,7 +137,9 @@ def clean(case: str) -> str:
 
 def judge(case: str, wanted: Sequence[Truth], report: dict[str, Any]) -> Outcome:
     """Join a report of `rebuild --explain` with the truth."""
-    findings = [f for f in report["findings"] if f["cause"]["slug"] != _FOLLOWS]
+    findings = [f for f in report["findings"] if not f["differences"] or _in_a_layer(f)]
+    if not findings:  # else what names layers by their digests follows from what differs in them
+        findings = report["findings"]
     return Outcome(
         case=case,
         verdicts=tuple(_verdict(truth, findings) for truth in wanted),
@@ -147,6 +147,10 @@ def judge(case: str, wanted: Sequence[Truth], report: dict[str, Any]) -> Outcome
         builds=len(report["runs"]),
         factors=len(report["varied"]),
     )
+
+
+def _in_a_layer(finding: dict[str, Any]) -> bool:
+    return any(difference["layer"] is not None for difference in finding["differences"])
 
 
 def _verdict(truth: Truth, findings: Sequence[dict[str, Any]]) -> Verdict:
@@ -211,8 +215,10 @@ def evaluate(cases: Iterable[str], reports: Path) -> tuple[list[Outcome], list[O
         for case in cases:
             report = kept(reports / f"{case}.json", case, ROOT)
             full.append(judge(case, truths(case), report))
-            sources = {e["source"] for f in report["findings"] for e in f["evidence"]}
-            if BY_NAME in sources:  # else nothing changes without it
+            findings = filter(_in_a_layer, report["findings"])
+            if BY_NAME in {
+                e["source"] for f in findings for e in f["evidence"]
+            }:  # else nothing changes without it
                 report = kept(reports / f"{case}-without.json", case, less)
             bare.append(judge(case, truths(case), report))
             report = kept(reports / f"{clean(case)}.json", clean(case), ROOT)

@@ -66,7 +66,7 @@ def finding(slug: str, *factors: str, path: str = "srv/a.tar", **words: Any) -> 
         "factors": [{"factor": name, "confidence": sure or "indicated"} for name, _, sure in told],
         "instruction": {"line": 7},
         "process": {"argv": ["/usr/bin/tar", "-cf"]},
-        "differences": [{"path": path, "aspect": "content"}],
+        "differences": [{"path": path, "aspect": "content", "layer": 3}],
     } | words
 
 
@@ -122,10 +122,20 @@ def test_silence_and_unexplained_are_misses() -> None:
 def test_a_place_without_a_truth_is_invented_unless_it_follows_from_the_rest() -> None:
     told = outcome(
         finding("captures_hostname", "hostname", path="srv/b"),
-        finding("names_of_intermediate_images", path="/history/4/comment"),
+        finding(
+            "names_of_intermediate_images",
+            differences=[{"path": "/history/4/comment", "aspect": "history", "layer": None}],
+        ),
     )
 
     assert told.invented == ("srv/b content",)
+
+
+def test_what_names_layers_is_invented_where_no_layer_differs() -> None:
+    place = {"path": "/history/4/comment", "aspect": "history", "layer": None}
+
+    told = outcome(finding("names_of_intermediate_images", differences=[place]))
+    assert told.invented == ("/history/4/comment history",)
 
 
 def test_a_factor_that_is_no_cause_is_counted_against_the_demonstrated() -> None:
