@@ -8,8 +8,7 @@ from pathlib import Path
 
 from repaudit.containerfile.edit import unified
 from repaudit.host import apt, clock
-from repaudit.host.fetch import Fetcher
-from repaudit.host.kept import Client
+from repaudit.host.fetch import Fetcher, Waiting
 from repaudit.host.scratch import cache, rewrite, scratch
 from repaudit.host.tree import open_tree
 from repaudit.model.errors import UsageError
@@ -20,6 +19,9 @@ from repaudit.stages.installed import Tie
 from repaudit.stages.pin import Written, write_pins
 from repaudit.stages.pinned import against_image, against_indexes, joined, verified
 from repaudit.stages.pins import audit_tree
+
+#: Seconds: Packages indexes are large, and a snapshot service is slow.
+_WHOLE_INDEX = 600.0
 
 
 def verify_pins(paths: Sequence[Path], image: str | None, fetcher: Fetcher) -> PinsReport:
@@ -42,8 +44,13 @@ def verify_pins(paths: Sequence[Path], image: str | None, fetcher: Fetcher) -> P
 
 def _asked(fetcher: Fetcher) -> Asked:
     settings = apt.settings()
-    client = Client(cache("snapshot"), offline=fetcher.offline, proxies=settings.proxies)
-    return Asked(client=client, settings=settings, now=clock.now())
+    own = Fetcher(
+        offline=fetcher.offline,
+        cache=cache("snapshot"),
+        proxies=settings.proxies,
+        waiting=Waiting(whole=_WHOLE_INDEX),
+    )
+    return Asked(fetcher=own, settings=settings, now=clock.now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from repaudit.host.fetch import Fetcher, Known, Waiting, shown
+from repaudit.model.errors import MalformedError, UnreachableError
 from tests.standin import Reply, Server, serving
 
 QUICK = Waiting(retries=2, backoff=0.01, longest=1, read=0.3, whole=1.0)
@@ -93,6 +94,54 @@ def test_a_damaged_cache_is_no_answer(server: Server, fetcher: Fetcher, tmp_path
 
     assert fetcher.get(server.url + "/f", forever=True).data == BODY
     assert server.asked == ["/f", "/f"]
+
+
+def whole(data: bytes) -> int:
+    """Return the length of a body, if it is the one that was signed."""
+    if data != BODY:
+        raise MalformedError("not what was signed")
+    return len(data)
+
+
+def test_what_never_changes_is_kept_once_it_is_verified_and_no_sooner(
+    server: Server, fetcher: Fetcher, tmp_path: Path
+):
+    server.replies["/f"] = Reply(body=b"tampered")
+    for _ in range(2):  # what did not pass is not kept
+        with pytest.raises(MalformedError):
+            fetcher.verified(server.url + "/f", whole, most=2000)
+    server.replies["/f"] = Reply(body=BODY)
+    for run in (fetcher, Fetcher(cache=tmp_path, offline=True)):
+        assert run.verified(server.url + "/f", whole, most=2000) == len(BODY)
+    assert server.asked == ["/f"] * 3
+
+    with pytest.raises(MalformedError):  # kept, and not what is wanted now: asked for again
+        fetcher.verified(server.url + "/f", lambda data: whole(data + b"!"), most=2000)
+    assert server.asked == ["/f"] * 4
+
+
+def test_what_has_a_name_is_known_from_any_address(server: Server, fetcher: Fetcher):
+    server.replies["/f"] = Reply(body=BODY)
+    for path in ("/f", "/g"):
+        assert fetcher.verified(server.url + path, whole, most=2000, name="sha256:ab")
+    assert server.asked == ["/f"]
+
+
+def test_needed_bytes_are_there_or_not_or_it_is_an_error(
+    server: Server, fetcher: Fetcher, tmp_path: Path
+):
+    server.replies |= {"/a": Reply(body=BODY), "/cut": Reply(body=BODY, cut=1)}
+    assert fetcher.need(server.url + "/a") == BODY
+    assert fetcher.need(server.url + "/gone") is None
+    assert fetcher.verified(server.url + "/gone", whole, most=2000) is None
+    with pytest.raises(UnreachableError, match="cut off") as caught:
+        fetcher.need(server.url + "/cut")
+    assert "later" in caught.value.hint
+    with pytest.raises(UnreachableError, match="more than 10 bytes"):
+        fetcher.verified(server.url + "/a", whole, most=10)
+    with pytest.raises(UnreachableError, match="offline") as caught:
+        Fetcher(cache=tmp_path, offline=True).need(server.url + "/a")
+    assert "--offline" in caught.value.hint
 
 
 def lines_of(fetcher: Fetcher, server: Server) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from repaudit.host.apt import AptSettings, own_lists
-from repaudit.host.kept import Client
+from repaudit.host.fetch import Fetcher, Waiting
 from repaudit.model.pins import PinsReport, PinsVerdict, Strength
 from repaudit.sources import open_image
 from repaudit.stages.debian import Asked, packages_report
@@ -98,12 +98,15 @@ class Verify:
     def of(self, image: Path, *, offline: bool = False) -> PinsReport:
         cache = self.folder / "cache"
         cache.mkdir(exist_ok=True)
-        client = Client(
-            cache, offline=offline, proxies={"http": self.service.url}, silence=0.5, pause=0
+        fetcher = Fetcher(
+            offline=offline,
+            cache=cache,
+            proxies={"http": self.service.url},
+            waiting=Waiting(backoff=0, read=0.5),
         )
         keys = (self.keyring,)
         settings = AptSettings(snapshots=HOST, proxies={}, keyrings=keys)
-        asked = Asked(client=client, settings=settings, now=LATER)
+        asked = Asked(fetcher=fetcher, settings=settings, now=LATER)
         return packages_report(open_image(str(image), self.folder), asked)
 
 

@@ -7,12 +7,12 @@ server, waiting as Retry-After says (RFC 9110, section 10.2.3) but never longer 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -22,7 +22,8 @@ from urllib3.exceptions import HTTPError, IncompleteRead, ProtocolError, ReadTim
 
 from repaudit import __version__
 from repaudit.host import clock
-from repaudit.host.scratch import write
+from repaudit.host.kept import Answers, Kept
+from repaudit.model.errors import MalformedError, UnreachableError
 
 _AGENT = f"repaudit/{__version__} (audits pins; one connection, cached)"
 _BUSY = frozenset({429, 500, 502, 503, 504})
@@ -34,6 +35,7 @@ _ENOUGH = 3
 _UNCHANGED = "unchanged"
 #: Bytes: of a page that is kept in memory, and of a file that is only hashed.
 LARGEST_PAGE, LARGEST_FILE = 64 << 20, 2 << 30
+Checked = TypeVar("Checked")
 
 
 class Known(StrEnum):
@@ -69,15 +71,17 @@ class Waiting:
 class Fetcher:
     """Asks servers, one request at a time. `cache` holds answers; None keeps none.
 
-    `offline` makes every answer that the cache does not hold for ever unknown. `asked` counts the
-    requests that went over the network, retries and redirects aside.
+    `offline` makes every answer that the cache does not hold for ever unknown. `proxies` are by
+    scheme; without them those of the environment count. `asked` counts the requests that went over
+    the network, retries and redirects aside.
     """
 
     offline: bool = False
     cache: Path | None = None
+    proxies: Mapping[str, str] = field(default_factory=dict)
     waiting: Waiting = field(default_factory=Waiting)
     asked: int = 0
-    _fresh: set[Path] = field(default_factory=set, repr=False)
+    _fresh: set[str] = field(default_factory=set, repr=False)
     _silent: dict[str, int] = field(default_factory=dict, repr=False)
     _session: requests.Session | None = field(default=None, repr=False)
 
@@ -88,46 +92,83 @@ class Fetcher:
 
         Other answers are kept with their ETag, and asked for anew once in a run.
         """
-        kept = self._kept(url, accept)
-        if kept and (forever or self._path(url, accept) in self._fresh):
-            return kept.answer
-        headers = {"Accept": accept} | ({"If-None-Match": kept.tag} if kept and kept.tag else {})
+        key = f"{url}\n{accept}"
+        kept = self._answers.get(key)
+        if kept and (forever or key in self._fresh):
+            return _found(kept)
         data = bytearray()
-        told, tag = self._read(url, headers, most, data.extend)
+        told, tag = self._read(url, {"Accept": accept} | _unless(kept), most, data.extend)
         if told.known is not Known.FOUND:
             return told
-        if path := self._path(url, accept):
-            self._fresh.add(path)
+        self._fresh.add(key)
         if kept and told.kind == _UNCHANGED:
-            return kept.answer
-        answer = Answer(known=Known.FOUND, data=bytes(data), kind=told.kind)
+            return _found(kept)
+        now = Kept(data=bytes(data), kind=told.kind, tag=tag)
         if forever or tag:
-            self._keep(url, accept, _Kept(answer, tag))
-        return answer
+            self._answers.put(key, now)
+        return _found(now)
+
+    def need(self, url: str, *, most: int = LARGEST_PAGE) -> bytes | None:
+        """Return the bytes that `get` finds, None where the server has none.
+
+        Raises UnreachableError where that is not known.
+        """
+        return self._told(self.get(url, most=most))
+
+    def verified(
+        self, url: str, check: Callable[[bytes], Checked], *, most: int, name: str = ""
+    ) -> Checked | None:
+        """Return what `check` makes of what never changes, None where the server has none.
+
+        `check` raises MalformedError where the bytes are wrong: they are kept once they have
+        passed, and checked again each time. `name` says what they are, where several addresses
+        have them. Raises UnreachableError where no answer, or no whole one, is to be had.
+        """
+        key = name or url
+        kept = self._answers.get(key)
+        if kept:
+            with suppress(MalformedError):  # not what is wanted now: it is asked for again
+                return check(kept.data)
+        held = bytearray()
+        if self._told(self._read(url, {}, most, held.extend)[0]) is None:
+            return None
+        checked = check(bytes(held))
+        self._answers.put(key, Kept(data=bytes(held), kind=""))
+        return checked
 
     def digests(self, url: str) -> Answer:
         """Return the hashes of a file, a line `ALGORITHM:HEX` each, as `data`.
 
         Nothing of the file itself is kept; where its ETag is as before, it is not sent again.
         """
-        kept = self._kept(url, "digests")
-        headers = {"If-None-Match": kept.tag} if kept and kept.tag else {}
+        key = f"{url}\ndigests"
+        kept = self._answers.get(key)
         hashes = [hashlib.new(name, usedforsecurity=False) for name in ("sha1", "sha256", "sha512")]
 
         def take(piece: bytes) -> None:
             for one in hashes:
                 one.update(piece)
 
-        answer, tag = self._read(url, headers, LARGEST_FILE, take)
+        answer, tag = self._read(url, _unless(kept), LARGEST_FILE, take)
         if answer.known is not Known.FOUND:
             return answer
         if kept and answer.kind == _UNCHANGED:
-            return kept.answer
+            return _found(kept)
         lines = "".join(f"{one.name}:{one.hexdigest()}\n" for one in hashes)
-        found = Answer(known=Known.FOUND, data=lines.encode(), kind="digests")
+        now = Kept(data=lines.encode(), kind="digests", tag=tag)
         if tag:
-            self._keep(url, "digests", _Kept(found, tag))
-        return found
+            self._answers.put(key, now)
+        return _found(now)
+
+    @property
+    def _answers(self) -> Answers:
+        return Answers(self.cache)
+
+    def _told(self, answer: Answer) -> bytes | None:
+        if answer.known is Known.UNKNOWN:
+            later = "leave out --offline" if self.offline else "try again later"
+            raise UnreachableError(answer.reason, hint=f"{later}; nothing is known of it now")
+        return answer.data if answer.known is Known.FOUND else None
 
     def _read(
         self,
@@ -138,7 +179,7 @@ class Fetcher:
     ) -> tuple[Answer, str]:
         """Ask, hand each piece of the body to `take`, and return the answer without it."""
         if self.offline:
-            return _unknown("offline"), ""
+            return _unknown(f"{shown(url)} was not asked for: offline"), ""
         if url.partition("://")[0].lower() not in ("http", "https"):
             return _unknown(f"{shown(url)} is no http address"), ""
         host = url.partition("://")[2].partition("/")[0]
@@ -170,7 +211,7 @@ class Fetcher:
 
     @contextmanager
     def _open(self, url: str, headers: dict[str, str]) -> Iterator[requests.Response]:
-        self._session = self._session or _session(self.waiting)
+        self._session = self._session or _session(self.waiting, self.proxies)
         self.asked += 1
         limits = (_CONNECT, self.waiting.read)
         with closing(
@@ -178,41 +219,12 @@ class Fetcher:
         ) as response:
             yield response
 
-    def _path(self, url: str, accept: str) -> Path | None:
-        name = hashlib.sha256(f"{url}\n{accept}".encode("utf-8", "replace")).hexdigest()
-        return self.cache / name[:2] / name if self.cache else None
 
-    def _kept(self, url: str, accept: str) -> _Kept | None:
-        path = self._path(url, accept)
-        try:
-            line, _, data = path.read_bytes().partition(b"\n") if path else (b"", b"", b"")
-            head = json.loads(line)
-            if head["url"] != url or head["sha256"] != hashlib.sha256(data).hexdigest():
-                return None
-            answer = Answer(known=Known.FOUND, data=data, kind=str(head["kind"]))
-            return _Kept(answer, str(head["tag"]))
-        except (OSError, ValueError, KeyError, TypeError):  # not kept, or not whole
-            return None
-
-    def _keep(self, url: str, accept: str, kept: _Kept) -> None:
-        path = self._path(url, accept)
-        if path:
-            data = kept.answer.data
-            digest = hashlib.sha256(data).hexdigest()
-            head = {"url": url, "kind": kept.answer.kind, "tag": kept.tag, "sha256": digest}
-            write(path, json.dumps(head, sort_keys=True).encode() + b"\n" + data)
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    answer: Answer
-    tag: str
-
-
-def _session(waiting: Waiting) -> requests.Session:
+def _session(waiting: Waiting, proxies: Mapping[str, str]) -> requests.Session:
     session = requests.Session()
     session.max_redirects = 5
     session.headers["User-Agent"] = _AGENT
+    session.proxies.update(proxies)
     retry = Retry(
         total=waiting.retries,
         backoff_factor=waiting.backoff,
@@ -236,6 +248,15 @@ def _pieces(response: requests.Response, whole: float) -> Iterator[tuple[int, by
         yield size, piece
         if clock.ticks() > until:
             raise TimeoutError(f"no end after {whole:g} seconds")
+
+
+def _unless(kept: Kept | None) -> dict[str, str]:
+    """Return the header that asks only for what is not as it was kept."""
+    return {"If-None-Match": kept.tag} if kept and kept.tag else {}
+
+
+def _found(kept: Kept) -> Answer:
+    return Answer(known=Known.FOUND, data=kept.data, kind=kept.kind)
 
 
 def _unknown(reason: str) -> Answer:

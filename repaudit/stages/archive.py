@@ -17,7 +17,7 @@ from pathlib import Path
 
 from repaudit.ecosystems import Listed, Release, Suite, canonical, listed, newer, release, stamp
 from repaudit.host import apt
-from repaudit.host.kept import Client
+from repaudit.host.fetch import Fetcher
 from repaudit.model.errors import MalformedError, UnreachableError
 
 _MOST_RUNS, _MOST_RELEASE, _MOST_INDEX = 16 << 20, 4 << 20, 256 << 20
@@ -42,8 +42,8 @@ class Snapshots:
     what it gives is not what was signed.
     """
 
-    def __init__(self, client: Client, settings: apt.AptSettings, wanted: Wanted) -> None:
-        self._client = client
+    def __init__(self, fetcher: Fetcher, settings: apt.AptSettings, wanted: Wanted) -> None:
+        self._fetcher = fetcher
         self._settings = settings
         self._wanted = wanted
         self._runs: dict[str, tuple[str, ...]] = {}
@@ -54,7 +54,7 @@ class Snapshots:
         """Return the instants of all runs of an archive, ascending."""
         if archive not in self._runs:
             url = f"{self._settings.snapshots}/mr/timestamp/?archive={archive}"
-            data = self._client.get(url, most=_MOST_RUNS)
+            data = self._fetcher.need(url, most=_MOST_RUNS)
             self._runs[archive] = _instants(data, archive)
         return self._runs[archive]
 
@@ -72,7 +72,7 @@ class Snapshots:
     def _read(self, suite: Suite, run: str) -> Entries:
         base = f"{self._settings.snapshots}/archive/{suite.archive}/{run}/dists/{suite.suite}"
         url = f"{base}/InRelease"
-        told = self._client.keep(url, most=_MOST_RELEASE, check=lambda data: self._told(data, url))
+        told = self._fetcher.verified(url, lambda data: self._told(data, url), most=_MOST_RELEASE)
         if told is None:
             return {}
         if stamp(told.date) > run:
@@ -111,7 +111,7 @@ class Snapshots:
 
         most = min(size, _MOST_INDEX)
         for url in urls:
-            data = self._client.keep(url, most=most, check=check, name=f"sha256-{digest}")
+            data = self._fetcher.verified(url, check, most=most, name=f"sha256:{digest}")
             if data is not None:
                 return data
         raise UnreachableError(f"{urls[-1]} is gone, though its Release file names it")

@@ -21,7 +21,7 @@ from repaudit.ecosystems import (
     suites,
 )
 from repaudit.host.apt import AptSettings
-from repaudit.host.kept import Client
+from repaudit.host.fetch import Fetcher
 from repaudit.model.errors import MalformedError, UnreachableError
 from repaudit.model.pins import (
     Location,
@@ -50,7 +50,7 @@ _RELEASES = frozenset({"etc/os-release", "usr/lib/os-release"})
 class Asked:
     """What can be asked, and when it is: seconds since 1970."""
 
-    client: Client
+    fetcher: Fetcher
     settings: AptSettings
     now: float
 
@@ -156,7 +156,7 @@ class _Image:
                 "the image does not say which release of Debian it is",
                 hint="keep etc/os-release or apt's sources in the image",
             )
-        snapshots = Snapshots(asked.client, asked.settings, self._wanted)
+        snapshots = Snapshots(asked.fetcher, asked.settings, self._wanted)
         instants = {suite.instant for suite in self._suites}
         wrong = {one: floating(one, asked.now) for one in instants if one}
         if None in instants or any(wrong.values()):
