@@ -52,15 +52,17 @@ def read(data: bytes, kind: type[T], schema: str, what: str, hint: str) -> T:
 
 def report_schema() -> dict[str, Any]:
     """Return the JSON Schema of the report, as it ships with the package."""
-    return _schema("report-1.schema.json")
+    return shipped_schema(SCHEMA)
 
 
 def pins_schema() -> dict[str, Any]:
     """Return the JSON Schema of the answer about pins, as it ships with the package."""
-    return _schema("pins-1.schema.json")
+    return shipped_schema("repaudit-pins/1")
 
 
-def _schema(name: str) -> dict[str, Any]:
-    text = resources.files("repaudit.model").joinpath(name).read_text("utf-8")
+def shipped_schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of what calls itself `name` (`repaudit-gate/1`), as it ships."""
+    file = name.removeprefix("repaudit-").replace("/", "-") + ".schema.json"
+    text = resources.files("repaudit.model").joinpath(file).read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema

@@ -6,13 +6,12 @@ stands in `held` with its reason, and `bound` says what the number of runs canno
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import msgspec
 
+from repaudit.model.canonical import shipped_schema
 from repaudit.model.errors import MalformedError
 from repaudit.model.experiment import Held, Outcome, Role
 from repaudit.model.report import Bound, Verdict
@@ -73,7 +72,4 @@ def parse_reproducibility(predicate: dict[str, Any]) -> Reproducibility:
 
 def reproducibility_schema() -> dict[str, Any]:
     """Return the JSON Schema of the predicate, as it ships with the package."""
-    folder = resources.files("repaudit.model")
-    text = folder.joinpath("reproducibility-1.schema.json").read_text("utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
+    return shipped_schema("repaudit-reproducibility/1")
