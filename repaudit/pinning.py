@@ -13,11 +13,12 @@ from repaudit.host.scratch import cache, rewrite, scratch
 from repaudit.host.tree import open_tree
 from repaudit.model.errors import UsageError
 from repaudit.model.pins import Observation, PinsReport
+from repaudit.oci.filesystem import merge
 from repaudit.sources import open_image
-from repaudit.stages.debian import Asked, of_debian, packages_report
-from repaudit.stages.installed import Tie
+from repaudit.stages.debian import Asked, of_debian, of_packages, packages_report
+from repaudit.stages.installed import Tie, absent, compare, locks_of
 from repaudit.stages.pin import Written, write_pins
-from repaudit.stages.pinned import against_image, against_indexes, joined, verified
+from repaudit.stages.pinned import against_indexes, joined, verified
 from repaudit.stages.pins import audit_tree
 
 #: Seconds: Packages indexes are large, and a snapshot service is slow.
@@ -31,10 +32,18 @@ def verify_pins(paths: Sequence[Path], image: str | None, fetcher: Fetcher) -> P
     ties: list[Tie] = []
     packages = None
     if image is not None:
+        locks = locks_of(audited.pins)
+        held = []
         with scratch() as folder:
             opened = open_image(image, folder)
-            seen, ties = against_image(audited.pins, opened)
-            packages = packages_report(opened, _asked(fetcher))
+            for one in opened.images.images:
+                files = merge(opened.blobs, one)
+                found, unproved = compare(locks, files)
+                seen += found
+                ties += unproved
+                held.append(of_packages(files))
+        seen += absent(locks)
+        packages = packages_report(held, _asked(fetcher))
     seen += against_indexes(audited.pins, ties, fetcher)
     report = verified(audited, seen)
     # Of an image without dpkg, what else it has installed is the answer.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +63,27 @@ def test_a_hard_link_is_what_it_was_linked_to():
 
     assert files.digests == {"a": digest_of(b"new"), "b": digest_of(b"old")}
     assert dict(files.contents({"a": 9, "b": 2})) == {"a": b"new", "b": b"ol"}
+
+
+def test_whole_files_are_whole_or_refused(tmp_path: Path):
+    files = merged(tar(member(b"b", b"22"), member(b"a", b"1"), member(b"c", b"333")))
+
+    assert list(files.whole(lambda path: path < "c", 2).items()) == [("a", b"1"), ("b", b"22")]
+    with pytest.raises(MalformedError, match="larger than 2 bytes"):
+        files.whole(lambda path: path >= "b", 2)
+
+
+def test_a_sparse_file_has_no_digest_and_is_not_read(tmp_path: Path):
+    with (tmp_path / "s").open("wb") as file:
+        file.truncate(1 << 20)
+        file.write(b"x")
+    ask = ["tar", "--sparse", "-C", tmp_path, "-cf", "-", "s"]
+    layer = subprocess.run(ask, check=True, capture_output=True).stdout
+    files = merged(layer, tar(member(b"a", b"1")))
+
+    assert set(files.digests) == {"a"}
+    with pytest.raises(MalformedError, match="sparse"):
+        files.whole(lambda path: True, 2 << 20)
 
 
 @pytest.mark.parametrize("compress", [False, True])

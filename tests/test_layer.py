@@ -113,6 +113,12 @@ def test_whiteouts_are_told_by_their_last_name(name: bytes, kind: Kind):
     assert (entry.kind, entry.path) == (kind, name.decode())
 
 
+@pytest.mark.parametrize("name", [b".wh.", b"a/.wh..", b".wh..."])
+def test_a_whiteout_that_names_nothing_is_refused(name: bytes):
+    with pytest.raises(MalformedError, match="a whiteout of no name"):
+        one(member(name))
+
+
 @pytest.mark.parametrize(
     ("name", "path"),
     [(b"./", "."), (b".", "."), (b"./a/", "a"), (b"a//b/./c", "a/b/c"), (b"\xe4", "\udce4")],

@@ -31,7 +31,7 @@ def merged(*layers: bytes) -> dict[str, int]:
         listings = Shelf(Path(folder)).read_each([(store, layer) for layer in image.layers])
         for listing in listings:
             held.enter_context(closing(listing))
-        return {path.decode(): place[0] for path, place in merge(listings).items()}
+        return {path: place[0] for path, place in merge(listings).items()}
 
 
 def opened(layers: tuple[bytes, ...]) -> Opened:
@@ -64,6 +64,15 @@ def compared(left: tuple[bytes, ...], right: tuple[bytes, ...], folder: Path) ->
         ((tar(member(b"ab")), tar(member(b".wh.a"))), {"ab": 0}),
         ((tar(member(b"d/a/b/c")), tar(member(b"d/.wh.a"))), {}),
         ((tar(member(b"a"), member(b"a", b"2")),), {"a": 0}),
+        # Back as a directory, and what was below it before it was a file is not.
+        ((tar(DIR, member(b"d/a")), tar(member(b"d")), tar(DIR)), {"d": 2}),
+        # Some readers follow the link, and some put a directory in its place: both are told.
+        ((tar(header(b"d", kind=b"2", link=b"e")), tar(member(b"d/a"))), {"d": 0, "d/a": 1}),
+        ((tar(member(b"d/a"), header(b"d", kind=b"2", link=b"e")),), {"d": 0, "d/a": 0}),
+        # What is no link, a layer's folder takes the place of.
+        ((tar(member(b"d")), tar(member(b"d/a"))), {"d/a": 1}),
+        # An empty directory stays, and what is beside it.
+        ((tar(DIR, member(b"d/a")), tar(member(b"d/.wh..wh..opq"))), {"d": 0}),
     ],
 )
 def test_what_lies_on_top_wins_and_whiteouts_hide(layers, expected):

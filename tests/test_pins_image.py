@@ -19,8 +19,10 @@ from repaudit.host.scratch import scratch
 from repaudit.inventories import INVENTORIES
 from repaudit.model.canonical import pins_schema
 from repaudit.model.pins import PinsReport, PinsVerdict, Severity
+from repaudit.oci.filesystem import merge
 from repaudit.sources import open_image
-from repaudit.stages.pinned import against_image, verified
+from repaudit.stages.installed import absent, compare, locks_of
+from repaudit.stages.pinned import verified
 from tests.images import Store, member, tar, write_files
 from tests.packages import (
     SITE,
@@ -85,9 +87,12 @@ def image_tree() -> Tree:
 def held(project: Path, image: str) -> PinsReport:
     """Hold locks against an image alone, without an index."""
     audited = audit_pins([project])
+    known = locks_of(audited.pins)
     with scratch() as folder:
-        seen, _ = against_image(audited.pins, open_image(image, folder))
-    return verified(audited, seen)
+        opened = open_image(image, folder)
+        (one,) = opened.images.images
+        seen, _ = compare(known, merge(opened.blobs, one))
+    return verified(audited, [*seen, *absent(known)])
 
 
 def verdict_of(folder: Path, *layers: Mapping[str, bytes]) -> tuple[PinsVerdict, list[str]]:

@@ -14,8 +14,9 @@ import pytest
 from repaudit.host.apt import AptSettings, own_lists
 from repaudit.host.fetch import Fetcher, Waiting
 from repaudit.model.pins import PinsReport, PinsVerdict, Strength
+from repaudit.oci.filesystem import merge
 from repaudit.sources import open_image
-from repaudit.stages.debian import Asked, packages_report
+from repaudit.stages.debian import Asked, of_packages, packages_report
 from tests import base, images
 from tests.snapshots import HOST, Archives, Root, Service, serve
 
@@ -107,7 +108,9 @@ class Verify:
         keys = (self.keyring,)
         settings = AptSettings(snapshots=HOST, proxies={}, keyrings=keys)
         asked = Asked(fetcher=fetcher, settings=settings, now=LATER)
-        return packages_report(open_image(str(image), self.folder), asked)
+        opened = open_image(str(image), self.folder)
+        held = [of_packages(merge(opened.blobs, one)) for one in opened.images.images]
+        return packages_report(held, asked)
 
 
 @pytest.fixture

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry, Image, Kind, Layer
 from repaudit.oci.blob import Blobs
 from repaudit.oci.layer import contents, entries
-
-#: An image of some hundred thousand files is a large one; each takes half a kilobyte here.
-MOST_FILES = 3_000_000
-_DEEPEST = 512
-_WHITEOUT = ".wh."
+from repaudit.oci.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +18,9 @@ class _Held:
     layer: Layer
     entry: Entry
 
-
-_Tree: TypeAlias = "dict[str, _Tree | _Held]"
+    @property
+    def sparse(self) -> bool:
+        return self.entry.stored < self.entry.size
 
 
 class Files:
@@ -37,7 +33,9 @@ class Files:
     def __init__(self, blobs: Blobs, held: Mapping[str, _Held]) -> None:
         self._blobs = blobs
         self._held = held
-        self.digests = {path: one.entry.digest or "" for path, one in held.items()}
+        self.digests = {
+            path: one.entry.digest or "" for path, one in held.items() if not one.sparse
+        }
 
     def size(self, path: str) -> int:
         """Return a file's size in bytes."""
@@ -59,100 +57,33 @@ class Files:
                 for path in places[entry.offset]:
                     yield path, data[: wanted[path]]
 
+    def whole(self, wanted: Callable[[str], bool], most: int) -> dict[str, bytes]:
+        """Return the files whose paths are `wanted`, sorted by path.
+
+        Raises MalformedError where one has more than `most` bytes, or is sparse.
+        """
+        paths = sorted(filter(wanted, self._held))
+        for path in paths:
+            if self._held[path].entry.stored > most:
+                raise MalformedError(f"{path!r:.200} is larger than {most} bytes")
+            if self._held[path].sparse:
+                raise MalformedError(f"{path!r:.200} is a sparse file")
+        return dict(sorted(self.contents(dict.fromkeys(paths, most))))
+
 
 def merge(blobs: Blobs, image: Image) -> Files:
     """Return the files of an image, every layer read and verified.
 
-    What lies below a path that another layer made a file, or took away, is gone. Symbolic links are
-    not followed: layers name the paths that are.
+    Symbolic links are not followed: layers name the paths that are.
     """
-    root: _Tree = {}
-    count = 0
+    tree: Tree[_Held | None] = Tree()
     for layer in image.layers:
-        count = _apply(root, layer, list(entries(blobs, layer)), count)
-    return Files(blobs, dict(_flat(root)))
-
-
-def _apply(root: _Tree, layer: Layer, found: list[Entry], count: int) -> int:
-    for entry in found:  # whiteouts hide what is below their layer, wherever they stand in it
-        folder, _, name = entry.path.rpartition("/")
-        if entry.kind is Kind.OPAQUE:
-            _remove(root, folder)
-        elif entry.kind is Kind.WHITEOUT:
-            target = name.removeprefix(_WHITEOUT)
-            _remove(root, f"{folder}/{target}" if folder else target)
-    for entry in found:
-        if entry.kind in (Kind.OPAQUE, Kind.WHITEOUT):
-            continue
-        if entry.kind is Kind.DIRECTORY:
-            _folder(root, entry.path)
-            continue
-        count += 1
-        if count > MOST_FILES:
-            raise MalformedError(f"the image has more than {MOST_FILES} files")
-        _put(root, entry.path, _resolved(root, layer, entry))
-    return count
-
-
-def _resolved(root: _Tree, layer: Layer, entry: Entry) -> _Held | None:
-    """Return what a path holds: a file's content; nothing for what is no regular file."""
-    if entry.kind is Kind.FILE and entry.stored >= entry.size:
-        return _Held(layer, entry)
-    if entry.kind is Kind.HARDLINK:
-        target = _at(root, entry.link or "")
-        return target if isinstance(target, _Held) else None
-    return None
-
-
-def _parts(path: str) -> list[str]:
-    parts = path.split("/") if path not in ("", ".") else []
-    if len(parts) > _DEEPEST:
-        raise MalformedError(f"layer: a path of {len(parts)} folders: {path!r:.80}")
-    return parts
-
-
-def _at(root: _Tree, path: str) -> _Tree | _Held | None:
-    here: _Tree | _Held = root
-    for part in _parts(path):
-        if not isinstance(here, dict) or part not in here:
-            return None
-        here = here[part]
-    return here
-
-
-def _folder(root: _Tree, path: str) -> _Tree:
-    here = root
-    for part in _parts(path):
-        inner = here.get(part)
-        if not isinstance(inner, dict):
-            inner = here[part] = {}
-        here = inner
-    return here
-
-
-def _put(root: _Tree, path: str, held: _Held | None) -> None:
-    folder, _, name = path.rpartition("/")
-    here = _folder(root, folder)
-    here.pop(name, None)
-    if held is not None:
-        here[name] = held
-
-
-def _remove(root: _Tree, path: str) -> None:
-    folder, _, name = path.rpartition("/")
-    here = _at(root, folder)
-    if not name:
-        root.clear()
-    elif isinstance(here, dict):
-        here.pop(name, None)
-
-
-def _flat(root: _Tree) -> Iterator[tuple[str, _Held]]:
-    waiting: list[tuple[str, _Tree]] = [("", root)]
-    while waiting:
-        prefix, here = waiting.pop()
-        for name, inner in here.items():
-            if isinstance(inner, dict):
-                waiting.append((f"{prefix}{name}/", inner))
+        found = list(entries(blobs, layer))
+        tree.hide([(entry.path, entry.kind) for entry in found])
+        for entry in found:
+            if entry.kind is Kind.HARDLINK:
+                held = tree.at(entry.link or "")
             else:
-                yield prefix + name, inner
+                held = _Held(layer, entry) if entry.kind is Kind.FILE else None
+            tree.put(entry.path, entry.kind, held)
+    return Files(blobs, {path: held for path, held in tree.items() if held})

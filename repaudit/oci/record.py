@@ -203,4 +203,8 @@ def _whiteout(path: bytes, kind: Kind) -> Kind:
     name = path.rpartition(b"/")[2]
     if name == _OPAQUE:
         return Kind.OPAQUE
-    return Kind.WHITEOUT if name.startswith(_WHITEOUT) else kind
+    if not name.startswith(_WHITEOUT):
+        return kind
+    if name.removeprefix(_WHITEOUT) in (b"", b".", b".."):
+        raise MalformedError(f"layer: a whiteout of no name: {text(path)!r:.200}")
+    return Kind.WHITEOUT

@@ -32,8 +32,7 @@ from repaudit.model.pins import (
     by_place,
     judge,
 )
-from repaudit.oci.visible import read_files
-from repaudit.sources import Opened
+from repaudit.oci.filesystem import Files
 from repaudit.stages.archive import Entries, Snapshots, Wanted, own, world
 from repaudit.stages.snapshot import Cover, Interval, cover
 
@@ -55,18 +54,21 @@ class Asked:
     now: float
 
 
-def wanted(path: str) -> bool:
-    """Whether a file of an image says which Debian packages it has, or where they are from."""
+def _wanted(path: str) -> bool:
     beside = path.startswith(STATUS_FOLDER) and not path.endswith(".md5sums")
     return beside or path == STATUS or path in _RELEASES or path.startswith("etc/apt/sources.list")
 
 
-def packages_report(opened: Opened, asked: Asked) -> PinsReport:
-    """Return what the packages of all images of a set are, and what is amiss with them."""
+def of_packages(files: Files) -> dict[str, bytes]:
+    """Return the files of an image that say which Debian packages it has, by their paths."""
+    return files.whole(_wanted, _MOST)
+
+
+def packages_report(images: Iterable[Mapping[str, bytes]], asked: Asked) -> PinsReport:
+    """Return what the packages of images are, by `of_packages`, and what is amiss with them."""
     files: set[str] = set()
     told: dict[tuple[str, int, int, int, str, str], Pin | PinFinding] = {}
-    for image in opened.images.images:
-        held = read_files(opened.blobs, image, wanted, _MOST)
+    for held in images:
         files.update(held)
         told.update((by_place(item), item) for item in _of_image(held, asked))
     findings = tuple(one for _, one in sorted(told.items()) if isinstance(one, PinFinding))

@@ -19,24 +19,10 @@ from repaudit.model.pins import (
     by_place,
     judge,
 )
-from repaudit.oci.filesystem import merge
-from repaudit.sources import Opened
-from repaudit.stages.installed import Tie, absent, compare, locks_of
+from repaudit.stages.installed import Tie
 
 #: Of what `pins audit` finds, what says that a lock is not to be believed.
 _OF_LOCKS = frozenset({UNREADABLE, "JV005", "JV006"})
-
-
-def against_image(pins: Sequence[Pin], opened: Opened) -> tuple[list[Observation], list[Tie]]:
-    """Return how the images of a set differ from the pins, and what an index has yet to prove."""
-    locks = locks_of(pins)
-    seen: list[Observation] = []
-    ties: list[Tie] = []
-    for image in opened.images.images:
-        found, more = compare(locks, merge(opened.blobs, image))
-        seen += found
-        ties += more
-    return [*seen, *absent(locks)], ties
 
 
 def against_indexes(
