@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from repaudit.containerfile import words
-from repaudit.containerfile.shell_tree import LISTS, holds, parse, walk
+from repaudit.containerfile.shell_tree import LISTS, holds, walk, whole
 from repaudit.containerfile.stages import Containerfile
 from repaudit.containerfile.statement import Statement
 
@@ -107,7 +107,7 @@ def script(file: Containerfile, statement: Statement) -> Script | None:
     at = len(text) - len(arguments)
     if text[max(at, 0) :] != arguments or len(arguments) > _MOST_BYTES:
         return None
-    root = parse(arguments)
+    root = whole(arguments)
     if root is None:
         return None
     reader = _Reader(arguments, places[at:])

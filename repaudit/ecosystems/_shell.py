@@ -1,7 +1,7 @@
 """Shell text as commands: who feeds whom, what each word is worth, and the bytes of all of it.
 
-The grammar is tree-sitter's; it reads any bytes, and marks what is no shell as holes. Values are
-followed as far as constants go: a word that hangs on anything else is kept as written and not
+Any bytes are read, and what is no shell is marked as holes (`containerfile/shell_tree.py`). Values
+are followed as far as constants go: a word that hangs on anything else is kept as written and not
 `known`. Source of the meaning: bash(1).
 """
 
@@ -10,21 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import tree_sitter_bash
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
+from repaudit.containerfile import shell_tree
 from repaudit.ecosystems._command import Command, Script, Word
 from repaudit.ecosystems._variables import Variables
-from repaudit.host import clock
-from repaudit.model.errors import MalformedError
 
-_LANGUAGE = Language(tree_sitter_bash.language())
-#: Shell text that is longer is a program, or an archive with a script at its head.
-LONGEST = 4 << 20
 _DEEPEST = 100
-_PIECE = 1 << 16
-#: Seconds; a script of a million bytes takes half of one.
-_PATIENCE = 20.0
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _IN_QUOTES = re.compile(r'\\([$`"\\])')
 
@@ -36,19 +28,8 @@ def parse(text: bytes, values: Mapping[str, str], origin: int = 0) -> Script:
         MalformedError: it is longer than any script, or made to be slow to read.
 
     """
-    if len(text) > LONGEST:
-        raise MalformedError(f"a script of more than {LONGEST >> 20} MiB", hint="leave it out")
-    # tree-sitter is quadratic where nearly everything is an error; nobody writes such a script.
-    deadline = clock.ticks() + _PATIENCE
-    try:
-        tree = Parser(_LANGUAGE).parse(
-            lambda at, _: text[at : at + _PIECE],
-            progress_callback=lambda *_: clock.ticks() > deadline,
-        )
-    except ValueError as error:
-        raise MalformedError("it takes too long to be read as shell") from error
     reader = _Reader(text, dict(values), origin)
-    reader.walk(tree.root_node, 0)
+    reader.walk(shell_tree.parse(text), 0)
     return Script(commands=tuple(reader.commands), holes=tuple(reader.holes))
 
 

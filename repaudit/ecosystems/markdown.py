@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from repaudit.containerfile.shell_tree import LONGEST
 from repaudit.ecosystems._invocation import Scene, invocations
-from repaudit.ecosystems._shell import LONGEST, parse
+from repaudit.ecosystems._shell import parse
 from repaudit.ecosystems._tools import TOOLS
 from repaudit.ecosystems.interface import Document, Ecosystem
 from repaudit.model.pins import Pin, PinFinding
