@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -125,7 +126,7 @@ def request_of(context: Path, chosen: dict[str, Any]) -> audit.RebuildRequest:
         hold=_names(chosen.get("hold", ())),
         builds=chosen.get("builds", 2),
         builder=chosen.get("builder", "buildah"),
-        build_args=tuple(map(_argument, chosen.get("build-arg", ()))),
+        build_args=_arguments(chosen.get("build-arg", ())),
         secrets=tuple(map(_secret, chosen.get("secret", ()))),
         target=chosen.get("target"),
         timestamp=str(chosen.get("timestamp", "auto")),
@@ -142,11 +143,18 @@ def _names(values: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if word))
 
 
-def _argument(value: str) -> tuple[str, str]:
-    name, equals, text = value.partition("=")
-    if not name:
-        raise UsageError(f"not a build argument: {value!r}", hint="--build-arg NAME=VALUE")
-    return name, text if equals else os.environ.get(name, "")
+def _arguments(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return build arguments as buildah-build(1) takes them: a name that is not set here has none.
+
+    The last word on a name counts, also where that is none.
+    """
+    found: dict[str, str | None] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not name:
+            raise UsageError(f"not a build argument: {value!r}", hint="--build-arg NAME=VALUE")
+        found[name] = text if equals else os.environ.get(name)
+    return tuple((name, text) for name, text in found.items() if text is not None)
 
 
 def _secret(value: str) -> str:
