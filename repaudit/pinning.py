@@ -9,7 +9,7 @@ from pathlib import Path
 from repaudit.containerfile.edit import unified
 from repaudit.host import apt, clock
 from repaudit.host.fetch import Fetcher, Waiting
-from repaudit.host.scratch import cache, rewrite, scratch
+from repaudit.host.scratch import cache, rewrite, scratch, write
 from repaudit.host.tree import open_tree
 from repaudit.model.errors import UsageError
 from repaudit.model.pins import Observation, PinsReport
@@ -18,8 +18,10 @@ from repaudit.sources import open_image
 from repaudit.stages.debian import Asked, of_debian, of_packages, packages_report
 from repaudit.stages.installed import Tie, absent, compare, locks_of
 from repaudit.stages.pin import Written, write_pins
+from repaudit.stages.pin_apt import parse_instant
 from repaudit.stages.pinned import against_indexes, joined, verified
 from repaudit.stages.pins import audit_tree
+from repaudit.stages.writing import Wish
 
 #: Seconds: Packages indexes are large, and a snapshot service is slow.
 _WHOLE_INDEX = 600.0
@@ -72,20 +74,30 @@ class PinEdits:
     @property
     def diff(self) -> bytes:
         """The unified diff of all files, empty where there is nothing to do."""
-        parts = (unified(one.before, one.after, one.path) for one in self.written.changes)
+        parts = (unified(one.before or b"", one.after, one.path) for one in self.written.changes)
         return b"".join(parts)
 
     def write(self) -> None:
         """Put the edited files in the place of the others, each whole or not at all."""
         for one in self.written.changes:
             path = self.root / one.path
-            if path.read_bytes() != one.before:
+            found = path.read_bytes() if path.exists() else None
+            if found != one.before:
                 raise UsageError(f"{one.path} was changed meanwhile", hint="start again")
-            rewrite(path, one.after)
+            if one.before is None:
+                write(path, one.after)
+            else:
+                rewrite(path, one.after)
 
 
-def pin_edits(paths: Sequence[Path], fetcher: Fetcher) -> PinEdits:
-    """Audit files and folders, look up what they name, and return the edits that pin it."""
+def pin_edits(paths: Sequence[Path], fetcher: Fetcher, at: str | None) -> PinEdits:
+    """Audit files and folders, look up what they name, and return the edits that pin it.
+
+    `at` is the instant that things shall be of: UsageError where it is none, or not over.
+    """
+    now = clock.now()
+    instant = None if at is None else parse_instant(at, now)
     tree = open_tree(paths)
-    audited = audit_tree(tree, clock.now())
-    return PinEdits(root=tree.root, written=write_pins(tree, audited.findings, fetcher))
+    audited = audit_tree(tree, now)
+    wish = Wish(tree=tree, pins=audited.pins, fetcher=fetcher, at=instant)
+    return PinEdits(root=tree.root, written=write_pins(audited, wish, now))

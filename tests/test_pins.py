@@ -408,6 +408,7 @@ NAMES = {
     "poetry_lock": ("poetry.lock",),
     "pom": ("pom.xml",),
     "pylock": ("pylock.toml",),
+    "repaudit_lock": ("repaudit.lock",),
     "requirements": ("requirements.txt",),
     "shell": ("a.sh",),
     "spark_defaults": ("spark-defaults.conf",),

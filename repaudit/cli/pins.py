@@ -80,9 +80,9 @@ def verify(
 
 WRITE_EXAMPLES = """Show what would be written, then write it:
 
-repaudit pins write . --diff
+repaudit pins write . --at 2026-03-01 --diff
 
-repaudit pins write .
+repaudit pins write . --at 20260301T000000Z
 """
 _UNMADE, _UNKNOWN = 1, 3
 
@@ -92,6 +92,15 @@ def write(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Files and folders.", show_default="this folder")
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="INSTANT",
+            help="Take apt's sources from the Debian snapshot of then, and no Python package that "
+            "was uploaded later: YYYYMMDDTHHMMSSZ or YYYY-MM-DD, in UTC.",
+        ),
+    ] = None,
     diff: Annotated[
         bool, typer.Option("--diff", help="Show the edits as a unified diff; write nothing.")
     ] = False,
@@ -99,13 +108,17 @@ def write(
         bool, typer.Option("--offline", help="Make only the edits that need no look-up.")
     ] = False,
 ) -> None:
-    """Write the pins that can be written: digests of images, checksums of ADD, options of apt.
+    """Write the pins that can be written, and nothing but the pins.
+
+    Digests of images, checksums of ADD, commits of repositories, hashes of requirements (with uv),
+    apt's sources from a snapshot (with --at), the lock of a pom.xml (with maven-lockfile). What has
+    no place of its own goes into repaudit.lock, which `pins verify` compares.
 
     Exit code 1: there are edits that --diff has shown and nobody has made. 3: something could not
     be looked up, and was left as it is.
     """
     fetcher = Fetcher(offline=offline)
-    edits = pinning.pin_edits(paths or [Path()], fetcher)
+    edits = pinning.pin_edits(paths or [Path()], fetcher, at)
     if diff:
         sys.stdout.buffer.write(edits.diff)
         sys.stdout.buffer.flush()

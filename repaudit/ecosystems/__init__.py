@@ -1,5 +1,6 @@
 """What a build depends on, read from the files that say so: one kind of file a module."""
 
+from repaudit.ecosystems._apt import snapshot_of
 from repaudit.ecosystems._catalogue import Rule, finding, rule, rules
 from repaudit.ecosystems._debian import (
     STATUS,
@@ -50,6 +51,7 @@ __all__ = [
     "release",
     "rule",
     "rules",
+    "snapshot_of",
     "stamp",
     "suites",
 ]

@@ -18,9 +18,10 @@ from repaudit.ecosystems.interface import Document
 from repaudit.model.errors import MalformedError
 from repaudit.model.pins import Edit, Location, Pin, PinFinding, Severity, Strength
 
-#: The archive and the instant in an address of a snapshot service.
+#: The archive and the instant in an address of a snapshot service. In a script of sed, what it has
+#: matched may stand for the archive.
 SNAPSHOT = re.compile(
-    r"[a-z+]+://(?P<host>snapshot[\w.-]*)/(?:archive/)?(?P<archive>[\w-]+)/(?P<instant>[^/\s\"'\\]*)"
+    r"[a-z+]+://(?P<host>snapshot[\w.-]*)/(?:archive/)?(?P<archive>[\w-]+|\\\d)/(?P<instant>[^/\s\"'\\]*)"
 )
 _INSTANT = re.compile(r"[0-9]{8}(?:T[0-9]{6}Z)?")
 _ONE_LINE = re.compile(
@@ -31,6 +32,8 @@ _FIELD = re.compile(rb"(?P<name>[!-9;-~]+):[ \t]*(?P<value>[^\r\n]*)\r?")
 _LOCAL = frozenset({"cdrom", "file", "copy", "mirror+file"})
 #: Paths under which a distribution's own archive is mirrored.
 _DISTRIBUTIONS = frozenset({"debian", "debian-security", "ubuntu", "ubuntu-ports", "debian-ports"})
+#: Those of Debian that its snapshot service keeps, by the last part of their path.
+ARCHIVES = frozenset({"debian", "debian-security", "debian-backports", "debian-ports"})
 #: Suites whose Release file says until when it is valid.
 _EXPIRING = re.compile(
     r".*(-security|/updates|-updates|-backports.*|-proposed.*)|testing|unstable|sid"
@@ -184,6 +187,22 @@ def _uri(source: Source, uri: str, where: Location, now: float) -> Iterator[Pin 
         yield finding("APT001", where, f"{uri} {suite} is no snapshot")
     else:
         yield finding("APT014", where, f"{uri} {suite} is a third party's archive")
+
+
+def snapshot_of(uri: str, at: str, service: str) -> str | None:
+    """Return the address of an archive in the snapshot of `at`; None where no snapshot is known.
+
+    `service` is host and path of what keeps Debian's archives; an address that is of a snapshot
+    service already keeps its own.
+    """
+    found = SNAPSHOT.fullmatch(uri.rstrip("/"))
+    if found:
+        return uri[: found.start("instant")] + at + uri[found.end("instant") :]
+    scheme = uri.partition("://")[0]
+    archive = url_path(uri).strip("/").rpartition("/")[2]
+    if scheme not in ("http", "https") or archive not in ARCHIVES:
+        return None
+    return f"{scheme}://{service}/{archive}/{at}/"
 
 
 def url_path(uri: str) -> str:

@@ -22,7 +22,6 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_-]+)*")
 #: Each costs requests; real images have some ten.
 _MOST_SUITES = 64
 _INSTANT = "%Y%m%dT%H%M%SZ"
-_MIRRORED = frozenset({"debian", "debian-security", "debian-backports", "debian-ports"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +96,7 @@ def suites(files: Mapping[str, bytes]) -> tuple[tuple[Suite, ...], tuple[str, ..
             service = _apt.SNAPSHOT.match(uri)
             path = _apt.url_path(uri).strip("/")
             archive = service["archive"] if service else path.rpartition("/")[2]
-            if archive not in _MIRRORED:
+            if archive not in _apt.ARCHIVES:
                 others.add(uri)
                 continue
             instant = service["instant"] if service else (asked if asked[:1].isdigit() else None)

@@ -17,7 +17,8 @@ SKIPPED = frozenset(
     """.git .hg .svn .bzr .tox .nox .venv venv node_modules __pycache__ .mypy_cache .ruff_cache
     .pytest_cache .eggs .gradle .terraform site-packages dist-packages""".split()
 )
-_HEAD = 4096
+#: Bytes of a file that tell of which kind it is.
+HEAD = 4096
 _MOST_FILES = 1_000_000
 
 
@@ -30,7 +31,7 @@ class Tree:
 
     def head(self, path: str) -> bytes:
         """Return the first bytes of a file, nothing where it is no regular file of the folder."""
-        return self._read(path, _HEAD) or b""
+        return self._read(path, HEAD) or b""
 
     def size(self, path: str) -> int:
         """Return a file's size in bytes, 0 where it is none."""

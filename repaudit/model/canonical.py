@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from repaudit.model.errors import MalformedError
+from repaudit.model.lock import SCHEMA as LOCK_SCHEMA
+from repaudit.model.lock import Lock
 from repaudit.model.report import SCHEMA, Report
 
 T = TypeVar("T")
@@ -48,6 +50,11 @@ def read(data: bytes, kind: type[T], schema: str, what: str, hint: str) -> T:
         return msgspec.convert(plain, kind)
     except (msgspec.ValidationError, ValueError) as error:
         raise MalformedError(f"{what} that breaks its schema: {error}", hint=hint) from error
+
+
+def lock_from_json(data: bytes) -> Lock:
+    """Read a repaudit.lock back; raise MalformedError where it is none that this version knows."""
+    return read(data, Lock, LOCK_SCHEMA, "a lock", "have `repaudit pins write` write it again")
 
 
 def report_schema() -> dict[str, Any]:

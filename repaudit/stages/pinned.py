@@ -44,7 +44,8 @@ def against_indexes(
 
 
 def _exact(pin: Pin) -> bool:
-    return pin.strength in (Strength.VERSIONED, Strength.HASHED) and "@" in pin.purl
+    named = "@" in pin.purl or bool(pin.digests)
+    return named and pin.strength in (Strength.VERSIONED, Strength.HASHED)
 
 
 def _not_asked(pins: Sequence[Pin]) -> Iterator[Observation]:

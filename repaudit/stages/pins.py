@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from repaudit.ecosystems import ECOSYSTEMS, UNREADABLE, Ecosystem, document, finding, rules
-from repaudit.host.tree import Tree
+from repaudit.host.tree import HEAD, Tree
 from repaudit.model.errors import MalformedError
-from repaudit.model.pins import Location, Pin, PinFinding, PinsReport, by_place, judge
+from repaudit.model.lock import LOCK_NAME
+from repaudit.model.pins import (
+    Location,
+    Pin,
+    PinFinding,
+    PinsReport,
+    Severity,
+    Strength,
+    by_place,
+    judge,
+)
 from repaudit.model.text import printable
 
 #: A file of more bytes is not read; a Packages index has 60 million.
 LARGEST = 256 << 20
 #: A file that another one names is read up to here.
 _MOST_BESIDE = 64 << 20
+#: What a lock beside can stand for: bytes under an address that does not move by design.
+_IN_LOCKS = frozenset({"NET002"})
 
 
 def audit_tree(tree: Tree, now: float) -> PinsReport:
@@ -37,14 +50,37 @@ def audit_tree(tree: Tree, now: float) -> PinsReport:
                 pins.add(key)
                 found.append(item)
     found.sort(key=by_place)
-    findings = tuple(item for item in found if isinstance(item, PinFinding))
+    told = tuple(item for item in found if isinstance(item, Pin))
+    findings = tuple(_locked([one for one in found if isinstance(one, PinFinding)], told))
     undecided = frozenset(rule.id for rule in rules() if rule.open)
     return PinsReport(
         verdict=judge(findings, undecided),
         files=tuple(read),
-        pins=tuple(item for item in found if isinstance(item, Pin)),
+        pins=told,
         findings=findings,
     )
+
+
+def _locked(findings: Iterable[PinFinding], pins: Iterable[Pin]) -> Iterator[PinFinding]:
+    """Yield the findings; of a download whose bytes a repaudit.lock names, as a note that says so.
+
+    The build does not compare them, but `pins verify` does.
+    """
+    locks: dict[str, Pin] = {}
+    takes: dict[Location, Pin] = {}
+    for pin in pins:
+        if pin.location.path.rpartition("/")[2] == LOCK_NAME:
+            locks[pin.purl] = pin
+        else:
+            takes[pin.location] = pin
+    for one in findings:
+        taken = takes.get(one.location) if one.id in _IN_LOCKS else None
+        lock = locks.get(taken.purl) if taken is not None else None
+        if lock is None or lock.strength is not Strength.HASHED:
+            yield one
+            continue
+        message = f"{one.message}; {lock.location.path} names its bytes, for `pins verify` alone"
+        yield replace(one, severity=Severity.NOTE, message=message)
 
 
 _Key = tuple[str, int, int, int, str, str]
@@ -61,6 +97,18 @@ def _audit(
     if raw is None:
         yield finding(UNREADABLE, whole, "it cannot be opened, or leads out of the folder")
         return
+    yield from _read(tree, path, raw, claimed, now)
+
+
+def audit_bytes(tree: Tree, path: str, raw: bytes, now: float) -> Iterator[Pin | PinFinding]:
+    """Yield what a file of the tree would take in, and lack, if it had these bytes."""
+    claimed = [one for one in ECOSYSTEMS.all() if one.claims(path, raw[:HEAD])]
+    yield from _read(tree, path, raw, claimed, now)
+
+
+def _read(
+    tree: Tree, path: str, raw: bytes, claimed: Iterable[Ecosystem], now: float
+) -> Iterator[Pin | PinFinding]:
     file = document(path, raw, lambda name: tree.read(name, _MOST_BESIDE), now)
     for ecosystem in claimed:
         try:

@@ -1,0 +1,60 @@
+"""What the writers of pins take and give: a file with its findings, and what to do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from repaudit.host.fetch import Fetcher
+from repaudit.host.tree import Tree
+from repaudit.model.lock import Locked
+from repaudit.model.pins import Edit, Location, Pin, PinFinding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked for: `at` is the instant (YYYYMMDDTHHMMSSZ) of which things shall be.
+
+    `pins` are those of the whole tree.
+    """
+
+    tree: Tree
+    pins: Sequence[Pin]
+    fetcher: Fetcher
+    at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A file of the tree that falls short: its bytes, and the findings that decide."""
+
+    path: str
+    data: bytes
+    findings: tuple[PinFinding, ...]
+
+    def text(self, finding: PinFinding) -> str:
+        """Return what stands where a finding points, nothing where that is not known."""
+        start, end = finding.location.start, finding.location.end
+        if start is None or end is None:
+            return ""
+        return self.data[start:end].decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """A file to be written beside: `path` is relative to the tree."""
+
+    path: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What was sought for a place and not found, with the reason; the place stays as it is."""
+
+    location: Location
+    sought: str
+    reason: str = "not looked up"
+
+
+Writer = Callable[[Place, Wish], Iterator[Edit | Added | Locked | Left]]
