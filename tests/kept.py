@@ -115,7 +115,7 @@ def kept_run(
         varied=("umask",),
         held=(Held(factor="time", reason="held on request"),),
         runs=tuple(runs),
-        bound=Bound.of(builds),
+        bound=Bound.of(builds - 1),
     )
     (folder / "report.json").write_bytes(to_json(report))
     (folder / "journal.json").write_bytes(b"{}\n")

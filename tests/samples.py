@@ -114,7 +114,7 @@ def unreproducible() -> Report:
         held=(HELD,),
         limits=(LIMIT,),
         runs=runs("AABCDB"),
-        bound=Bound.of(6),
+        bound=Bound.of(5),
         layers=layers(),
         trial=runs("AE")[1:],
         findings=(
@@ -162,7 +162,7 @@ def reproducible() -> Report:
         varied=("time", "umask"),
         held=(HELD,),
         runs=runs("AAA"),
-        bound=Bound.of(3),
+        bound=Bound.of(2),
         layers=layers(),
     )
 
@@ -215,7 +215,7 @@ def large(number: int = 2_000) -> Report:
         subject=SUBJECT,
         varied=SETTABLE,
         runs=runs("AABCDEFGHIJ"),
-        bound=Bound.of(11),
+        bound=Bound.of(10),
         layers=layers(),
         findings=tuple(found),
     )

@@ -87,10 +87,12 @@ class LayerRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """What runs that agree leave open: chance that strikes in up to the share `rate` of builds.
+    """What runs that agree with the control leave open: chance, in the share `rate` of builds.
 
-    What strikes more often would have been seen in one of `runs` runs, with 95 % confidence. It is
-    1 - 0.05 ** (1 / runs), for runs that do not depend on each other, rounded up to a thousandth.
+    If a greater share of builds differed from the control's image, one of `runs` other runs would
+    have shown it, with 95 % confidence. It is 1 - 0.05 ** (1 / runs), for runs that do not depend
+    on each other, rounded up to a thousandth. The control itself is not among them: it agrees with
+    itself whatever chance does.
     """
 
     runs: int
@@ -98,7 +100,7 @@ class Bound:
 
     @classmethod
     def of(cls, runs: int) -> Bound:
-        """Return the bound that `runs` runs give."""
+        """Return the bound that `runs` runs beside the control give."""
         return cls(runs=runs, rate=math.ceil(1000 * (1 - 0.05 ** (1 / runs))) / 1000)
 
 

@@ -92,8 +92,8 @@ def conclusion(report: Report) -> Iterator[str]:
         )
         if report.bound:
             yield (
-                f"What strikes by chance in fewer than {report.bound.rate:.0%} of builds may have "
-                f"been missed in {report.bound.runs} runs (95 % confidence)."
+                f"Chance that changes up to {report.bound.rate:.0%} of builds may have been missed "
+                f"by {count(report.bound.runs, 'run')} beside the control (95 % confidence)."
             )
     elif report.verdict is Verdict.UNREPRODUCIBLE:
         differences = {d.place: d for finding in report.findings for d in finding.differences}

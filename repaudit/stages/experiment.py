@@ -227,8 +227,8 @@ def _verdict(findings: Sequence[Finding], problems: Sequence[Problem]) -> Verdic
 
 
 def _bound(runs: Sequence[BuildRun]) -> Bound | None:
-    built = sum(run.outcome is Outcome.BUILT for run in runs)
-    return Bound.of(built) if built > 1 else None
+    others = sum(run.outcome is Outcome.BUILT for run in runs[1:])
+    return Bound.of(others) if others else None
 
 
 def record(run: BuildRun) -> RunRecord:
