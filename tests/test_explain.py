@@ -14,6 +14,7 @@ from repaudit.model.report import Bound
 from repaudit.stages.decode import explanations, shown
 from repaudit.stages.design import rows
 from repaudit.stages.explain import Observations
+from repaudit.stages.settle import MOST_MORE
 
 FACTORS = tuple(name for name in SETTABLE if name != "build_path")
 seeds = st.text(max_size=8)
@@ -150,7 +151,7 @@ def test_what_follows_a_factor_leaves_no_doubt() -> None:
 @pytest.mark.parametrize("pair", list(combinations(FACTORS, 2)), ids="+".join)
 def test_nothing_else_is_blamed_for_what_two_factors_make_together(pair) -> None:
     moved = runs("repaudit")
-    for _ in range(4):
+    for _ in range(MOST_MORE + 1):
         values = ["0600" if set(pair) <= some else None for some in moved]
         (decoded,) = observed(values, moved).decode(FACTORS).values()
         if decoded.settled:

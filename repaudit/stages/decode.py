@@ -9,6 +9,7 @@ in (addresses, say), each run that moves it has a value of its own.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from itertools import combinations
@@ -17,6 +18,10 @@ from itertools import combinations
 MOST_FACTORS = 2
 #: Runs in which a factor is moved, and runs in which it is not, before it is held to be shown.
 EACH_WAY = 2
+#: How likely chance may be to look as if some set of factors were behind it.
+MOST_LUCK = 0.05
+#: In how many ways one factor, or two together, may decide between two values.
+_WAYS = {1: 1, 2: 5}
 
 
 def explanations(
@@ -66,6 +71,18 @@ def _all_matter(some: frozenset[str], agreeing: dict[frozenset[str], list[Hashab
         if not any(agreeing[without][0] != agreeing[with_][0] for without, with_ in pairs):
             return False
     return True
+
+
+def luck(some: Sequence[str], values: Sequence[Hashable], factors: Sequence[str]) -> float:
+    """Return how likely runs that follow nothing are to look as if they followed factors.
+
+    That is the chance of these very values, were each drawn as often as it was seen, times the
+    number of ways in which as many of `factors` as are in `some` could have explained others as
+    well: a race looks like one pair or another in one image of five.
+    """
+    counts = Counter(values).values()
+    drawn = math.prod((count / len(values)) ** count for count in counts)
+    return drawn * math.comb(len(factors), len(some)) * _WAYS[len(some)]
 
 
 def unrepeated(

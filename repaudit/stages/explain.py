@@ -15,7 +15,7 @@ from pathlib import Path
 from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.experiment import PlannedRun
 from repaudit.stages.contents import Contents, Kept
-from repaudit.stages.decode import explanations, shown, telling, unrepeated
+from repaudit.stages.decode import MOST_LUCK, explanations, luck, shown, telling, unrepeated
 from repaudit.stages.derive import derived
 from repaudit.stages.regions import Clocks, Region, cut, whole
 
@@ -30,7 +30,8 @@ _NAMES_LAYERS = {Aspect.HISTORY, Aspect.ANNOTATION, Aspect.COMPRESSION}
 class Followed:
     """A factor that a place follows: in which region, in how many runs it was moved.
 
-    `sure` says that nothing else explains it and that it was moved, and not moved, often enough.
+    `sure` says that nothing else explains it, and that it was moved, and not moved, so often that
+    chance would hardly look like it.
     """
 
     factor: str
@@ -134,7 +135,8 @@ class Observations:
         for pattern in self._open(tuple(factors)):
             sets = _explained(pattern, self.moved, tuple(factors))
             if len(sets) == 1:
-                asked.update(unrepeated(sets[0], pattern, self.moved))
+                again = unrepeated(sets[0], pattern, self.moved)
+                asked.update(again or [frozenset(sets[0])])
             else:
                 asked[telling(sets, pattern, self.moved)] += 1
         return [some for some, _ in sorted(asked.items(), key=lambda a: (-a[1], sorted(a[0])))]
@@ -159,12 +161,13 @@ class Observations:
                         yield region.pattern
 
     def _sure(self, pattern: tuple[int, ...], factors: tuple[str, ...]) -> bool:
-        """Whether one set of factors, and no other, is shown to explain the values."""
+        """Whether one set of factors, and no other, is shown to explain the values, luck aside."""
         sets = _explained(pattern, self.moved, factors)
         return (
             len(sets) == 1
             and shown(sets[0], self.moved)
             and not unrepeated(sets[0], pattern, self.moved)
+            and luck(sets[0], pattern, factors) <= MOST_LUCK
         )
 
     def _by_chance(self, pattern: tuple[int, ...]) -> bool:

@@ -1,0 +1,85 @@
+"""A builder that makes up images: what each run would leave is a function of the run's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from repaudit import containerfile as cf
+from repaudit.builders import BuildRequest, Prepared
+from repaudit.cli.progress import Silent
+from repaudit.model.experiment import BuildRun, Edit, Outcome, PlannedRun
+from repaudit.model.report import Report, Subject
+from repaudit.stages.build import Bench
+from repaudit.stages.experiment import Experiment
+from repaudit.stages.plan import make_plan
+from tests import fakes, images
+
+_TEXT = b"FROM scratch\nRUN make\n"
+
+
+class Scripted:
+    """`layer` returns the one layer of a run's image."""
+
+    name = "scripted"
+    summary = "made up"
+
+    def __init__(self, layer: Callable[[PlannedRun], bytes]) -> None:
+        self._layer = layer
+
+    def command(self, request: BuildRequest, containerfile: str) -> tuple[str, ...]:
+        return ()
+
+    def prepare(
+        self, request: BuildRequest, images: Sequence[str], folder: Path, jobs: int
+    ) -> Prepared:
+        return Prepared(request=request, stores=(), bases=(), room=1 << 20)
+
+    def build(
+        self,
+        prepared: Prepared,
+        run: PlannedRun,
+        edits: Mapping[str, Sequence[Edit]],
+        folder: Path,
+        line: Callable[[str], None],
+        patience: Callable[[], float | None],
+    ) -> BuildRun:
+        store = images.Store()
+        root = store.image(self._layer(run))
+        images.write_files(folder, store.layout(root))
+        return BuildRun(
+            planned=run,
+            outcome=Outcome.BUILT,
+            image=root["digest"],
+            steps=(),
+            readings=(),
+            blobs=str(folder),
+        )
+
+    def check_bases(self, prepared: Prepared) -> None:
+        """There are none."""
+
+
+def explained(layer: Callable[[PlannedRun], bytes], folder: Path) -> Report:
+    """Return what `rebuild --explain` says of such runs."""
+    builder = Scripted(layer)
+    request = BuildRequest(
+        context=folder,
+        containerfile=folder / "Containerfile",
+        target=None,
+        build_args=(),
+        secrets=(),
+        timestamp=0,
+    )
+    bench = Bench(
+        builder=builder,
+        prepared=builder.prepare(request, (), folder, 1),
+        plan=make_plan(fakes.MACHINE, vary=(), hold=(), builds=3),
+        folder=folder,
+        jobs=2,
+        progress=Silent(),
+    )
+    experiment = Experiment(
+        bench=bench, parsed=cf.parse(_TEXT), target=None, shown="Containerfile", explain=True
+    )
+    return experiment.report(Subject(context="made-up"))[0]

@@ -1,0 +1,96 @@
+"""Races: what differs in some runs, and follows nothing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.experiment import SETTABLE, PlannedRun, Role
+from repaudit.model.finding import Confidence
+from repaudit.model.report import Verdict
+from repaudit.stages.decode import MOST_LUCK
+from repaudit.stages.design import rows
+from repaudit.stages.explain import Observations
+from repaudit.stages.settle import MOST_MORE
+from tests import images
+from tests.scripted import explained
+
+FACTORS = tuple(name for name in SETTABLE if name != "build_path")
+RUN = PlannedRun(name="run", role=Role.VARIANT, levels=())
+
+
+def file(text: bytes) -> bytes:
+    return images.archive({"srv/a": text})
+
+
+@pytest.mark.parametrize("rare", ["replicate", "variant"])
+def test_what_differs_in_one_run_is_never_called_reproducible(rare: str, tmp_path: Path) -> None:
+    report = explained(lambda run: file(b"b" if run.name == rare else b"a"), tmp_path)
+
+    assert report.verdict is Verdict.UNREPRODUCIBLE
+    (finding,) = report.findings
+    assert [d.path for d in finding.differences] == ["srv/a"]
+    assert {s.factor for s in finding.factors} <= {"random", "concurrency"}
+    assert "1 of" in " ".join(evidence.detail for evidence in finding.evidence)
+    assert report.bound
+
+
+def test_a_race_that_looks_like_two_factors_is_looked_at_again(tmp_path: Path) -> None:
+    """Two runs that differ follow one pair of factors or another; chance does that easily."""
+    report = explained(
+        lambda run: file(b"b" if run.name in {"variant", "row-1"} else b"a"), tmp_path
+    )
+
+    assert report.verdict is Verdict.UNREPRODUCIBLE
+    assert Confidence.DEMONSTRATED not in {s.confidence for f in report.findings for s in f.factors}
+
+
+def settled(draw: Callable[[frozenset[str]], str], seed: str) -> tuple[Observations, int]:
+    """Make up runs, each with the value that `draw` gives it, as the experiment asks for them."""
+    seen = Observations(RUN, real=0)
+    control = draw(frozenset())
+    made = 1
+
+    def add(some: frozenset[str]) -> None:
+        nonlocal made
+        made += 1
+        value = draw(some)
+        one = Difference(layer=0, path="a", aspect=Aspect.MODE, left=control, right=value)
+        seen.add(RUN, some, [one] if value != control else [], {})
+
+    add(frozenset())
+    add(frozenset(FACTORS))
+    left = list(rows(FACTORS, seed))
+    while left and not seen.settled(FACTORS):
+        left.remove(best := seen.best(FACTORS, left))
+        add(best)
+    most = made + MOST_MORE
+    while made < most and (doubts := seen.doubts(FACTORS)):
+        add(doubts[0])
+    return seen, made
+
+
+@pytest.mark.parametrize("minority", [0.1, 0.2])
+def test_a_race_is_hardly_ever_blamed_on_a_factor(minority: float) -> None:
+    chance = random.Random(1)
+    blamed = differing = 0
+    for number in range(400):
+        seen, _ = settled(lambda _: "ab"[chance.random() < minority], str(number))
+        for decoded in seen.decode(FACTORS).values():
+            differing += 1
+            blamed += any(one.sure for one in decoded.followed)
+
+    assert differing > 50
+    assert blamed <= MOST_LUCK * differing
+
+
+def test_the_same_runs_show_a_factor_beyond_doubt() -> None:
+    for number, factor in enumerate(FACTORS * 4):
+        seen, made = settled(lambda some, f=factor: "ab"[f in some], str(number))  # type: ignore[misc]
+        (decoded,) = seen.decode(FACTORS).values()
+        assert [one.factor for one in decoded.followed if one.sure] == [factor]
+        assert made <= 10
