@@ -557,6 +557,7 @@ def test_tar_times(tmp_path, mode):
     [
         ("uid", (0, 1000), "users_and_groups_in_tarball"),
         ("gname", ("root", "me"), "users_and_groups_in_tarball"),
+        ("pax_headers", ({"ctime": "1.5"}, {"ctime": "2.5"}), "timestamps_in_tarball"),
         ("mode", (0o644, 0o664), "different_due_to_umask"),
         ("mode", (0o644, 0o755), "unexplained"),
         ("data", (b"2026-11-22", b"2027-12-27"), "captures_build_date"),

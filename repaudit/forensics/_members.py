@@ -12,13 +12,18 @@ from repaudit.model.errors import UnreadableError
 
 _BOUNDS = Bounds(total=4 * UNPACKED_LIMIT, parts=500_000)
 _WORD = "member "
+_TIMES = ("atime", "ctime", "LIBARCHIVE.creationtime")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A file record of an archive. `time` is as stored: seconds since 1970, or a wall clock's."""
+    """A file record of an archive. `time` is as stored: seconds since 1970, or a wall clock's.
+
+    `more_times` are those of a tar file's extended header (pax(1)): last read, last changed.
+    """
 
     time: str = ""
+    more_times: str = ""
     owner: str = ""
     mode: int = 0
     data: bytes = b""
@@ -67,6 +72,11 @@ def _member(known: Mapping[str, bytes]) -> Member:
     return Member(
         # Archives keep whole seconds, but for the records of some tar files.
         time=known.get("mtime", b"").decode("ascii", "replace").partition(".")[0],
+        more_times=", ".join(
+            f"{word} {known[f'pax {word}'].decode('ascii', 'replace')}"
+            for word in _TIMES
+            if f"pax {word}" in known
+        ),
         owner=known.get("owner", b"").decode("utf-8", "replace"),
         mode=int(known.get("mode", b"0"), 8),
         data=known.get("", b""),

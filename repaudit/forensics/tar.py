@@ -27,6 +27,7 @@ class _Tar:
 def _compare(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
     a, b = (members(parts("tar", side)) for side in (left, right))
     yield from first_of("timestamps_in_tarball", changed(a, b, "time"), "mtime")
+    yield from first_of("timestamps_in_tarball", changed(a, b, "more_times"), "extended header")
     yield from first_of("users_and_groups_in_tarball", changed(a, b, "owner"), "owner")
     yield from modes(case, a, b)
     yield from order(case, "random_order_in_tarball", a, b)
