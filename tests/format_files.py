@@ -422,6 +422,9 @@ def _lists(folder: Path) -> Iterator[Planted]:
     digest = [hashlib.sha256(text).hexdigest()[:8] for text in (b"a", b"b")]
     record = [f"x/a.py,sha256={one},1\nx/b.py,,\n".encode() for one in digest]
     yield pair("x.dist-info/RECORD", (record[0], record[1]), "file x/a.py")
+    entries = [f'{{"key":"a","time":{when}}}' for when in (T1, T2)]
+    index = [f"\n{hashlib.sha1(text.encode()).hexdigest()}\t{text}".encode() for text in entries]
+    yield pair("index-v5/00/2b/df", (index[0], index[1]), "entry > $.time")
 
 
 def aux_cache(*libraries: tuple[int, str], last: int = 0) -> bytes:

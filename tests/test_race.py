@@ -49,6 +49,17 @@ def test_a_race_that_looks_like_two_factors_is_looked_at_again(tmp_path: Path) -
     assert Confidence.DEMONSTRATED not in {s.confidence for f in report.findings for s in f.factors}
 
 
+def test_what_follows_nothing_beside_what_is_random_is_not_looked_for(tmp_path: Path) -> None:
+    def layer(run: PlannedRun) -> bytes:
+        rare = run.name in {"row-1", "row-3", "row-4"}
+        return file(f"{run.name} is random\n\n{'b' if rare else 'a'}\n".encode())
+
+    report = explained(layer, tmp_path)
+
+    assert [f.cause.slug for f in report.findings] == ["differs_without_variation"]
+    assert len(report.runs) <= 10
+
+
 def settled(draw: Callable[[frozenset[str]], str], seed: str) -> tuple[Observations, int]:
     """Make up runs, each with the value that `draw` gives it, as the experiment asks for them."""
     seen = Observations(RUN, real=0)

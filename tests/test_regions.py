@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from repaudit.stages.names import Names
 from repaudit.stages.regions import Clocks, cut
 
 REAL = 1_795_000_000
@@ -40,6 +41,47 @@ def test_a_zone_is_told_apart_from_the_time() -> None:
     assert ("", SAME, "told") in regions
     assert ("", (0, 1, 0, 1), "") in regions
     assert len(regions) == 2
+
+
+@pytest.mark.parametrize(
+    ("form", "there"),
+    [
+        ("%a %b %d %H:%M:%S GMT{} %Y", "+14:00"),  # Java's Date.toString()
+        ("%b %e %Y%H:%M:%S{}", ""),  # C's __DATE__ __TIME__
+    ],
+)
+def test_a_zone_is_told_apart_however_it_is_written(form: str, there: str) -> None:
+    sides = []
+    for number, clock in enumerate(CLOCKS.steps):
+        zoned = number in (1, 3)
+        stamp = datetime.fromtimestamp((clock or 0) + number, TOKYO if zoned else UTC)
+        sides.append(stamp.strftime(form.format(there if zoned else "")).encode())
+
+    assert set(seen(sides)) == {("", SAME, "told"), ("", (0, 1, 0, 1), "")}
+
+
+READ = [(clock or 0) + later for clock, later in zip(CLOCKS.steps, (0, 3, 1, 9), strict=True)]
+
+
+def only(run: int) -> list[bool]:
+    """Which runs have a name that one run alone has."""
+    return [number == run for number in range(len(READ))]
+
+
+def test_a_name_that_tells_the_time_is_one_file() -> None:
+    stamps = [datetime.fromtimestamp(second, UTC) for second in READ]
+    names = {f"{stamp:%Y-%m-%dT%H_%M_%S}.log": only(run) for run, stamp in enumerate(stamps)}
+
+    for name in names:
+        (region,) = Names(names, CLOCKS).regions(name)
+        assert (region.told, region.steady) == (True, True)
+
+
+def test_a_name_that_tells_more_than_the_time_stands_for_itself() -> None:
+    names = {f"{second}-{'abcd'[run]}": only(run) for run, second in enumerate(READ)}
+    names |= {"1": [False, True, True, True], "2026": only(0)}
+
+    assert [Names(names, CLOCKS).regions(name) for name in names] == [()] * len(names)
 
 
 def test_what_stands_beside_a_stamp_is_a_region_of_its_own() -> None:

@@ -9,7 +9,7 @@ from repaudit.forensics._catalogue import (
     general_cause,
     leaves_nothing,
 )
-from repaudit.forensics._dates import without_clock
+from repaudit.forensics._clocks import Blanked, without_clock
 from repaudit.forensics.interface import Case, Content, Forensic
 from repaudit.host.registry import Registry
 
@@ -17,6 +17,7 @@ FORENSICS: Registry[Forensic] = Registry("repaudit.forensics", "FORENSIC")
 
 __all__ = [
     "FORENSICS",
+    "Blanked",
     "Case",
     "Change",
     "Content",

@@ -7,23 +7,22 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from repaudit.forensics._case import Blame, levels, moved
 from repaudit.forensics._words import MONTHS, WORDS, foreign
 from repaudit.forensics.interface import Case
 
-_DAY = 86400
+DAY = 86_400
 _EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 #: Two builds that start their clocks at one instant read them minutes apart.
 _SLACK = 1200
 #: Without levels, an epoch is only believed near the other side's.
-_NEAR = 10 * 366 * _DAY
+_NEAR = 10 * 366 * DAY
 
 _CLOCK = r"(?P<H>[0-2]?\d):(?P<M>[0-5]\d)(?::(?P<S>[0-6]\d)(?:[.,]\d{1,9})?)?(?: ?(?P<ap>[AP]M)\b)?"
 _ZONE = (
-    r"(?: ?(?P<z>[+-]\d\d(?::?\d\d)?(?!\d)|(?:Z|UTC|GMT|CES?T|EES?T|WES?T|[ECMP][SD]T|JST|IST|BST"
-    r"|MSK)\b))?"
+    r"(?: ?(?P<z>(?:GMT|UTC)?[+-]\d\d(?::?\d\d)?(?!\d)"
+    r"|(?:Z|UTC|GMT|CES?T|EES?T|WES?T|[ECMP][SD]T|JST|IST|BST|MSK)\b))?"
 )
 _MONTH = "(?P<b>" + "|".join(sorted(MONTHS, key=lambda word: (-len(word), word))) + r")\.?"
 _DAYNAME = r"(?:(?P<a>[^\W\d_]{1,12})[,.]? )?"
@@ -44,6 +43,12 @@ _FORMS = tuple(
         rf"(?<!\w){_DAYNAME}{_MONTH}  ?{_NUMBER},?(?: {_CLOCK}{_ZONE})? {_YEAR}",
         rf"(?<!\w){_DAYNAME}{_MONTH}  ?{_NUMBER},? (?:{_YEAR} )?{_CLOCK}{_ZONE}",
         rf"(?<!\w){_MONTH} {_YEAR}",
+        # __DATE__ __TIME__, which C joins without a space
+        rf"(?<!\w){_MONTH}  ?{_NUMBER} (?P<y>(?:19|20)\d\d){_CLOCK}",
+        # ISO 8601 in names of files, where a colon is not always allowed
+        r"(?<!\d)(?P<y>(?:19|20)\d\d)-(?P<m>[01]\d)-(?P<d>[0-3]\d)[T_]"
+        r"(?P<H>[0-2]\d)(?P<t>[-_.])(?P<M>[0-5]\d)(?P=t)(?P<S>[0-6]\d)"
+        r"(?:[-_.]\d{3,9})?(?P<z>Z)?(?!\d)",
         # %D, which the C locale's %x is
         r"(?<![\w/.])(?P<m>[01]\d)/(?P<d>[0-3]\d)/(?P<yy>\d\d)(?![\w/])",
         # %Y%m%d%H%M%S
@@ -56,10 +61,9 @@ _FORMS = tuple(
         r"(?<![\w:.])(?P<H>[0-2]\d):(?P<M>[0-5]\d)(?![\w:.])",
     )
 )
-_BARE = len(_FORMS) - 1
+BARE = len(_FORMS) - 1
 #: Stands for the year of a form that has none; a leap year takes every date.
-_NO_YEAR = 1972
-_BLANK = "<clock>"
+NO_YEAR = 1972
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,8 @@ def offset(zone: str | None) -> int | None:
         return None
     if zone.upper() in ("Z", "UTC", "GMT", "UTC0"):
         return 0
+    # With four digits it is Java's or JavaScript's, and counts like a plain offset.
+    zone = re.sub(r"^(?:GMT|UTC)(?=[+-]\d\d:?\d\d$)", "", zone)
     # POSIX counts west of Greenwich, everyone else east (XBD 8.3, TZ).
     posix = re.match(r"(?:<[^>]+>|[A-Za-z]{3,})([+-]?)(\d{1,2})(?::(\d\d))?", zone)
     plain = re.fullmatch(r"([+-])(\d\d):?(\d\d)?", zone)
@@ -122,52 +128,6 @@ def offset(zone: str | None) -> int | None:
         return None
     seconds = int(found[2]) * 3600 + int(found[3] or 0) * 60
     return -seconds if (found[1] == "-") == bool(plain) else seconds
-
-
-class Blanked(NamedTuple):
-    """A text without what a clock told, and for each stamp the manner in which it was written.
-
-    A manner is the form, the language, the zone, and how far it is from the clock in steps of six
-    hours: what other factors decide.
-    """
-
-    rest: str
-    manners: tuple[tuple[str, ...], ...]
-
-
-def without_clock(text: str, clock: int) -> Blanked:
-    """Return `text` with the dates and times of a run whose clock started at `clock` blanked.
-
-    A stamp is the run's if it lies within two days of its start: zones move it, and runs take time.
-    Two runs whose texts are then alike differ by what their clocks told, and by nothing else.
-    """
-    pieces, manners, end = [], [], 0
-    for stamp in stamps(text):
-        if _of_clock(stamp, clock):
-            pieces += [text[end : stamp.start], _BLANK]
-            manners.append(_manner(stamp, clock))
-            end = stamp.end
-    return Blanked("".join([*pieces, text[end:]]), tuple(manners))
-
-
-def _of_clock(stamp: Stamp, clock: int) -> bool:
-    if stamp.seconds is not None:
-        return abs(stamp.seconds - clock) < 2 * _DAY
-    if stamp.day is not None and stamp.day.year != _NO_YEAR:
-        return abs(int(stamp.day.timestamp()) - clock) < 2 * _DAY
-    return stamp.clock is not None and stamp.form != _BARE
-
-
-def _manner(stamp: Stamp, clock: int) -> tuple[str, ...]:
-    known = [WORDS[word].languages for word in stamp.words if word in WORDS]
-    spoken = "C" if all("en" in one for one in known) else "other"
-    steps = 0
-    if stamp.epoch is None and stamp.clock is not None:
-        dated = stamp.day is not None and stamp.day.year != _NO_YEAR
-        away = (stamp.seconds or 0) - clock if dated else stamp.clock - clock
-        # A zone moves it by more than one step, and a run of up to five hours by none.
-        steps = (away + 3_600) // 21_600 % 4
-    return (f"{stamp.form} {spoken}", f"{stamp.zone} {steps}")
 
 
 def compare(case: Case, left: Stamp, right: Stamp) -> Iterator[Blame]:
@@ -219,8 +179,8 @@ def why_later(case: Case, delta: int, *, wrap: bool) -> str | None:
     distance = delta - expected
     if wrap:
         # A shift of whole days leaves the time of day to the zone alone.
-        distance = (distance + _DAY // 2) % _DAY - _DAY // 2
-        explains = not (shift or 0) % _DAY
+        distance = (distance + DAY // 2) % DAY - DAY // 2
+        explains = not (shift or 0) % DAY
     else:
         explains = not shift
     return "captures_timezone" if explains and abs(distance) <= _SLACK else "captures_build_date"
@@ -313,7 +273,7 @@ def _day(group: dict[str, str | None]) -> datetime | None:
     )
     if month is None:
         return None
-    year = int(group.get("y") or _NO_YEAR)
+    year = int(group.get("y") or NO_YEAR)
     if short := group.get("yy"):
         year = 2000 + int(short)
     return datetime(year, int(month), int(group.get("d") or 1), tzinfo=UTC)

@@ -17,6 +17,7 @@ from repaudit.model.experiment import PlannedRun
 from repaudit.stages.contents import Contents, Kept
 from repaudit.stages.decode import MOST_LUCK, explanations, luck, shown, telling, unrepeated
 from repaudit.stages.derive import derived
+from repaudit.stages.names import Names
 from repaudit.stages.regions import Clocks, Region, cut, whole
 
 #: More bytes than this, in all versions of a file together, are decoded as a whole; so are the
@@ -98,6 +99,7 @@ class Observations:
         self._seen = [_Observed(control, frozenset(), {}, {})]
         self._real = real
         self._regions: dict[Place, tuple[Region, ...]] = {}
+        self._named: dict[int | None, Names] = {}
 
     def add(
         self,
@@ -111,6 +113,7 @@ class Observations:
         follow = frozenset(derived(differences, contents))
         self._seen.append(_Observed(run, moved, by_place, contents, follow))
         self._regions.clear()
+        self._named.clear()
 
     @property
     def moved(self) -> tuple[frozenset[str], ...]:
@@ -155,10 +158,20 @@ class Observations:
     def _open(self, factors: tuple[str, ...]) -> Iterator[tuple[int, ...]]:
         """Yield the patterns of which it is not sure what explains them."""
         for place in self._places():
-            for region in self._cut(place):
-                if not region.steady and not self._by_chance(region.pattern):
-                    if not self._sure(region.pattern, factors):
-                        yield region.pattern
+            open_, chance = self._sorted(place)
+            for pattern in open_:
+                if not self._sure(pattern, factors):
+                    if not chance or _explained(pattern, self.moved, factors):
+                        yield pattern
+
+    def _sorted(self, place: Place) -> tuple[list[tuple[int, ...]], bool]:
+        """Return the patterns of a place that are not chance's, and whether some are.
+
+        What follows nothing, in a place where chance is seen to strike, is chance's as well.
+        """
+        patterns = [region.pattern for region in self._cut(place) if not region.steady]
+        others = [pattern for pattern in patterns if not self._by_chance(pattern)]
+        return others, len(others) < len(patterns)
 
     def _sure(self, pattern: tuple[int, ...], factors: tuple[str, ...]) -> bool:
         """Whether one set of factors, and no other, is shown to explain the values, luck aside."""
@@ -181,7 +194,7 @@ class Observations:
 
     def _decode(self, place: Place, factors: tuple[str, ...]) -> Decoded:
         found: dict[str, Followed] = {}
-        settled, chance, baffling = True, False, False
+        settled, baffling = True, False
         for region in self._cut(place):
             for one in self._followed(region, factors):
                 known = found.get(one.factor)
@@ -189,11 +202,11 @@ class Observations:
                     found[one.factor] = one
             if region.steady:
                 settled &= not region.told or shown(("time",), self.moved)
-            elif self._by_chance(region.pattern):
-                chance = True
-            else:
-                settled &= self._sure(region.pattern, factors)
-                baffling |= not _explained(region.pattern, self.moved, factors)
+        others, chance = self._sorted(place)
+        for pattern in others:
+            explained = bool(_explained(pattern, self.moved, factors))
+            settled &= self._sure(pattern, factors) or (chance and not explained)
+            baffling |= not (chance or explained)
         return Decoded(
             followed=tuple(found.values()),
             runs=len(self._seen),
@@ -229,11 +242,10 @@ class Observations:
         return self._regions[place]
 
     def _read(self, place: Place) -> tuple[Region, ...]:
-        first = next(o.differences[place] for o in self._seen if place in o.differences)
-        values = tuple(
-            o.differences[place].right if place in o.differences else first.left for o in self._seen
-        )
+        values = self._values(place)
         uncut = whole(values)
+        if place[2] == Aspect.PRESENCE:
+            return self._names(place[0]).regions(place[1]) or (uncut,)
         if place[2] != Aspect.CONTENT:
             return (uncut,)
         files = self._files(place) if len(self._regions) < _MOST_CUT else None
@@ -241,6 +253,24 @@ class Observations:
             return () if self._by_chance(uncut.pattern) else (uncut,)
         known = {value: path.read_bytes() for value, path in zip(values, files, strict=True)}
         return cut([known[value] for value in values], place[1], self._clocks())
+
+    def _values(self, place: Place) -> tuple[str | None, ...]:
+        """Return what each run has at a place."""
+        first = next(o.differences[place] for o in self._seen if place in o.differences)
+        return tuple(
+            o.differences[place].right if place in o.differences else first.left for o in self._seen
+        )
+
+    def _names(self, layer: int | None) -> Names:
+        """Return the names in a layer that not all runs have."""
+        if layer not in self._named:
+            names = {
+                place[1]: [value is not None for value in self._values(place)]
+                for place in self._places()
+                if place[0] == layer and place[2] == Aspect.PRESENCE
+            }
+            self._named[layer] = Names(names, self._clocks())
+        return self._named[layer]
 
     def _files(self, place: Place) -> list[Path] | None:
         """Return the file of a place's bytes in each run, None unless all are kept whole."""

@@ -33,6 +33,16 @@ class Clocks:
     steps: tuple[int | None, ...]
     real: int
 
+    def of(self, run: int) -> int:
+        """Return the clock that the steps of a run read."""
+        clock = self.steps[run]
+        return self.real if clock is None else clock
+
+    @property
+    def moved(self) -> bool:
+        """Whether the steps of some run read another day than the real one."""
+        return any(abs(self.of(run) - self.real) >= _APART for run in range(len(self.steps)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
@@ -74,6 +84,12 @@ def cut(sides: Sequence[bytes], path: str, clocks: Clocks) -> tuple[Region, ...]
     return tuple(regions)
 
 
+def stamped(manners: Sequence[tuple[tuple[str, ...], ...]], clocks: Clocks) -> tuple[Region, ...]:
+    """Return the regions of what is a stamp of each run's clock alone, written in these manners."""
+    read = _Read(("",) * len(manners), tuple(manners), clocks.moved, not clocks.moved)
+    return tuple(_of_stamps(read, ""))
+
+
 class _Read(NamedTuple):
     """Values without what the clocks told, how that was written, and which clocks told it."""
 
@@ -84,15 +100,13 @@ class _Read(NamedTuple):
 
 
 def _read(texts: Sequence[str], clocks: Clocks) -> _Read:
-    steps = [clocks.real if clock is None else clock for clock in clocks.steps]
     # In the order in which they stand: stamps of the steps' clock, then those of the files'.
-    first = [without_clock(t, clock) for t, clock in zip(texts, steps, strict=True)]
+    first = [without_clock(text, clocks.of(run)) for run, text in enumerate(texts)]
     both = [without_clock(text.rest, clocks.real) for text in first]
     rest = tuple(text.rest for text in both)
-    moved = any(abs(clock - clocks.real) >= _APART for clock in steps)
     coarser = len(set(rest)) < len(set(texts))
-    apart = moved or None in clocks.steps
-    told = (moved or coarser) and all(text.manners for text in first)
+    apart = clocks.moved or None in clocks.steps
+    told = (clocks.moved or coarser) and all(text.manners for text in first)
     files = (without_clock(text, clocks.real) for text in texts)
     stamped = coarser and apart and all(text.manners for text in files)
     if not (told or stamped):
