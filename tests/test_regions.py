@@ -77,9 +77,16 @@ def test_a_name_that_tells_the_time_is_one_file() -> None:
         assert (region.told, region.steady) == (True, True)
 
 
-def test_a_name_that_tells_more_than_the_time_stands_for_itself() -> None:
-    names = {f"{second}-{'abcd'[run]}": only(run) for run, second in enumerate(READ)}
-    names |= {"1": [False, True, True, True], "2026": only(0)}
+def test_a_name_that_each_run_draws_anew_is_one_file() -> None:
+    names = {f"tmp/{second}-{'abcd'[run]}": only(run) for run, second in enumerate(READ)}
+    for name in names:
+        (region,) = Names(names, CLOCKS).regions(name)
+        assert (region.told, region.pattern) == (False, (0, 1, 2, 3))
+
+
+def test_a_name_that_not_each_run_has_another_for_stands_for_itself() -> None:
+    names = {f"{second}-{'abc'[run]}": only(run) for run, second in enumerate(READ[:3])}
+    names |= {"1": [False, True, True, True], "2026": only(0), "a/x": only(3)}
 
     assert [Names(names, CLOCKS).regions(name) for name in names] == [()] * len(names)
 

@@ -10,6 +10,8 @@ from repaudit.forensics._words import WORDS, foreign
 from repaudit.forensics.interface import Case
 
 UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+#: A name that Python's tempfile drew, in whatever folder.
+DRAWN = r"(?:(?:/[\w.-]+)*/)?tmp[a-z0-9_]{8}"
 _HEX = re.compile(r"[0-9a-fA-F]{8,}")
 _CHECKSUM = re.compile(
     r"(?i)(?<![a-z])(?:sha\d*(?:sum)?|md5(?:sum)?|crc\d*|checksum|digest|integrity|etag|commit)"
@@ -24,6 +26,7 @@ _UNIT = re.compile(r"(?:ns|us|µs|ms|s|secs?|seconds?|min|minutes?|msec|millisec
 _ADDRESS = re.compile(r"(?:0x0*|0{4})?(?:7f|5[5-9a-f])[0-9a-f]{10}")
 # gcc's temporary assembler and object files
 _OBJECT = re.compile(r"cc[A-Za-z0-9]{6}\.[os]")
+_TEMPORARY = re.compile(rf"/(?:var/)?tmp/|tmp[._]|{DRAWN}$")
 # A name that mktemp(1), mkstemp(3) or Python's tempfile made: six to twelve letters and digits.
 _MADE_UP = re.compile(r"[A-Za-z]{0,8}?[A-Za-z0-9_]{6,12}")
 
@@ -92,7 +95,7 @@ def _read_mode(word: str) -> int | None:
 
 
 def _random(line: str, left: str, right: str) -> str | None:
-    if all(re.match(r"/(?:var/)?tmp/|tmp[._]", word) for word in (left, right)):
+    if _TEMPORARY.match(left) and _TEMPORARY.match(right):
         return "captures_temporary_path" if _temporary(left, right) else None
     if _OBJECT.fullmatch(left) and _OBJECT.fullmatch(right):
         return "captures_temporary_path"
@@ -135,7 +138,8 @@ def _temporary(left: str, right: str) -> bool:
         parts = re.split(separators, left), re.split(separators, right)
         if len(parts[0]) == len(parts[1]):
             pairs = [(x, y) for x, y in zip(*parts, strict=True) if x != y]
-            return bool(pairs) and all(_made_up(x, y) for x, y in pairs)
+            if pairs and all(_made_up(x, y) for x, y in pairs):
+                return True
     return False
 
 

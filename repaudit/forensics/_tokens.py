@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 
 from repaudit.forensics._case import Blame
 from repaudit.forensics._dates import compare, stamps
-from repaudit.forensics._kinds import UUID, kind
+from repaudit.forensics._kinds import DRAWN, UUID, kind
 from repaudit.forensics._order import decide
 from repaudit.forensics._told import MARK, mask
 from repaudit.forensics.interface import Case
@@ -21,6 +21,7 @@ _CONTEXT = 120
 _WORD = re.compile(
     rf"{MARK}\w+{MARK}|(?<!\w){UUID}(?!\w)"
     r"|/(?:var/)?tmp/[^\s'\":;,)\]>]+|(?<!\w)tmp[._][A-Za-z0-9_]{6,12}(?!\w)"
+    rf"|(?<!\w){DRAWN}(?!\w)"
     r"|(?<!\w)cc[A-Za-z0-9]{6}\.[os](?!\w)"
     r"|(?<!\S)[-dlbcps](?:[r-][w-][xsStT-]){3}(?!\w)"
     r"|0x[0-9a-fA-F]+|(?<![\w.])[+-]\d\d:?(?:\d\d)?(?!\w)"

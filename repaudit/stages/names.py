@@ -1,12 +1,13 @@
-"""Names that tell the time: a file that each run names by its clock is one file, not many."""
+"""Names that each run gives anew, by its clock or by chance: they are one file, not many."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
 from repaudit.forensics import Blanked, without_clock
-from repaudit.stages.regions import Clocks, Region, stamped
+from repaudit.stages.regions import Clocks, Region, stamped, whole
 
 #: Names beyond as many stand for themselves.
 _MOST = 2_000
@@ -26,15 +27,33 @@ class Names:
             for number, has in enumerate(names[name]):
                 if has and (read := self._read(name, number)).manners:
                     self._rests[number].setdefault(read.rest, read)
+        #: What each run alone has, by folder.
+        self._lone: dict[str, list[list[str]]] = {}
+        for name, runs in names.items():
+            if sum(runs) == 1:
+                folder = str(PurePosixPath(name).parent)
+                lone = self._lone.setdefault(folder, [[] for _ in clocks.steps])
+                lone[runs.index(True)].append(name)
 
     def regions(self, name: str) -> tuple[Region, ...]:
-        """Return the regions of a name, where each run has one that only tells another time.
+        """Return the regions of a name, where each run has another one in its place.
 
         None come back where that is not so: then the name stands for itself.
         """
         has = self._names[name]
         if True not in has:
             return ()
+        return self._dated(name, has) or self._drawn(name, has)
+
+    def _drawn(self, name: str, has: Sequence[bool]) -> tuple[Region, ...]:
+        """Return the region of a name where each run alone has as many names in its folder."""
+        lone = self._lone.get(str(PurePosixPath(name).parent)) if sum(has) == 1 else None
+        if lone is None or len(set(map(len, lone))) > 1:
+            return ()
+        return (whole([tuple(names) for names in lone]),)
+
+    def _dated(self, name: str, has: Sequence[bool]) -> tuple[Region, ...]:
+        """Return the regions of a name where each run has one that only tells another time."""
         rest = self._read(name, has.index(True)).rest
         alike = [known.get(rest) for known in self._rests]
         if any(one is None for one in alike):
