@@ -416,7 +416,7 @@ def test_a_level_that_breaks_the_build_is_a_finding():
     assert finding.cause.slug == "build_breaks_when_varied"
     assert blamed((finding,)) == {"locale"}
     assert (finding.instruction, finding.differences) == (LINES[0], ())
-    assert "locale is et_EE.UTF-8: sort: no" in finding.evidence[0].detail
+    assert "locale is et_EE.UTF-8, in both of two runs: sort: no" in finding.evidence[0].detail
 
 
 def test_a_build_that_no_single_level_breaks_blames_none():

@@ -136,9 +136,10 @@ class Report:
     `held` are factors that were not varied; `limits` are bounds within varied ones (a program
     that kept the real clock, say). `bound` is what the runs cannot show of places in which they
     agree. `layers` is empty where there are several platforms, whose layers have the same numbers.
-    `problems` is why a verdict is inconclusive. `trial` are the runs in which the findings' fixes
-    were tried. `views` are the platforms that were compared as merged file systems, and `ignored`
-    is what stands in no finding though it differs.
+    `problems` is what was asked and could not be told; where nothing differs, it is why a verdict
+    is inconclusive. `trial` are the runs in which the findings' fixes were tried. `views` are the
+    platforms that were compared as merged file systems, and `ignored` is what stands in no finding
+    though it differs.
     """
 
     schema: str = SCHEMA

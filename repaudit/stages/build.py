@@ -1,8 +1,8 @@
-"""Make the planned runs, side by side where there are CPUs, and find the level that breaks one."""
+"""Make the planned runs, side by side where there are CPUs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,44 +107,6 @@ class Bench:
 
     def _hear(self, name: str) -> Callable[[str], None]:
         return lambda line: self.progress.run_says(name, line)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breakage:
-    """A level that breaks a build that the control's levels let pass.
-
-    `factor` is None when no single factor does it alone; `run` is the failed run that shows it.
-    """
-
-    factor: str | None
-    run: BuildRun
-
-
-def find_breakage(bench: Bench, failed: BuildRun, moved: Mapping[str, int]) -> Breakage:
-    """Halve the factors that `failed` moves until one is left that breaks the build alone.
-
-    `moved` holds the number of the level of each.
-    """
-    suspects = [name for name in bench.plan.moved if name in moved]
-    proof = failed
-    alone = False
-
-    def attempt(names: Sequence[str]) -> BuildRun:
-        name = f"{failed.planned.name}-only-{len(names)}-{names[0]}"
-        return bench.make([bench.plan.variant(name, {n: moved[n] for n in names})])[0]
-
-    while len(suspects) > 1:
-        half = suspects[: len(suspects) // 2]
-        trial = attempt(half)
-        if trial.outcome is Outcome.FAILED:
-            suspects, proof, alone = half, trial, len(half) == 1
-        else:
-            suspects, alone = suspects[len(half) :], False
-    if not alone:
-        proof = attempt(suspects)
-    if proof.outcome is Outcome.FAILED:
-        return Breakage(factor=suspects[0], run=proof)
-    return Breakage(factor=None, run=failed)
 
 
 def with_epoch(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from repaudit import containerfile as cf
@@ -14,24 +13,12 @@ from repaudit.model.finding import Evidence, EvidenceKind, Finding, Instruction
 from repaudit.model.report import Bound, LayerRecord, Problem, Report, RunRecord, Subject, Verdict
 from repaudit.sources import Opened
 from repaudit.stages.attribute import Scene, attribute
-from repaudit.stages.build import Bench, Breakage, find_breakage, open_run
+from repaudit.stages.breakage import Breakage, last_words, stand_in
+from repaudit.stages.build import Bench, open_run
 from repaudit.stages.findings import breakage_finding, merge
-from repaudit.stages.plan import Effect, Plan, effect
+from repaudit.stages.plan import Effect, effect
 from repaudit.stages.provenance import Provenance
 from repaudit.stages.settle import Compared, Settled, compare_run, settle
-
-#: What network clients say when a certificate or a signed list ran out by the moved clock. It is
-#: true of the fake clock alone: by then the server has a new one.
-_TELLS_NOTHING = re.compile(
-    r"(?i)(\[\d+/\d+\] )?STEP \d|error: building at STEP|error building at STEP|time="
-    r"|while running runtime|exit status \d|subprocess exited"
-)
-_RAN_OUT = re.compile(
-    r"certificate problem: certificate has expired|certificate verify failed|CERT_HAS_EXPIRED"
-    r"|CERTIFICATE_VERIFY_FAILED|x509: certificate has expired or is not yet valid"
-    r"|CertificateExpiredException|The certificate has expired|certificate is not yet activated"
-    r"|Release file for .* (is expired|is not valid yet)",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +42,18 @@ class Experiment:
         findings: list[Finding] = []
         limits: list[Held] = []
         failed = [run for run in runs if run.outcome is Outcome.FAILED]
+        problems: list[Problem] = []
+        breakages: tuple[Breakage, ...] = ()
         if failed:  # all variants have the same levels, so one of them speaks for all
-            made, findings, limits = self._instead_of(failed[0])
-            runs = [run for run in runs if run.outcome is Outcome.BUILT] + made
+            built = [run for run in runs if run.outcome is Outcome.BUILT]
+            if any(run.planned.role is Role.VARIANT for run in built):
+                problems.append(self._unsteady(failed[0]))
+            else:
+                instead = stand_in(self.bench, failed[0])
+                breakages, limits = instead.breakages, list(instead.limits)
+                findings = [self._breakage(broken) for broken in breakages]
+                problems += [self._unsteady(run) for run in (instead.unsteady,) if run]
+                runs = [*built, *instead.runs]
         others = [run for run in runs[1:] if run.outcome is Outcome.BUILT]
         seen = Effect(varied=(), held=plan.held, limits=())
         if others and others[-1].planned.role is Role.VARIANT:
@@ -70,7 +66,9 @@ class Experiment:
             runs += settled.made
         findings += self._findings(control, left, compared, settled)
         merged = merge(findings)
-        problems = () if merged else tuple(_open_questions(plan, seen, len(others) + 1))
+        breaking = {broken.factor for broken in breakages}  # which is an answer
+        asked = [name for name in plan.asked if name not in breaking]
+        problems += _open_questions(asked, seen, len(others) + 1)
         report = Report(
             verdict=_verdict(merged, problems),
             subject=subject,
@@ -81,7 +79,7 @@ class Experiment:
             bound=_bound(runs),
             layers=LayerRecord.all_of(left.images, self._instructions(left)),
             findings=merged,
-            problems=problems,
+            problems=tuple(problems),
         )
         return report, runs
 
@@ -101,47 +99,26 @@ class Experiment:
             problems=(problem,),
         )
 
+    def _unsteady(self, failed: BuildRun) -> Problem:
+        where = self._where(failed)
+        at = f" at {where.file}:{where.line} ({where.text[:80]})" if where else ""
+        varied = failed.planned.role is Role.VARIANT
+        how = "at the same levels" if varied else "with nothing varied"
+        return Problem(
+            message=f"the build failed{at} in one run and passed in another {how}: "
+            f"{last_words(failed)}",
+            hint="see that the step does not depend on the network or on a race, then run again",
+        )
+
     def _where(self, run: BuildRun) -> Instruction | None:
         step = run.failure.instruction if run.failure else None
         return cf.find_step(self.parsed, step, path=self.shown) if step else None
-
-    def _instead_of(self, failed: BuildRun) -> tuple[list[BuildRun], list[Finding], list[Held]]:
-        """Take one breaking level after the other back, until a variant passes.
-
-        Returns that run, or the last that failed, and what is to be said of each level.
-        """
-        plan, findings, limits = self.bench.plan, [], []
-        moved = dict.fromkeys(plan.moved, 1)
-        while failed.outcome is Outcome.FAILED and moved:
-            ran_out = next((line for line in _log(failed) if _RAN_OUT.search(line)), None)
-            if ran_out and moved.get("time") == 1:
-                factor = "time"
-                reason = "something signed had run out 400 days ahead, so it was less"
-                limits.append(Held(factor="time", reason=f"{reason}: {_short(ran_out)}"))
-            else:
-                self.bench.progress.phase("finding the level that breaks the build")
-                broken = find_breakage(self.bench, failed, moved)
-                findings.append(self._breakage(broken))
-                if broken.factor is None:
-                    break
-                factor = broken.factor
-            moved = self._taken_back(moved, factor)
-            name = f"{failed.planned.name}-less-{factor}"
-            failed = self.bench.make([plan.variant(name, moved)])[0]
-        return [failed], findings, limits
 
     def _breakage(self, broken: Breakage) -> Finding:
         level = broken.run.planned.level(broken.factor) if broken.factor else None
         name = level.name if level else ""
         where = self._where(broken.run)
         return breakage_finding(broken.factor, name, last_words(broken.run), where)
-
-    def _taken_back(self, moved: Mapping[str, int], factor: str) -> dict[str, int]:
-        """Return the levels with `factor` at its next variant, or at control after the last."""
-        levels = next(some for some in self.bench.plan.levels if some[0].factor == factor)
-        number = moved[factor] + 1
-        rest = {name: level for name, level in moved.items() if name != factor}
-        return rest | ({factor: number} if number < len(levels) else {})
 
     def _findings(
         self,
@@ -198,8 +175,8 @@ def _shown_by_replicate(finding: Finding, run: BuildRun) -> Finding:
     return replace(finding, evidence=(evidence, *finding.evidence))
 
 
-def _open_questions(plan: Plan, seen: Effect, built: int) -> Iterator[Problem]:
-    """Yield what keeps equal images from meaning that the image is reproducible."""
+def _open_questions(asked: Sequence[str], seen: Effect, built: int) -> Iterator[Problem]:
+    """Yield what of the question stays open, whatever differs between the runs that were made."""
     if built < 2:
         yield Problem(
             message="no run but the control could be built, so there is nothing to compare",
@@ -207,7 +184,7 @@ def _open_questions(plan: Plan, seen: Effect, built: int) -> Iterator[Problem]:
         )
         return
     held = {h.factor: h.reason for h in seen.held}
-    for name in plan.asked:
+    for name in asked:
         if name in held and name not in seen.varied:
             yield Problem(
                 message=f"{name} was asked for and could not be varied: {held[name]}",
@@ -215,7 +192,7 @@ def _open_questions(plan: Plan, seen: Effect, built: int) -> Iterator[Problem]:
             )
     if not seen.varied:
         yield Problem(
-            message="the runs are equal, but nothing was varied",
+            message="nothing was varied",
             hint="let some factor vary: repaudit list factors",
         )
 
@@ -240,18 +217,3 @@ def record(run: BuildRun) -> RunRecord:
         outcome=run.outcome,
         image=run.image,
     )
-
-
-def _log(run: BuildRun) -> tuple[str, ...]:
-    return run.failure.log if run.failure else ()
-
-
-def last_words(run: BuildRun) -> str:
-    """Return the last line of the log that says why, not just that, the build failed."""
-    lines = [line.strip() for line in _log(run) if line.strip()]
-    telling = [line for line in lines if not _TELLS_NOTHING.match(line)]
-    return _short((telling or lines or ["no output"])[-1])
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 200 else text[:199] + "…"

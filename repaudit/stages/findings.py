@@ -53,7 +53,7 @@ def merge(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def breakage_finding(
     factor: str | None, level: str, log: str, where: Instruction | None
 ) -> Finding:
-    """Return the finding of a build that passes under the control's levels alone.
+    """Return the finding of a build that passes under the control's levels alone, each time.
 
     `factor` is the one that breaks it at `level`, None where no single one does; `log` is the last
     line of the build's output.
@@ -68,7 +68,11 @@ def breakage_finding(
         instruction=where,
         process=None,
         evidence=(
-            Evidence(kind=EvidenceKind.EXPERIMENT, source="rebuild", detail=f"{told}: {log}"),
+            Evidence(
+                kind=EvidenceKind.EXPERIMENT,
+                source="rebuild",
+                detail=f"{told}, in both of two runs: {log}",
+            ),
         ),
         differences=(),
     )

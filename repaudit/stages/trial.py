@@ -21,9 +21,10 @@ from repaudit.model.finding import (
     FixOutcome,
 )
 from repaudit.model.report import Report
+from repaudit.stages.breakage import last_words
 from repaudit.stages.build import Bench, open_run, with_epoch
 from repaudit.stages.compare import compare
-from repaudit.stages.experiment import last_words, record
+from repaudit.stages.experiment import record
 from repaudit.stages.fix import Fixes, Proposal, runs
 from repaudit.stages.reading import Reading
 
