@@ -1,4 +1,4 @@
-"""A variant that does not build: what breaks it is named; a failure by itself blames nothing."""
+"""What stays open: a variant that fails by no level of ours, a factor that cannot move."""
 
 from __future__ import annotations
 
@@ -180,3 +180,19 @@ def test_a_mirror_that_will_not_serve_a_level_is_the_levels_doing(
     (finding,) = report["findings"]
     assert finding["cause"]["slug"] == "build_breaks_when_varied"
     assert finding["factors"] == [{"factor": "umask", "confidence": "indicated"}]
+
+
+@pytest.mark.live
+def test_what_was_asked_and_could_not_be_varied_is_told_beside_what_differs(
+    tmp_path: Path, golden_storage: dict[str, str]
+) -> None:
+    shell = Shell(tmp_path, golden_storage)
+    words = ("rebuild", "--quiet", "--timestamp=0", "--format=json")
+    context = str(shell.context(f"FROM {GOLDEN}\nRUN touch /srv/file\n"))
+    asked = shell(*words, "--vary=umask,build_path", context)
+    alone = shell(*words, "--vary=umask", context)
+
+    assert (asked.status, alone.status) == (1, 1)
+    (problem,) = json.loads(asked.stdout)["problems"]
+    assert problem["message"].startswith("build_path was asked for and could not be varied: ")
+    assert json.loads(alone.stdout)["problems"] == []

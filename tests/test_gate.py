@@ -398,6 +398,17 @@ def test_an_audit_that_varied_nothing_is_not_green_by_excuse():
     assert light(Rules(today=DAY, allow=(allowance(),)), two_images) is Light.GREEN
 
 
+def test_what_was_asked_and_left_open_is_not_green_by_excuse():
+    """`--vary time,cpus` on one CPU: that the build date is allowed says nothing of cpus."""
+    open_ = Problem(message="cpus was asked for and could not be varied", hint="leave it out")
+    one = replace(report(BUILD_INFO), varied=("time",), problems=(open_,))
+    rules = Rules(today=DAY, allow=(allowance(),))
+
+    assert light(rules, one) is Light.INCONCLUSIVE
+    assert light(rules, replace(one, problems=())) is Light.GREEN
+    assert light(Rules(today=DAY), one) is Light.RED
+
+
 def test_an_audit_that_varies_less_than_the_green_one_says_so():
     past = (seen(1, varied=("kernel", "time")),)
     judgement, _ = judge("app", report(), None, past, Rules(today=DAY))

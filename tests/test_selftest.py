@@ -110,10 +110,21 @@ def test_a_blind_comparison_calls_nothing_reproducible(tmp_path: Path):
     assert not (tmp_path / "store").exists()
 
 
-def test_a_report_of_differences_needs_no_selftest(tmp_path: Path):
+def test_a_report_of_differences_stays_one_and_tells_what_it_may_have_missed(tmp_path: Path):
+    """A gate may excuse all that was found, and then nothing else may be there."""
     found = Report(verdict=Verdict.UNREPRODUCIBLE, subject=SAME.subject)
+    blind = Blind(tmp_path, aspect=Aspect.XATTR)
+    answer = refuse_if_blind(found, tmp_path / "scratch", Store(tmp_path / "store"), blind)
 
-    assert refuse_if_blind(found, tmp_path / "never", Store(tmp_path / "store")) is found
+    assert answer.verdict is Verdict.UNREPRODUCIBLE
+    assert "xattr: a value" in answer.problems[0].message
+    assert refuse_if_blind(found, tmp_path / "seeing", Store(tmp_path / "store")) is found
+
+
+def test_what_could_not_be_told_needs_no_selftest(tmp_path: Path):
+    open_ = Report(verdict=Verdict.INCONCLUSIVE, subject=SAME.subject)
+
+    assert refuse_if_blind(open_, tmp_path / "never", Store(tmp_path / "store")) is open_
     assert not (tmp_path / "never").exists()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from repaudit.model.canonical import to_json
 from repaudit.model.digest import sha256
 from repaudit.model.finding import Finding
-from repaudit.model.report import Problem, Report
+from repaudit.model.report import Problem, Report, Verdict
 from repaudit.model.text import printable
 from repaudit.reporters._words import blame, called, count, cut, source
 from repaudit.reporters.interface import Reporter, Surface
@@ -41,7 +41,7 @@ def _finding(report: Report, finding: Finding) -> dict[str, object]:
 
 
 def _problem(report: Report, problem: Problem) -> dict[str, object]:
-    told = f"{report.verdict}: {problem.message} ({problem.hint})"
+    told = f"{Verdict.INCONCLUSIVE}: {problem.message} ({problem.hint})"
     return _issue(told, "could_not_tell", "critical", source(report), problem.message)
 
 

@@ -76,7 +76,8 @@ def _cases(report: Report) -> Iterator[Element]:
 def _verdict(report: Report) -> Element:
     kinds = {Verdict.UNREPRODUCIBLE: "failure", Verdict.INCONCLUSIVE: "error"}
     told = [line for problem in report.problems for line in (problem.message, problem.hint)]
-    message = report.problems[0].message if report.problems else report.verdict.value
+    open_ = report.problems if report.verdict is Verdict.INCONCLUSIVE else ()
+    message = open_[0].message if open_ else report.verdict.value
     told += [f"{name}  {value}" for name, value in limits(report)]
     return _case(
         "verdict",

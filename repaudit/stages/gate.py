@@ -45,12 +45,16 @@ def judge(
 
 
 def _light(report: Report, counting: int) -> Light:
-    """Return the light. Findings that do not count do not make an audit of nothing a good one."""
+    """Return the light.
+
+    Findings that do not count do not make a good audit of one that varied nothing, or that left
+    open something that was asked.
+    """
     unexplained = report.verdict is Verdict.UNREPRODUCIBLE and not report.findings
     if counting or unexplained:
         return Light.RED
     rebuilt_for_nothing = report.subject.left is None and not report.varied
-    if report.verdict is Verdict.INCONCLUSIVE or rebuilt_for_nothing:
+    if report.verdict is Verdict.INCONCLUSIVE or report.problems or rebuilt_for_nothing:
         return Light.INCONCLUSIVE
     return Light.GREEN
 

@@ -57,11 +57,12 @@ def selftest(folder: Path, comparing: Compare | None = None) -> tuple[Fault, ...
 def refuse_if_blind(
     report: Report, folder: Path, store: Store, comparing: Compare | None = None
 ) -> Report:
-    """Return the report, which says `inconclusive` where it said `reproducible` and may not.
+    """Return the report; of a comparison that is blind it says so, and never `reproducible`.
 
+    What differs differs all the same, but findings that a gate excuses may not be all there are.
     The selftest is made once for a state of the code; `store` remembers that it was passed.
     """
-    if report.verdict is not Verdict.REPRODUCIBLE:
+    if report.verdict is Verdict.INCONCLUSIVE:
         return report
     name = f"selftest-{fingerprint()}"
     if _passed(store, name):
@@ -78,7 +79,9 @@ def refuse_if_blind(
         message=f"the comparison is blind to what was planted: {words}",
         hint="this is a fault of repaudit: please report it, with `repaudit selftest`",
     )
-    return replace(report, verdict=Verdict.INCONCLUSIVE, problems=(*report.problems, problem))
+    same = report.verdict is Verdict.REPRODUCIBLE
+    verdict = Verdict.INCONCLUSIVE if same else report.verdict
+    return replace(report, verdict=verdict, problems=(*report.problems, problem))
 
 
 def _passed(store: Store, name: str) -> bool:
