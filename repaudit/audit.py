@@ -27,7 +27,7 @@ from repaudit.stages.build import Bench, Progress, with_epoch
 from repaudit.stages.experiment import Experiment
 from repaudit.stages.fix import propose
 from repaudit.stages.gate import judge, lies_in
-from repaudit.stages.keep import clear, containerfile_of, keep, load, load_source
+from repaudit.stages.keep import clear, containerfile_of, keep, load, load_source, record
 from repaudit.stages.pins import audit_tree
 from repaudit.stages.plan import make_plan
 from repaudit.stages.selftest import refuse_if_blind
@@ -115,14 +115,10 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
         report = refuse_if_blind(report, folder / "selftest", Store(cache_path("index")))
         builder.check_bases(prepared)
         if request.output is not None:
-            keep(
-                request.output,
-                report,
-                runs,
-                start=plan.machine.start,
-                containerfile=path.resolve(),
-                source=source,
+            journal = record(
+                plan.machine.start, request.context, path, source, prepared.bases, runs
             )
+            keep(request.output, report, runs, journal)
         return report
 
 

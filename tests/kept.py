@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from repaudit.model.canonical import to_json
 from repaudit.model.experiment import Held, Outcome, Role
+from repaudit.model.journal import BaseImage, Journal
 from repaudit.model.report import Bound, Report, RunRecord, Subject, Verdict
 from tests import images
 
@@ -60,10 +61,6 @@ def manifest(config: bytes) -> bytes:
                 "size": described.size,
             },
             "layers": [],
-            "annotations": {
-                "org.opencontainers.image.base.digest": BASE,
-                "org.opencontainers.image.base.name": "example.org/base:1",
-            },
         }
     ).encode()
 
@@ -118,5 +115,9 @@ def kept_run(
         bound=Bound.of(builds - 1),
     )
     (folder / "report.json").write_bytes(to_json(report))
-    (folder / "journal.json").write_bytes(b"{}\n")
+    journal = Journal(
+        start=1_800_000_000,
+        bases=(BaseImage(name="example.org/base:1", digest=BASE, created=1_790_000_000),),
+    )
+    (folder / "journal.json").write_bytes(to_json(journal))
     return folder

@@ -27,7 +27,9 @@ _LOG_LINES = 20
 _NOT_THERE = b"image not known"
 _INSPECT = (
     *("inspect", "--type=image", "--format"),
-    "{{.FromImageDigest}} {{len .OCIv1.History}}{{range .OCIv1.RootFS.DiffIDs}} {{.}}{{end}}",
+    "{{.FromImageDigest}} {{len .OCIv1.History}} "
+    "{{if .OCIv1.Created}}{{.OCIv1.Created.Unix}}{{else}}0{{end}}"
+    "{{range .OCIv1.RootFS.DiffIDs}} {{.}}{{end}}",
 )
 
 
@@ -148,8 +150,14 @@ def _find(image: str, stores: Sequence[str]) -> Base | None:
 
 
 def _base(image: str, answer: bytes) -> Base:
-    digest, history, *diff_ids = answer.decode().split()
-    return Base(name=image, digest=digest, history=int(history), diff_ids=tuple(diff_ids))
+    digest, history, created, *diff_ids = answer.decode().split()
+    return Base(
+        name=image,
+        digest=digest,
+        history=int(history),
+        created=int(created) if int(created) > 0 else None,
+        diff_ids=tuple(diff_ids),
+    )
 
 
 def _resolve(image: str, own: Path, stores: Sequence[str]) -> Base:

@@ -30,11 +30,15 @@ class BuildRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """A base image: its name in the Containerfile, its digest, history entries, and diff_ids."""
+    """A base image: its name in the Containerfile, its digest, history entries, and diff_ids.
+
+    `created` is in seconds since 1970, None where it does not say, or is clamped to 0.
+    """
 
     name: str
     digest: str
     history: int
+    created: int | None
     diff_ids: tuple[str, ...]
 
 

@@ -7,6 +7,8 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +53,19 @@ def tools() -> tuple[Tool, ...]:
         Tool(name=n, package=p, purpose=w, needed=need, path=process.find_tool(n))
         for n, p, w, need in TOOLS
     )
+
+
+def versions(some: Sequence[Tool]) -> dict[str, str]:
+    """Return what those of the programs that tell it call themselves, with their version."""
+    there = [(tool.name, tool.path) for tool in some if tool.path is not None]
+    with ThreadPoolExecutor() as pool:
+        told = pool.map(lambda one: process.run([one[1], "--version"]), there)
+        lines = [
+            (name, result.stdout.decode(errors="replace").strip().partition("\n")[0])
+            for (name, _), result in zip(there, told, strict=True)
+            if result.status == 0
+        ]
+    return {name: line for name, line in lines if line}
 
 
 def cpus() -> tuple[int, ...]:

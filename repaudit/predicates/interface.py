@@ -24,16 +24,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """A run that built an image, which was read again and verified: its digest, its base's."""
+    """A run that built an image, whose manifest was read again and verified: its digest."""
 
     run: RunRecord
     digest: str
-    base: Named | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A kept run. The first of `rebuilt` is the control.
+    """A kept run. The first of `rebuilt` is the control; `bases` are the images that it took in.
 
     `report_digest` is that of the canonical JSON. `signer` is the URI of who signs, `issued` the
     seconds since 1970 at which they do.
@@ -44,6 +43,7 @@ class Evidence:
     rebuilt: tuple[Rebuilt, ...]
     signer: str
     issued: int
+    bases: tuple[Named, ...] = ()
     source: Source | None = None
 
     @property

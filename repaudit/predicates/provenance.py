@@ -44,7 +44,7 @@ def _predicate(evidence: Evidence, rebuilt: Rebuilt) -> dict[str, Any]:
                 "timestamp": subject.timestamp,
             },
             "internalParameters": {"run": rebuilt.run.name, "levels": rebuilt.run.levels},
-            "resolvedDependencies": list(_dependencies(evidence, rebuilt)),
+            "resolvedDependencies": _dependencies(evidence),
         },
         "runDetails": {
             "builder": {"id": evidence.signer, "version": {"repaudit": __version__}},
@@ -53,12 +53,12 @@ def _predicate(evidence: Evidence, rebuilt: Rebuilt) -> dict[str, Any]:
     }
 
 
-def _dependencies(evidence: Evidence, rebuilt: Rebuilt) -> list[dict[str, Any]]:
+def _dependencies(evidence: Evidence) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if evidence.source is not None:
         found.append({"uri": evidence.source.uri, "digest": {"gitCommit": evidence.source.commit}})
-    if rebuilt.base is not None:
-        found.append({"name": rebuilt.base.name, "digest": digest_set(rebuilt.base.digest)})
+    # Not the manifest's annotation: with a layer for each instruction that names the layer below.
+    found += [{"name": base.name, "digest": digest_set(base.digest)} for base in evidence.bases]
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from repaudit.attestations.bundle import Bundle, parse_bundles
 from repaudit.host.keys import PublicKey, SigningKey
@@ -18,10 +17,9 @@ from repaudit.model.reproducibility import PREDICATE_TYPE, parse_reproducibility
 from repaudit.model.statement import PAYLOAD_TYPE, Named, Statement, parse_statement
 from repaudit.oci.blob import parse_object
 from repaudit.predicates import PREDICATES, Evidence, Rebuilt, Source
-from repaudit.stages.keep import load
+from repaudit.stages.keep import load, load_journal
 
 _SUMMARY_TYPE = "https://slsa.dev/verification_summary/v1"
-_BASE = "org.opencontainers.image.base"
 _MAX_MANIFEST = 4 << 20
 _KEEP = "keep a run with: repaudit rebuild --output DIR"
 
@@ -47,14 +45,18 @@ def gather(run: Path, *, signer: str, issued: int, source: Source | None = None)
         rebuilt=rebuilt,
         signer=signer,
         issued=issued,
+        bases=tuple(
+            Named(name=base.name, digest=parse_digest(base.digest))
+            for base in load_journal(run).bases
+        ),
         source=source,
     )
 
 
 def _rebuilt(folder: Path, run: RunRecord) -> Rebuilt:
     digest = parse_digest(run.image)
-    manifest = parse_object(blob_of(folder, run.name, digest), digest)
-    return Rebuilt(run=run, digest=digest, base=_base(manifest))
+    parse_object(blob_of(folder, run.name, digest), digest)
+    return Rebuilt(run=run, digest=digest)
 
 
 def blob_of(folder: Path, run: str, digest: str) -> bytes:
@@ -70,14 +72,6 @@ def blob_of(folder: Path, run: str, digest: str) -> bytes:
     if sha256(data) != digest:
         raise MalformedError(f"{path} is not what its name says", hint=_KEEP)
     return data
-
-
-def _base(manifest: dict[str, Any]) -> Named | None:
-    notes = manifest.get("annotations")
-    if not isinstance(notes, dict) or not notes.get(f"{_BASE}.digest"):
-        return None
-    digest = parse_digest(notes[f"{_BASE}.digest"])
-    return Named(name=str(notes.get(f"{_BASE}.name") or ""), digest=digest)
 
 
 def attest(evidence: Evidence, names: Sequence[str], key: SigningKey) -> bytes:

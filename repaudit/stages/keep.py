@@ -1,7 +1,4 @@
-"""Keep a run: the report, each image's new blobs, logs, and the journal.
-
-The journal holds what a report must not: times, the host, tool versions.
-"""
+"""Keep a run: the report, each image's new blobs, logs, and the journal."""
 
 from __future__ import annotations
 
@@ -12,26 +9,21 @@ from pathlib import Path
 
 import msgspec
 
+from repaudit import __version__
+from repaudit.builders import Base
 from repaudit.host import machine
 from repaudit.host.scratch import write
 from repaudit.model.canonical import report_from_json, to_json
 from repaudit.model.errors import MalformedError, UsageError
 from repaudit.model.experiment import BuildRun
 from repaudit.model.history import Source
+from repaudit.model.journal import BaseImage, Duration, Host, Journal
 from repaudit.model.report import Report
 
 REPORT, JOURNAL = "report.json", "journal.json"
 
 
-def keep(
-    output: Path,
-    report: Report,
-    runs: Sequence[BuildRun],
-    *,
-    start: int,
-    containerfile: Path,
-    source: Source | None,
-) -> None:
+def keep(output: Path, report: Report, runs: Sequence[BuildRun], journal: Journal) -> None:
     """Write everything below `output`; raise UsageError where that cannot be written."""
     for run in runs:
         if run.blobs is None:
@@ -46,16 +38,32 @@ def keep(
                 f"cannot keep the run in {output}: {error}",
                 hint="name a folder with room that can be written",
             ) from error
-    journal = {
-        "start": start,
-        "containerfile": str(containerfile),
-        "source": source,
-        "host": {"kernel": machine.kernel(), "cpus": len(machine.cpus())},
-        "tools": {tool.name: tool.path for tool in machine.tools()},
-        "runs": {run.planned.name: {"milliseconds": run.milliseconds} for run in runs},
-    }
     write(output / JOURNAL, to_json(journal))
     write(output / REPORT, to_json(report))
+
+
+def record(
+    start: int,
+    context: Path,
+    containerfile: Path,
+    source: Source | None,
+    bases: Sequence[Base],
+    runs: Sequence[BuildRun],
+) -> Journal:
+    """Return the journal of runs that were made just now, on this machine."""
+    tools = machine.tools()
+    return Journal(
+        start=start,
+        repaudit=__version__,
+        context=str(context.resolve()),
+        containerfile=str(containerfile.resolve()),
+        source=source,
+        host=Host(kernel=machine.kernel(), cpus=len(machine.cpus())),
+        bases=tuple(BaseImage(name=b.name, digest=b.digest, created=b.created) for b in bases),
+        tools={tool.name: tool.path for tool in tools},
+        versions=machine.versions(tools),
+        runs={run.planned.name: Duration(milliseconds=run.milliseconds) for run in runs},
+    )
 
 
 def clear(output: Path) -> None:
@@ -75,12 +83,12 @@ def containerfile_of(run: Path) -> Path:
 
     Raises UsageError where there is no journal, or the file is no longer there.
     """
-    try:
-        path = Path(json.loads((run / JOURNAL).read_bytes())["containerfile"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    said = load_journal(run).containerfile
+    if said is None:
         raise UsageError(
             f"{run} does not say which Containerfile it was", hint="name it with --file"
-        ) from error
+        )
+    path = Path(said)
     if not path.is_file():
         raise UsageError(f"{path} is not there any more", hint="name it with --file")
     return path
@@ -100,13 +108,18 @@ def load(run: Path) -> Report:
         raise MalformedError(f"{path}: {error.message}", hint=error.hint) from error
 
 
-def load_source(run: Path) -> Source | None:
-    """Return the commit that a kept run built, given its folder; None where it is not known."""
+def load_journal(run: Path) -> Journal:
+    """Return the journal of a kept run, given its folder; an empty one where there is none."""
     path = run / JOURNAL
     if not path.is_file():  # a report alone
-        return None
+        return Journal()
     try:
-        return msgspec.convert(json.loads(path.read_bytes()).get("source"), Source | None)
-    except (AttributeError, ValueError, RecursionError) as error:
+        return msgspec.convert(json.loads(path.read_bytes()), Journal)
+    except (ValueError, RecursionError) as error:  # msgspec's own is a ValueError
         hint = "give the folder that `repaudit rebuild --output` wrote"
         raise MalformedError(f"{path}: not a journal: {error}", hint=hint) from error
+
+
+def load_source(run: Path) -> Source | None:
+    """Return the commit that a kept run built, given its folder; None where it is not known."""
+    return load_journal(run).source

@@ -1,0 +1,55 @@
+"""The journal of a kept run: what happened, where and with what. A report holds none of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from repaudit.model.history import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseImage:
+    """An image that a build took in: its name there, its manifest's digest, when it was made.
+
+    `created` is in seconds since 1970, None where it does not say, or says an epoch it is clamped
+    to (0).
+    """
+
+    name: str
+    digest: str
+    created: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """The machine that built."""
+
+    kernel: str
+    cpus: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duration:
+    """How long a run took."""
+
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """What is known of a kept run; None and nothing where an older repaudit did not write it.
+
+    `start` is in seconds since 1970. `context` and `containerfile` are paths of the machine that
+    built, `tools` the paths of its programs, `versions` what those call themselves.
+    """
+
+    start: int | None = None
+    repaudit: str | None = None
+    context: str | None = None
+    containerfile: str | None = None
+    source: Source | None = None
+    host: Host | None = None
+    bases: tuple[BaseImage, ...] = ()
+    tools: dict[str, str | None] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    runs: dict[str, Duration] = field(default_factory=dict)
