@@ -17,11 +17,19 @@ from cryptography.hazmat.primitives.serialization import (
 
 from repaudit.model.canonical import to_json
 from repaudit.model.experiment import Held, Outcome, Role
-from repaudit.model.journal import BaseImage, Journal
+from repaudit.model.finding import Finding
+from repaudit.model.journal import BaseImage, Host, Journal
 from repaudit.model.report import Bound, Report, RunRecord, Subject, Verdict
 from tests import images
 
 BASE = "sha256:" + "b" * 64
+JOURNAL = Journal(
+    start=1_800_000_000,
+    repaudit="1",
+    host=Host(kernel="6.1", cpus=2),
+    bases=(BaseImage(name="example.org/base:1", digest=BASE, created=1_790_000_000),),
+    versions={"buildah": "buildah version 1.28.2"},
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +89,8 @@ def kept_run(
     *configs: bytes,
     verdict: Verdict = Verdict.REPRODUCIBLE,
     builds: int = 2,
+    findings: tuple[Finding, ...] = (),
+    journal: Journal = JOURNAL,
 ) -> Path:
     """Write what `rebuild --output` keeps of a control and variants with these image configs."""
     runs = []
@@ -113,11 +123,8 @@ def kept_run(
         held=(Held(factor="time", reason="held on request"),),
         runs=tuple(runs),
         bound=Bound.of(builds - 1),
+        findings=findings,
     )
     (folder / "report.json").write_bytes(to_json(report))
-    journal = Journal(
-        start=1_800_000_000,
-        bases=(BaseImage(name="example.org/base:1", digest=BASE, created=1_790_000_000),),
-    )
     (folder / "journal.json").write_bytes(to_json(journal))
     return folder

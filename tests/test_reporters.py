@@ -510,7 +510,8 @@ def test_a_strangers_reference_is_a_link_only_if_it_is_one():
 def test_the_templates_are_in_the_package():
     folder = Path(__file__).parent.parent / "repaudit" / "reporters" / "templates"
 
-    assert {path.name for path in folder.iterdir()} == {"report.html", "report.css"}
+    wanted = {"report.html", "report.css", "sign-off.html", "reproduce.sh"}
+    assert {path.name for path in folder.iterdir()} == wanted
 
 
 def test_two_images_are_both_named():

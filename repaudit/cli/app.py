@@ -27,6 +27,7 @@ from repaudit.cli import (
     reference_values,
     report,
     selftest,
+    sign_off,
     verify,
 )
 from repaudit.host import process
@@ -54,6 +55,7 @@ app.command("selftest")(selftest.run)
 app.command("gate", epilog=gate.EXAMPLES)(gate.gate)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.add_typer(attest.app, name="attest")
+app.command("sign-off", epilog=sign_off.EXAMPLES)(sign_off.sign_off)
 app.command("quorum", epilog=quorum.EXAMPLES)(quorum.quorum)
 app.command("reference-values", epilog=reference_values.EXAMPLES)(reference_values.reference_values)
 app.command("doctor")(doctor.doctor)

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from repaudit.attestations.bundle import MAX_BYTES
 from repaudit.host import source_date
-from repaudit.host.keys import load_public, load_signing
+from repaudit.host.keys import SigningKey, load_public, load_signing
 from repaudit.host.scratch import write
 from repaudit.model.digest import parse_digest
 from repaudit.model.errors import MalformedError, UsageError
@@ -78,20 +78,27 @@ def sign(
     ] = None,
 ) -> None:
     """Sign what a kept run bears out: one Sigstore bundle a line."""
-    signing = load_signing(key, public_key)
-    if signing.loose:
-        typer.echo(f"warning: others may read {key}: chmod 600 it", err=True)
+    signing = signing_key(key, public_key)
     evidence = gather(
         run,
         signer=signer or signing.public.uri,
         issued=source_date.issued(),
-        source=_source(source),
+        source=source_option(source),
     )
     data = attest(evidence, predicate or (), signing)
     _put(data, output)
 
 
-def _source(text: str | None) -> Source | None:
+def signing_key(reference: str, public: Path | None) -> SigningKey:
+    """Load a key to sign with; warn of one that others may read."""
+    signing = load_signing(reference, public)
+    if signing.loose:
+        typer.echo(f"warning: others may read {reference}: chmod 600 it", err=True)
+    return signing
+
+
+def source_option(text: str | None) -> Source | None:
+    """Return what --source says; raise UsageError where it is no URI@COMMIT."""
     if text is None:
         return None
     match = _SOURCE.fullmatch(text)

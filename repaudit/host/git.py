@@ -17,6 +17,8 @@ TAME = (
     *("-c", "log.showSignature=false", "-c", "gpg.program=false", "-c", "protocol.allow=never"),
 )
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+#: A line of `git blame --porcelain` that starts a line of the file.
+_BLAMED = re.compile(r"([0-9a-f]{40,64}) \d+ (\d+)( \d+)?$")
 
 
 def source(context: Path) -> Source | None:
@@ -60,6 +62,47 @@ def relative(path: Path) -> str | None:
     """Return a file's path as from the root of the repository that it is in, None for none."""
     top = ask(path.resolve().parent, "rev-parse", "--show-toplevel")
     return None if top is None else path.resolve().relative_to(Path(top).resolve()).as_posix()
+
+
+def submodules(context: Path, commit: str) -> tuple[tuple[str, str, str], ...]:
+    """Return (path, commit, state) of each submodule that a commit of the repository pins.
+
+    The state is `clean`, `changed` (another commit, or a work tree with more), or `absent`.
+    """
+    top = Path(ask(context, "rev-parse", "--show-toplevel") or context)
+    listed = ask(top, "ls-tree", "-r", "-z", "--full-tree", commit) or ""
+    entries = (entry.partition("\t") for entry in listed.split("\0") if entry)
+    pinned = [(path, words.split()[2]) for words, _, path in entries if words.startswith("160000 ")]
+    return tuple((path, pin, _state(top / path, pin)) for path, pin in sorted(pinned))
+
+
+def _state(folder: Path, pinned: str) -> str:
+    if ask(folder, "rev-parse", "--show-prefix") != "":  # not a root: git sees the parent's
+        return "absent"
+    return "clean" if source(folder) == Source(commit=pinned, dirty=False) else "changed"
+
+
+def line_dates(context: Path, commit: str, path: str) -> dict[int, int]:
+    """Return when each line of a file got its text, in seconds since 1970, by its number from 1.
+
+    Lines that are older than a shallow clone reaches are left out; so are all where git fails.
+    """
+    shallow = ask(context, "rev-parse", "--is-shallow-repository") != "false"
+    words = ["blame", "--porcelain", "--no-textconv", commit, "--", path]
+    told = ask(context, *_without_filters(context), "-c", "blame.ignoreRevsFile=", *words) or ""
+    lines: dict[int, str] = {}
+    dates: dict[str, int] = {}
+    oldest: set[str] = set()
+    name = ""
+    for line in told.split("\n"):
+        if match := _BLAMED.match(line):
+            name = match[1]
+            lines[int(match[2])] = name
+        elif line.startswith("committer-time "):
+            dates[name] = int(line.split()[1])
+        elif line == "boundary" and shallow:
+            oldest.add(name)
+    return {n: dates[c] for n, c in lines.items() if c in dates and c not in oldest}
 
 
 def last_commit(context: Path) -> int | None:

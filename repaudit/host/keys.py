@@ -34,9 +34,13 @@ _TYPES_HINT = "make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicKey:
-    """A key to verify with. `id` is the hex SHA-256 of its DER SubjectPublicKeyInfo (RFC 5280)."""
+    """A key to verify with. `id` is the hex SHA-256 of its DER SubjectPublicKeyInfo (RFC 5280).
+
+    `pem` is the same as a file.
+    """
 
     id: str
+    pem: bytes
     key: SSlibKey
 
     @property
@@ -75,8 +79,12 @@ class SigningKey:
 
     def sign(self, payload_type: str, payload: bytes) -> bytes:
         """Return the signature over the DSSE pre-authentication encoding (DSSE protocol.md)."""
+        return self.sign_bytes(_encoded(payload_type, payload))
+
+    def sign_bytes(self, data: bytes) -> bytes:
+        """Return the signature over bytes as they are, as `openssl` verifies it."""
         try:
-            signature = self.signer.sign(_encoded(payload_type, payload)).signature
+            signature = self.signer.sign(data).signature
         except Exception as error:  # each key service has errors of its own
             raise ToolFailedError(
                 f"the key did not sign: {error}", hint="may it be used from here?"
@@ -163,7 +171,8 @@ def _public(key: PublicKeyTypes, name: str) -> PublicKey:
         raise _other_kind(name) from error
     if known.scheme not in _SCHEMES:
         raise _other_kind(name)
-    return PublicKey(id=identity, key=known)
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return PublicKey(id=identity, pem=pem, key=known)
 
 
 def _other_kind(name: str) -> RepauditError:

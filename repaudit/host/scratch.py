@@ -14,7 +14,7 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -178,3 +178,29 @@ def write(path: Path, data: bytes, *, like: os.stat_result | None = None) -> Non
         raise UsageError(
             f"cannot write {path}: {error.strerror}", hint="name a folder that can be written"
         ) from error
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a new folder with these files whole or not at all; scripts (`.sh`) may be run.
+
+    Raises UsageError where it is there already, or cannot be written.
+    """
+    made = Path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=path.parent, prefix="."))
+        for name, data in files.items():
+            with (made / name).open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fchmod(file.fileno(), 0o755 if name.endswith(".sh") else 0o644)
+                os.fsync(file.fileno())
+        made.chmod(0o755)
+        made.rename(path)  # takes the place of nothing but an empty folder
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}", hint="name a new folder that can be written"
+        ) from error
+    finally:
+        if made.name:
+            shutil.rmtree(made, ignore_errors=True)

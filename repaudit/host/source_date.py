@@ -33,7 +33,9 @@ def _epoch(text: str, hint: str) -> int:
     return int(text)
 
 
-def issued() -> int:
-    """Return the time at which something is signed: SOURCE_DATE_EPOCH if it is set, else now."""
+def issued(otherwise: int | None = None) -> int:
+    """Return the time at which something is signed: SOURCE_DATE_EPOCH, else `otherwise`, or now."""
     given = os.environ.get(_VARIABLE)
-    return _epoch(given, f"{_VARIABLE} holds seconds since 1970") if given else int(clock.now())
+    if given:
+        return _epoch(given, f"{_VARIABLE} holds seconds since 1970")
+    return int(clock.now()) if otherwise is None else otherwise

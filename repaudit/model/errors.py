@@ -7,7 +7,8 @@ RepauditError
 ├── MalformedError        3   an image, archive or report is refused, by name
 │   └── UnreadableError   3   a file is not what its format says; caught where files are opened
 ├── ExtraMissingError     3   a Python package that this command needs is not installed
-├── RefusedError          1   a signed statement does not verify, or is about something else
+├── RefusedError          1   a signed statement does not verify; something may not be signed
+├── UndecidedError        3   something may not be signed, for its verdict is open
 ├── SourceError           3   an image cannot be had (registry, storage, file)
 ├── UnreachableError      3   an index cannot be asked, so what it would say is not known
 └── BuildError            3   the control build failed, so nothing can be said
@@ -75,9 +76,13 @@ class ExtraMissingError(RepauditError):
 
 
 class RefusedError(RepauditError):
-    """A signed statement does not verify, or is about something else than was asked."""
+    """A signed statement does not verify, or is about something else; or it may not be signed."""
 
     exit_code = 1
+
+
+class UndecidedError(RepauditError):
+    """Something may not be signed off, for its verdict is open."""
 
 
 class SourceError(RepauditError):

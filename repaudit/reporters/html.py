@@ -1,34 +1,22 @@
-"""One HTML file for people: no script, nothing from elsewhere, readable on paper and by ear.
-
-Every value that the template prints passes `printable` and is escaped by jinja2; no value is ever
-marked as safe. The content security policy lets nothing load or run but this style sheet.
-"""
+"""One HTML file for people: no script, nothing from elsewhere, readable on paper and by ear."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
 from itertools import islice
-
-import jinja2
-from markupsafe import Markup
 
 from repaudit.model.difference import Difference
 from repaudit.model.finding import Finding
 from repaudit.model.report import Report
-from repaudit.model.text import printable
 from repaudit.reporters import _chain as chains
 from repaudit.reporters import _matrix as matrix
 from repaudit.reporters import _words as words
+from repaudit.reporters._page import page
 from repaudit.reporters._ranks import Ranked, ranked
 from repaudit.reporters.interface import Reporter, Surface
 
-_POLICY = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
 #: What is shown in full; the rest is listed, and all of it is in the JSON.
 _MOST_FULL = 150
 _MOST_LISTED = 5_000
@@ -38,7 +26,6 @@ _MOST_EVIDENCE = 4
 #: Few findings are best read without a click.
 _FEW = 8
 _ID = re.compile(r"[0-9a-f]{12}")
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 class _Html:
@@ -46,15 +33,10 @@ class _Html:
     summary = "one HTML file for people: no script, no network, fit for print"
 
     def render(self, report: Report, surface: Surface) -> bytes:
-        environment = _environment()
-        style = environment.get_template("report.css").render()
-        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
-        page = environment.get_template(
-            "report.html"
-        ).render(
+        return page(
+            "report.html",
             report=report,
-            style=Markup(style),  # noqa: S704 - our own file, with nothing filled in
-            policy=_POLICY.format(digest),
+            anchor=_anchor,
             causes=_causes(report),
             listed=report.findings[:_MOST_LISTED],
             heat=matrix.heat(report),
@@ -63,29 +45,7 @@ class _Html:
             run_factors=matrix.run_factors(report),
             chain=chains.chain(report),
             chains=chains,
-            words=words,
         )
-        return page.encode("utf-8")
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("repaudit.reporters", "templates"),
-        autoescape=True,
-        finalize=_finalize,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"size": _size, "anchor": _anchor, "utc": _utc}
-    return environment
-
-
-def _finalize(value: object) -> object:
-    """Make every text that the template prints fit to be shown; our own markup is."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,20 +140,6 @@ def _lines(detail: str) -> Iterable[str]:
 def _anchor(finding: Finding) -> str:
     """Return the name by which a finding is linked to; a stranger's id may be no name."""
     return f"finding-{finding.id}" if _ID.fullmatch(finding.id) else "findings"
-
-
-def _size(number: int) -> str:
-    """Return bytes as people write them."""
-    value, unit = float(number), 0
-    while value >= 1000 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    return (
-        f"{value:.0f} {_UNITS[unit]}" if not unit or value >= 100 else f"{value:.1f} {_UNITS[unit]}"
-    )
-
-
-def _utc(epoch: int) -> str:
-    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 REPORTER: Reporter = _Html()
