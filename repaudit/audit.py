@@ -31,6 +31,7 @@ from repaudit.stages.keep import clear, containerfile_of, keep, load, load_sourc
 from repaudit.stages.pins import audit_tree
 from repaudit.stages.plan import make_plan
 from repaudit.stages.selftest import refuse_if_blind
+from repaudit.stages.steady import Steady, place
 from repaudit.stages.trial import Trial
 from repaudit.stages.verify import read_built, verify
 
@@ -80,8 +81,11 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
     if request.output is not None:
         clear(request.output)
     with scratch() as folder:
+        steady = Steady(request.context, path.resolve(), parsed.data)
+        text = folder / "read" / path.resolve().name  # what was read is built, come what may
+        place(text, parsed.data, path.resolve())
         progress.phase("resolving base images")
-        asked = _build_request(request, path.resolve(), parsed, epoch)
+        asked = _build_request(request, text, parsed, epoch)
         prepared = builder.prepare(asked, images, folder, jobs)
         bench = Bench(
             builder=builder,
@@ -114,6 +118,7 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
             runs += tried
         report = refuse_if_blind(report, folder / "selftest", Store(cache_path("index")))
         builder.check_bases(prepared)
+        steady.check()
         if request.output is not None:
             journal = record(
                 plan.machine.start, request.context, path, source, prepared.bases, runs

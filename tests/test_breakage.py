@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import socketserver
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +17,7 @@ from repaudit.stages.build import Bench
 from repaudit.stages.plan import make_plan
 from tests.fakes import MACHINE
 from tests.live import GOLDEN, Shell
+from tests.mirror import asking, mirror
 
 PLAN = make_plan(MACHINE, vary=("time", "umask", "cpus"), hold=(), builds=2)
 BUSY = "E: Failed to fetch: 429 Too Many Requests"
@@ -118,29 +116,6 @@ def test_a_certificate_that_ran_out_is_a_limit_and_no_finding(tmp_path: Path):
 
 
 # With real builds.
-
-
-@contextmanager
-def mirror(busy: Callable[[list[str]], bool]) -> Iterator[int]:
-    """Serve one line for one line at a port of this machine: "ok", or "429" where it is busy."""
-    asked: list[str] = []
-
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            asked.append(self.rfile.readline().decode().strip())
-            self.wfile.write(b"429\n" if busy(asked) else b"ok\n")
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-
-
-def asking(port: int) -> str:
-    step = f"exec 3<>/dev/tcp/127.0.0.1/{port}; umask >&3; read a <&3; echo $a; test $a = ok"
-    return f"FROM {GOLDEN}\nRUN bash -c '{step}'\n"
 
 
 def audited(folder: Path, storage: dict[str, str], busy: Callable[[list[str]], bool]) -> Any:

@@ -98,7 +98,9 @@ class _Buildah:
                 last.append("it did not end in many times the time that the control took")
             image = None if status else _export(place, prepared)
             # Where things lie is no part of the answer.
-            own = (str(place.store / "context"), str(folder), str(prepared.request.context))
+            request = prepared.request
+            ours = (place.store / "context", folder, request.containerfile.parent, request.context)
+            own = tuple(map(str, ours))
             log = tuple(
                 functools.reduce(lambda t, p: t.replace(p, "…"), own, text) for text in last
             )

@@ -5,10 +5,8 @@ All fixes go in together. One that breaks the build is found by halving, and lef
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from repaudit import containerfile as cf
 from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role
@@ -27,11 +25,11 @@ from repaudit.stages.compare import compare
 from repaudit.stages.experiment import record
 from repaudit.stages.fix import Fixes, Proposal, runs
 from repaudit.stages.reading import Reading
+from repaudit.stages.steady import place
 
 _Place = tuple[str, str]
 #: How many fixes may break the build before the rest is left untried.
 _MOST_BROKEN = 8
-_IGNORES = (".containerignore", ".dockerignore")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +159,7 @@ class _Search:
         prepared = self._bench.prepared
         request = prepared.request
         path = self._bench.folder / tag / request.containerfile.name
-        _place(path, file.data, request.containerfile)
+        place(path, file.data, request.containerfile)
         # ARG SOURCE_DATE_EPOCH asks for a value, also where the builder clamps nothing.
         arguments = with_epoch(request.build_args, file, request.timestamp or 0)
         request = replace(request, containerfile=path, build_args=arguments)
@@ -170,16 +168,6 @@ class _Search:
         made = list(bench.make(named))
         self.made += made
         return made
-
-
-def _place(path: Path, data: bytes, origin: Path) -> None:
-    """Write the edited file, and beside it the list of what to ignore that goes with its name."""
-    path.parent.mkdir()
-    path.write_bytes(data)
-    for suffix in _IGNORES:
-        ignore = origin.with_name(origin.name + suffix)
-        if ignore.is_file():
-            shutil.copy(ignore, path.with_name(path.name + suffix))
 
 
 def _places(finding: Finding) -> set[_Place]:
