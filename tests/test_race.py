@@ -12,7 +12,6 @@ from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import SETTABLE, PlannedRun, Role
 from repaudit.model.finding import Confidence
 from repaudit.model.report import Verdict
-from repaudit.stages.decode import MOST_LUCK
 from repaudit.stages.design import rows
 from repaudit.stages.explain import Observations
 from repaudit.stages.settle import MOST_MORE
@@ -85,18 +84,18 @@ def settled(draw: Callable[[frozenset[str]], str], seed: str) -> tuple[Observati
     return seen, made
 
 
-@pytest.mark.parametrize("minority", [0.1, 0.2])
+@pytest.mark.parametrize("minority", [0.1, 0.3, 0.5])
 def test_a_race_is_hardly_ever_blamed_on_a_factor(minority: float) -> None:
     chance = random.Random(1)
     blamed = differing = 0
-    for number in range(400):
+    for number in range(600):
         seen, _ = settled(lambda _: "ab"[chance.random() < minority], str(number))
         for decoded in seen.decode(FACTORS).values():
             differing += 1
             blamed += any(one.sure for one in decoded.followed)
 
     assert differing > 50
-    assert blamed <= MOST_LUCK * differing
+    assert blamed <= 0.05 * differing
 
 
 def test_the_same_runs_show_a_factor_beyond_doubt() -> None:

@@ -180,7 +180,7 @@ class Observations:
             len(sets) == 1
             and shown(sets[0], self.moved)
             and not unrepeated(sets[0], pattern, self.moved)
-            and luck(sets[0], pattern, factors) <= MOST_LUCK
+            and luck(sets[0], pattern, factors) <= MOST_LUCK[len(sets[0])]
         )
 
     def _by_chance(self, pattern: tuple[int, ...]) -> bool:
