@@ -376,6 +376,43 @@ def test_the_same_cause_at_the_same_place_is_one_finding_of_all_runs():
     assert ranks == sorted(ranks)
 
 
+SURE, UNSURE = Confidence.DEMONSTRATED, Confidence.INDICATED
+
+
+def suspected(sure: Confidence, *paths: str, factor: str = "umask") -> Finding:
+    """The same finding with that confidence, at these places."""
+    suspect = Suspect(factor=factor, confidence=sure)
+    differences = tuple(replace(MODE, path=path) for path in paths)
+    return replace(FINDING, factors=(suspect,), differences=differences)
+
+
+@pytest.mark.parametrize(
+    ("findings", "wanted"),
+    [
+        ((suspected(SURE, "a"), suspected(UNSURE, "a", "b")), UNSURE),  # of b it is not shown
+        ((suspected(SURE, "a"), suspected(SURE, "b")), SURE),
+        ((suspected(SURE, "a", "b"), suspected(UNSURE, "b")), SURE),
+        ((suspected(SURE, "a"), suspected(SURE, "b"), suspected(UNSURE, "c")), UNSURE),
+        ((suspected(UNSURE, "a"), suspected(UNSURE, "a")), UNSURE),
+    ],
+)
+def test_what_is_demonstrated_is_so_of_every_place(
+    findings: tuple[Finding, ...], wanted: Confidence
+):
+    for some in (findings, findings[::-1]):
+        (merged,) = merge(some)
+        assert merged.factors == (Suspect(factor="umask", confidence=wanted),)
+
+
+def test_a_factor_that_one_pair_does_not_blame_is_not_demonstrated_of_its_places():
+    two = suspected(SURE, "a"), suspected(SURE, "b", factor="time")
+    (merged,) = merge(two)
+    assert {s.factor: s.confidence for s in merged.factors} == {"umask": UNSURE, "time": UNSURE}
+
+    (merged,) = merge((suspected(UNSURE, "a"), suspected(SURE, "a", factor="time")))
+    assert [s.factor for s in merged.factors] == ["time", "umask"]  # the surest first
+
+
 def test_a_place_that_differs_in_two_runs_is_shown_as_it_was_first_seen():
     later = replace(FINDING, differences=(replace(MODE, right="0600"),))
 

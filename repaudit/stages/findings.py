@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from repaudit.forensics import cause
+from repaudit.model.difference import Place
 from repaudit.model.digest import sha256
 from repaudit.model.finding import (
     Confidence,
@@ -19,6 +20,7 @@ from repaudit.model.finding import (
 from repaudit.model.text import raw
 
 BREAKS = "build_breaks_when_varied"
+_CONFIDENCES = list(Confidence)
 #: The most evidence that one finding shows.
 MOST_EVIDENCE = 6
 #: The kinds of evidence, the strongest first.
@@ -32,22 +34,44 @@ RANKS = {
 
 def merge(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the findings of several pairs of runs as one list; the same cause and place is one."""
-    merged: dict[str, Finding] = {}
+    same: dict[str, list[Finding]] = {}
     for finding in findings:
-        known = merged.get(finding.id)
-        if known is not None:
-            # A place that differs in several runs is shown once, as it was first seen.
-            both = {d.place: d for d in (*finding.differences, *known.differences)}
-            told = {(e.kind, e.source, e.detail): e for e in (*finding.evidence, *known.evidence)}
-            evidence = sorted(told.values(), key=lambda e: RANKS[e.kind])
-            finding = replace(
-                known,
-                factors=tuple(dict.fromkeys((*known.factors, *finding.factors))),
-                evidence=tuple(evidence[:MOST_EVIDENCE]),
-                differences=tuple(sorted(both.values(), key=lambda d: d.key)),
-            )
-        merged[finding.id] = finding
-    return tuple(sorted(merged.values(), key=order))
+        same.setdefault(finding.id, []).append(finding)
+    return tuple(sorted(map(_one, same.values()), key=order))
+
+
+def _one(same: Sequence[Finding]) -> Finding:
+    if len(same) == 1:
+        return same[0]
+    # A place that differs in several runs is shown once, as it was first seen.
+    places = {d.place: d for finding in reversed(same) for d in finding.differences}
+    told = {(e.kind, e.source, e.detail): e for f in reversed(same) for e in f.evidence}
+    return replace(
+        same[0],
+        factors=_suspects(same),
+        evidence=tuple(sorted(told.values(), key=lambda e: RANKS[e.kind])[:MOST_EVIDENCE]),
+        differences=tuple(sorted(places.values(), key=lambda d: d.key)),
+    )
+
+
+def _suspects(same: Sequence[Finding]) -> tuple[Suspect, ...]:
+    """Return each factor once, with what is true of it at all places of these findings together."""
+    names = dict.fromkeys(suspect.factor for finding in same for suspect in finding.factors)
+    found = (Suspect(factor=name, confidence=_confidence(name, same)) for name in names)
+    return tuple(sorted(found, key=lambda suspect: _CONFIDENCES.index(suspect.confidence)))
+
+
+def _confidence(factor: str, same: Sequence[Finding]) -> Confidence:
+    held = [(s.confidence, f) for f in same for s in f.factors if s.factor == factor]
+    shown = {p for sure, f in held if sure is Confidence.DEMONSTRATED for p in _places(f)}
+    if shown and all(_places(finding) <= shown for finding in same):
+        return Confidence.DEMONSTRATED
+    weakest = max((sure for sure, _ in held), key=_CONFIDENCES.index)
+    return max(weakest, Confidence.INDICATED, key=_CONFIDENCES.index)
+
+
+def _places(finding: Finding) -> set[Place]:
+    return {d.place for d in finding.differences if not d.derived_from}
 
 
 def breakage_finding(
