@@ -46,9 +46,45 @@ def test_a_fix_that_works_demonstrates_its_factor(shell: Shell) -> None:
     evidence = finding["evidence"][0]
     assert (evidence["kind"], evidence["source"]) == ("experiment", "fix")
     assert evidence["runs"] == [run["name"] for run in report["trial"]]
+    assert [run["role"] for run in report["trial"]] == ["control", "variant"] * 2
     assert [run["role"] for run in report["runs"]] == ["control", "variant"]
     assert (context / "Containerfile").read_bytes() == before
     assert shell.scratch == []
+
+
+def test_a_fix_with_another_above_it_demonstrates_nothing(shell: Shell) -> None:
+    """The file of the last step follows the hour that the first one wrote, not its own umask."""
+    hour = "RUN date --date=@0 +%H:%M > /srv/hour\n"
+    after = "RUN cp /srv/hour /srv/copy && touch /srv/file\n"
+    done = shell(
+        *REBUILD, "--vary=umask,timezone", str(shell.context(f"FROM {GOLDEN}\n{hour}{after}"))
+    )
+
+    found = {
+        (f["factors"][0]["factor"], f["instruction"]["line"]): (
+            f["factors"][0]["confidence"],
+            f["fix"]["outcome"],
+            f["fix"]["reason"],
+        )
+        for f in json.loads(done.stdout)["findings"]
+        if f["fix"] and f["instruction"]
+    }
+    others = "3 other fixes were in as well"  # each line has one for the umask, and for the hour
+    assert found["umask", 3] == ("indicated", "gone", others)
+    assert found["timezone", 2] == ("indicated", "gone", others)
+
+
+def test_two_fixes_of_which_one_comes_after(shell: Shell) -> None:
+    context = shell.context(f"FROM {GOLDEN}\n{UMASK}RUN mkdir /srv/folder\n")
+    report = json.loads(shell(*REBUILD, "--vary=umask", str(context)).stdout)
+
+    found = {
+        f["instruction"]["line"]: (f["factors"][0]["confidence"], f["fix"]["reason"])
+        for f in report["findings"]
+        if f["instruction"]
+    }
+    assert found == {2: ("demonstrated", None), 3: ("indicated", "1 other fix was in as well")}
+    assert len(report["trial"]) == 4
 
 
 def test_a_fix_that_breaks_the_build_is_found_and_the_others_are_tried(shell: Shell) -> None:

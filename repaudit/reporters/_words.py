@@ -18,12 +18,6 @@ _TRIED = {
     FixOutcome.BREAKS: "this edit breaks the build",
     FixOutcome.UNTRIED: "not tried",
 }
-_TRIED = {
-    FixOutcome.GONE: "with this edit the difference is gone",
-    FixOutcome.REMAINS: "the difference remains",
-    FixOutcome.BREAKS: "this edit breaks the build",
-    FixOutcome.UNTRIED: "not tried",
-}
 #: What a person is told of a file that came along from another stage.
 COPIED = "copied from another stage: the fix belongs to the line that made it"
 

@@ -42,6 +42,10 @@ class Fixes:
         """Return those of the proposals that change the text of the n-th RUN."""
         return [proposal for proposal in some if run in _touched(self.file, proposal)]
 
+    def begins(self, proposal: Proposal) -> int:
+        """Return the first byte of the file that a proposal changes."""
+        return min(one.start for one in _splices(self.file, [proposal]))
+
     def shown_in(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
         """Return the findings, each with its fix."""
         known = {proposal.finding: proposal for proposal in self.proposals}
@@ -53,8 +57,7 @@ class Fixes:
             fix = Fix(edit=None, line=None, reason=reason) if reason else None
             return replace(finding, fix=fix)
         diff = unified(self.file.data, self.edited([proposal]), self.file.name)
-        starts = [one.start for one in _splices(self.file, [proposal])]
-        line = self.file.data.count(b"\n", 0, min(starts)) + 1
+        line = self.file.data.count(b"\n", 0, self.begins(proposal)) + 1
         edit = diff.decode("utf-8", "surrogateescape")
         return replace(finding, fix=Fix(edit=edit, line=line))
 

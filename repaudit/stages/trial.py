@@ -1,6 +1,8 @@
 """Try the fixes: build the edited Containerfile as the audited one was, and see what still differs.
 
-All fixes go in together. One that breaks the build is found by halving, and left out.
+All fixes go in together. One that breaks the build is found by halving, and left out. A fix shows
+its factor only where no other one was made up to the step in question, and only in two contrasts:
+so two builds more are made where that could demonstrate something.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from repaudit import containerfile as cf
-from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role
+from repaudit.model.experiment import INTRINSIC, BuildRun, Outcome, PlannedRun, Role
 from repaudit.model.finding import (
     Confidence,
     Evidence,
@@ -48,19 +50,49 @@ class Trial:
         self.bench.progress.phase("trying the fixes")
         search = _Search(self.bench, self.fixes, planned)
         last = search.run()
+        if last and any(self._may_show(finding, search.kept) for finding in report.findings):
+            self.bench.progress.phase("trying the fixes once more")
+            last += search.repeat()
+        steady = all(run.outcome is Outcome.BUILT for run in last)
         differing = self._differing(last) if last else set()
         names = tuple(run.planned.name for run in last)
         known = {proposal.finding for proposal in search.kept} if last else set()
         findings = []
         for finding in report.findings:
             if finding.id in known:
-                finding = _judged(finding, differing, _others(finding, report), known, names)
+                shows = steady and self._may_show(finding, search.kept)
+                others = 0 if self._alone(finding, search.kept) else len(known) - 1
+                beside = _others(finding, report)
+                finding = _judged(finding, differing, beside, known, names, others, shows=shows)
             elif finding.fix and finding.fix.edit:
                 outcome, reason = search.dropped[finding.id]
                 finding = _with(finding, finding.fix, outcome, reason)
             findings.append(finding)
         trial = tuple(map(record, search.made))
         return replace(report, findings=tuple(findings), trial=trial), search.made
+
+    def _may_show(self, finding: Finding, kept: Sequence[Proposal]) -> bool:
+        """Whether a difference that is gone demonstrates the factor, which is not known so yet.
+
+        What chance makes stays away by chance, too.
+        """
+        return (
+            finding.id in {proposal.finding for proposal in kept}
+            and [suspect.confidence for suspect in finding.factors] == [Confidence.INDICATED]
+            and finding.factors[0].factor not in INTRINSIC
+            and self._alone(finding, kept)
+        )
+
+    def _alone(self, finding: Finding, kept: Sequence[Proposal]) -> bool:
+        """Whether no other fix changes the step that wrote it, or anything above that."""
+        where = finding.instruction
+        lines = {statement.line: statement for statement in self.fixes.file.statements}
+        end = lines[where.line].end if where and where.line in lines else None
+        return not any(
+            end is None or self.fixes.begins(other) <= end
+            for other in kept
+            if other.finding != finding.id
+        )
 
     def _contrast(self) -> Iterator[PlannedRun]:
         """Yield the control, the replicate if there was one, and the variant that moved most."""
@@ -84,6 +116,7 @@ class Trial:
         return {
             (difference.path, difference.aspect.value)
             for run in made[1:]
+            if run.outcome is Outcome.BUILT
             for difference in compare(left, open_run(run), reading).differences
         }
 
@@ -113,6 +146,11 @@ class _Search:
         for proposal in self.kept:
             self.dropped[proposal.finding] = (FixOutcome.UNTRIED, "too many other fixes broke")
         return []
+
+    def repeat(self) -> list[BuildRun]:
+        """Make the control and the variant of the build that passed once more."""
+        ends = [self._planned[0], self._planned[-1]]
+        return self._make(self.kept, ends, "fixed-again")
 
     def _drop(self, failed: BuildRun) -> None:
         """Find the fix that breaks the build alone, and leave it out; else all that may."""
@@ -190,13 +228,17 @@ def _with(finding: Finding, fix: Fix, outcome: FixOutcome, reason: str | None) -
 def _judged(
     finding: Finding,
     differing: set[_Place],
-    others: Sequence[Finding],
+    beside: Sequence[Finding],
     known: set[str],
     names: tuple[str, ...],
+    others: int,
+    *,
+    shows: bool,
 ) -> Finding:
     """Return a finding whose fix was built; where its difference is gone, that is evidence.
 
-    It demonstrates the one factor that is suspected, unless other fixes had a part in every place.
+    `beside` are the findings of the same places. `others` counts the fixes that may have had a part
+    in it; `shows` says that it demonstrates the one factor that is suspected.
     """
     if finding.fix is None:
         return finding
@@ -204,18 +246,19 @@ def _judged(
     left = sorted(places & differing)
     if left:
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
-        untouched = {o.cause.slug for o in others if o.id not in known and _places(o) & set(left)}
+        untouched = {o.cause.slug for o in beside if o.id not in known and _places(o) & set(left)}
         why = f"; what is unmended there: {', '.join(sorted(untouched))}" if untouched else ""
         reason = f"{left[0][0]} still differs ({left[0][1]}){more}{why}"
         return _with(finding, finding.fix, FixOutcome.REMAINS, reason)
-    shared = places <= {place for other in others if other.id in known for place in _places(other)}
-    detail = "with the fix" + (", and others of the same places," if shared else "")
-    count = "its place no longer differs" if len(places) == 1 else "its places no longer differ"
-    evidence = Evidence(
-        kind=EvidenceKind.EXPERIMENT, source="fix", detail=f"{detail} {count}", runs=names
-    )
+    with_others = f"{others} other {'fix was' if others == 1 else 'fixes were'} in as well"
+    detail = "with the fix its place no longer differs"
+    if len(places) > 1:
+        detail = "with the fix its places no longer differ"
+    detail += f"; {with_others}" if others else ""
+    detail += f", in {len(names)} builds" if shows else ""
+    evidence = Evidence(kind=EvidenceKind.EXPERIMENT, source="fix", detail=detail, runs=names)
     factors = finding.factors
-    if len(factors) == 1 and not shared:
+    if shows:
         factors = (replace(factors[0], confidence=Confidence.DEMONSTRATED),)
     judged = replace(finding, factors=factors, evidence=(evidence, *finding.evidence))
-    return _with(judged, finding.fix, FixOutcome.GONE, None)
+    return _with(judged, finding.fix, FixOutcome.GONE, with_others if others else None)
