@@ -143,13 +143,34 @@ def test_what_one_factor_lacks_leaves_the_others_alone(lacks, name, word):
 
 
 def test_a_probe_that_saw_nothing_is_no_reading(factor: Factor):
-    assert factor.observe({}) is None
-    assert factor.observe({"epoch": "", "root": "storage"}) is None
+    for level in levels_of(factor):
+        assert factor.observe({}, level) is None
+        assert factor.observe({"epoch": "", "root": "storage"}, level) is None
 
 
-@pytest.mark.parametrize(("epoch", "day"), [("86399", "day 0"), ("86400", "day 1"), ("soon", None)])
-def test_the_clock_is_read_in_days_since_two_runs_never_start_together(epoch, day):
-    assert FACTORS.load("time").observe({"epoch": epoch}) == day
+@pytest.mark.parametrize(
+    ("shift", "later", "seen"),
+    [
+        (400, 0, "start+400d"),
+        (400, 3_600, "start+400d"),
+        (0, 0, "start"),  # a clock that was not moved is not at the level of a run that moves it
+        (1, 7, "start"),  # though it is past midnight by then
+        (399, 0, "start"),
+        (500, 0, "start"),
+    ],
+)
+def test_a_clock_is_moved_that_stands_at_its_level(shift: int, later: int, seen: str):
+    control, ahead, *_ = levels_of(FACTORS.load("time"))
+    epoch = {"epoch": str(MACHINE.start + shift * 86_400 + later)}
+
+    assert FACTORS.load("time").observe(epoch, ahead) == seen
+    assert FACTORS.load("time").observe(epoch, control) == "start"
+
+
+@pytest.mark.parametrize("epoch", ["soon", "\u00b2", "9" * 5000, "-1", " 1"])
+def test_what_is_no_time_is_not_seen(epoch: str):
+    (control, *_) = levels_of(FACTORS.load("time"))
+    assert FACTORS.load("time").observe({"epoch": epoch}, control) is None
 
 
 def test_no_level_shows_the_clock_that_it_starts_at():

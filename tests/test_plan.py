@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -278,6 +279,48 @@ def test_one_probe_that_saw_it_move_is_enough():
     assert effect(plan, *sides).varied == ("umask",)
 
 
+@pytest.mark.parametrize("right", [(), (reading("2"),)])
+def test_a_root_in_which_one_run_saw_nothing_is_a_limit(right: tuple[Any, ...]):
+    plan = plan_of("umask")
+    order = reading("storage", file_order="a,b")
+    left = (reading("1", umask="0022"), reading("2", umask="0022"))
+    one = built(plan.runs[0], order, *left)
+    other = built(plan.runs[1], order, reading("1", umask="0002"), *right)
+    found = effect(plan, one, other)
+
+    assert found.varied == ("umask",)
+    assert "no probe saw it move" in reasons(found.limits)["umask"]
+    whole = built(plan.runs[1], order, reading("1", umask="0002"), reading("2", umask="0002"))
+    assert effect(plan, one, whole).limits == ()
+
+
+def test_a_clock_that_was_not_moved_is_held_also_over_midnight():
+    plan = plan_of("time")
+    midnight = (MACHINE.start // 86_400 + 1) * 86_400
+    sides = [
+        built(run, reading(epoch=str(epoch)))
+        for run, epoch in zip(plan.runs, (midnight - 1, midnight + 2), strict=True)
+    ]
+    found = effect(plan, *sides)
+
+    assert found.varied == ()
+    assert "did not take effect" in reasons(found.held)["time"]
+
+
+def test_what_kept_the_real_clock_is_a_limit_and_said_once():
+    plan = plan_of("time", "umask")
+    sides = [
+        replace(built(run, seen(side)), unmoved=("a 32-bit program",))
+        for side, run in enumerate(plan.runs)
+    ]
+    told = [limit.reason for limit in effect(plan, *sides).limits if limit.factor == "time"]
+    assert told.count("a 32-bit program") == 1
+
+    held = plan_of("umask")
+    sides = [replace(run, planned=plan) for run, plan in zip(sides, held.runs, strict=True)]
+    assert effect(held, *sides).limits == ()
+
+
 def test_probes_of_different_roots_are_not_compared():
     """A step that the variant did not reach must not make a held factor look varied."""
     plan = plan_of("home")
@@ -306,16 +349,16 @@ def test_what_was_varied_within_bounds_says_which():
 
 
 @pytest.mark.parametrize(
-    ("days", "kept"), [((0, 400), False), ((0, 0), True), ((None, None), True), ((0, None), True)]
+    ("days", "kept"), [((0, 400), False), ((0, 1), True), ((None, None), True), ((0, None), True)]
 )
 def test_a_static_program_that_kept_the_clock_is_a_limit(
     days: tuple[int | None, int | None], kept: bool
 ):
     plan = plan_of("time")
     saw = [
-        {"epoch": str(day * 86_400)}
-        | ({"static-epoch": str(own * 86_400)} if own is not None else {})
-        for day, own in zip((1, 401), days, strict=True)
+        {"epoch": str(MACHINE.start + day * 86_400)}
+        | ({"static-epoch": str(MACHINE.start + own * 86_400)} if own is not None else {})
+        for day, own in zip((0, 400), days, strict=True)
     ]
     runs = [built(run, reading(**told)) for run, told in zip(plan.runs, saw, strict=True)]
     found = effect(plan, *runs)

@@ -36,10 +36,10 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 from repaudit.interposer import attach, tracer
 offset, out = int(sys.argv[2]) if sys.argv[2] else None, sys.argv[3] or None
-wish = tracer.Wish(offset=offset, preload="/no/such/library", out=out, everywhere=True)
+wish = tracer.Wish(offset, "/no/such/library", out, everywhere=True, unmoved=sys.argv[4])
 reason = attach.attach(wish)
 assert reason is None, reason
-os.execvp(sys.argv[4], sys.argv[4:])
+os.execvp(sys.argv[5], sys.argv[5:])
 """
 
 works = subprocess.run([sys.executable, "-I", "-S", "-B", ATTACH], capture_output=True)
@@ -77,10 +77,16 @@ class Tracing:
 
     folder: Path
 
-    def __call__(self, *argv: str | Path, offset: int | None = OFFSET, record: bool = True) -> Seen:
+    def __call__(
+        self,
+        *argv: str | Path,
+        offset: int | None = OFFSET,
+        record: bool = True,
+        unmoved: str = "",
+    ) -> Seen:
         out = self.folder / f"{len(list(self.folder.glob('*.json')))}.json"
         root = ATTACH.parent.parent.parent
-        words = ["" if offset is None else offset, out if record else "", *argv]
+        words = ["" if offset is None else offset, out if record else "", unmoved, *argv]
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-B", "-c", LAUNCH, *map(str, (root, *words))],
             cwd=self.folder,
@@ -574,6 +580,36 @@ def test_supported_says_the_word_size():
     assert ptrace.supported() == (os.uname().machine == "x86_64")
 
 
+#: A program of i386 that ends with the status 7: an ELF header, a segment, and _exit(7).
+I386 = (
+    b"\x7fELF\1\1\1".ljust(16, b"\0")
+    + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, 0x8048054, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    + struct.pack("<IIIIIIII", 1, 0, 0x8048000, 0x8048000, 96, 96, 5, 4096)
+    + b"\xb8\1\0\0\0\xbb\7\0\0\0\xcd\x80"
+)
+
+
+def kept_clocks(traced: Tracing, *argv: str | Path, offset: int | None = OFFSET) -> list[str]:
+    told = traced.folder / "unmoved"
+    told.write_text("")
+    assert traced(*argv, offset=offset, record=False, unmoved=str(told)).status == 7
+    return told.read_text().splitlines()
+
+
+@needs_tracing
+def test_a_program_of_another_word_size_keeps_its_clock_and_that_is_told(traced: Tracing):
+    foreign = traced.folder / "foreign"
+    foreign.write_bytes(I386)
+    foreign.chmod(0o755)
+    if subprocess.run(["sh", "-c", str(foreign)], capture_output=True).returncode != 7:
+        pytest.skip("this kernel runs no 32-bit programs")
+
+    (line,) = kept_clocks(traced, "sh", "-c", f"{foreign}; {foreign}")
+    assert "word size" in line
+    assert kept_clocks(traced, foreign, offset=None) == []  # nothing was to be moved
+    assert kept_clocks(traced, "sh", "-c", "exit 7") == []
+
+
 # In a build.
 
 
@@ -630,6 +666,7 @@ def test_in_a_build_the_clock_moves_once_and_each_step_has_its_own_record(
     assert int(dict(run.readings[1])["static-epoch"]) - there in range(3)
     assert files["srv/pid"].decode().split() == ["TracerPid:", "0"]
     assert [step.untraced for step in run.steps] == [None] * 4
+    assert run.unmoved == ()
     if not traced:
         assert [step.trace for step in run.steps] == [None] * 4
         return

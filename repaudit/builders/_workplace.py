@@ -125,6 +125,7 @@ class Workplace:
             "steps": str(self._folder / "steps"),
             "readings": str(self._folder / "readings"),
             "traces": str(self._folder / "traces") if self._traced else None,
+            "unmoved": str(self._folder / "unmoved"),
             "cgroup": scratch.CGROUP_PREFIX + self._folder.parent.name,
             "factors": {
                 factor: [(e.slot, e.value, e.unless, e.needs) for e in edits]
@@ -171,6 +172,12 @@ class Workplace:
             untraced=told["untraced"] or lost,
             trace=trace,
         )
+
+    def unmoved(self) -> tuple[str, ...]:
+        """Return what the tracers told that they did not move the clock of, each once."""
+        path = self._folder / "unmoved"
+        lines = path.read_text("utf-8").splitlines() if path.exists() else ()
+        return tuple(sorted(set(lines)))
 
     def readings(self) -> tuple[tuple[tuple[str, str], ...], ...]:
         """Return what each probe saw, each named by the kind of root that it ran in."""

@@ -113,6 +113,7 @@ class _Buildah:
                 failure=failure if status else None,
                 steps=place.steps(),
                 readings=(order, *place.readings()),
+                unmoved=place.unmoved(),
                 milliseconds=round((clock.ticks() - began) * 1000),
             )
 

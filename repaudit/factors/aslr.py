@@ -20,7 +20,7 @@ class _Aslr:
         fixed = "on" if level.value == "off" else "off"
         return (Edit(slot="exec:personality/ADDR_NO_RANDOMIZE", value=fixed),)
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
         return reading.get("aslr")
 
 

@@ -26,7 +26,7 @@ class _BuildPath:
     def edits(self, level: Level, machine: Machine) -> tuple[Edit, ...]:
         return ()
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
         return None
 
 

@@ -24,7 +24,7 @@ class _Cpus:
     def edits(self, level: Level, machine: Machine) -> tuple[Edit, ...]:
         return (Edit(slot="exec:affinity", value=level.value),)
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
         return reading.get("cpus")
 
 

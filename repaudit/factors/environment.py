@@ -22,7 +22,7 @@ class _Environment:
     def edits(self, level: Level, machine: Machine) -> tuple[Edit, ...]:
         return (Edit(slot=f"/process/env/{_VARIABLE}", value=level.value),)
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
         return reading.get("environment")
 
 

@@ -30,7 +30,7 @@ class _FileOrder:
     def edits(self, level: Level, machine: Machine) -> tuple[Edit, ...]:
         return (Edit(slot="run:filesystem", value=level.value),)
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
         return reading.get("file_order")
 
 

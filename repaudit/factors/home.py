@@ -30,7 +30,7 @@ class _Home:
             Edit(slot="home:alias", value=level.value, unless=("HOME",), needs="home"),
         )
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
         return reading.get("home")
 
 

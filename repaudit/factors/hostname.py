@@ -40,7 +40,7 @@ class _Hostname:
             Edit(slot="/mounts/etc/hostname", value="hostname"),
         )
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
         return reading.get("hostname")
 
 

@@ -69,5 +69,5 @@ class Factor(Protocol):
     def edits(self, level: Level, machine: Machine) -> tuple[Edit, ...]:
         """Return what brings `level` about."""
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
-        """Return what a probe saw of this factor, None where it could not see."""
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
+        """Return what a probe saw of this factor in a run at `level`, None where it saw nothing."""

@@ -25,7 +25,7 @@ class _Kernel:
         old = "on" if level.name == "2.6" else "off"
         return (Edit(slot="exec:personality/UNAME26", value=old),)
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
         return reading.get("kernel")
 
 

@@ -44,7 +44,7 @@ class _Locale:
             Edit(slot=f"/mounts{_FOLDER}", value=machine.locales or ""),
         )
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
         return reading.get("month")
 
 

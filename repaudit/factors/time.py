@@ -9,12 +9,20 @@ too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from repaudit.factors.interface import HELPERS, Factor, Machine
 from repaudit.model.experiment import Edit, Held, Level
 
 _DAY = 86_400
+#: What the control's level is called, at which a clock stands that was not moved.
+_REAL = "start"
+#: Seconds by which a clock may be early and still stand at its level.
+_SLACK = 60
+#: Less than the least shift, in seconds: no run is that long, and no real clock is at a level then.
+_LONGEST = 25 * 3_600
+_EPOCH = re.compile(r"[0-9]{1,12}")
 _LIBRARY = "libfaketime.so.1"
 _OWN = ("LD_PRELOAD", "FAKETIME*")
 _ENV = {
@@ -42,7 +50,7 @@ class _Time:
             return Held(factor=self.name, reason="libfaketime is not installed")
         # Certificates and signed package lists may have run out in 400 days; they have not a day
         # later, and the date differs all the same.
-        shifts = {"start": 0, "start+400d": 400 * _DAY, "start+26h": 26 * 3_600}
+        shifts = {_REAL: 0, "start+400d": 400 * _DAY, "start+26h": 26 * 3_600}
         return tuple(
             Level(factor=self.name, name=name, value=str(machine.start + shift))
             for name, shift in shifts.items()
@@ -60,10 +68,14 @@ class _Time:
             ),
         )
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
         # Where the host's `date` cannot run, no program is preloaded, and the static one tells all.
         epoch = reading.get("epoch") or reading.get("static-epoch", "")
-        return f"day {int(epoch) // _DAY}" if epoch.isdigit() else None
+        if not _EPOCH.fullmatch(epoch):
+            return None
+        # Two runs may lie on either side of a midnight, so that another date shows nothing.
+        there = -_SLACK <= int(epoch) - int(level.value) < _LONGEST
+        return level.name if there else _REAL
 
 
 FACTOR: Factor = _Time()

@@ -26,7 +26,7 @@ class _Timezone:
     def edits(self, level: Level, machine: Machine) -> tuple[Edit, ...]:
         return (Edit(slot="/process/env/TZ", value=level.value, unless=("TZ",)),)
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
         return reading.get("zone")
 
 

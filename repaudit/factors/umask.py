@@ -19,7 +19,7 @@ class _Umask:
     def edits(self, level: Level, machine: Machine) -> tuple[Edit, ...]:
         return (Edit(slot="/process/user/umask", value=level.value),)
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
         return reading.get("umask")
 
 

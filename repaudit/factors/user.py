@@ -30,7 +30,7 @@ class _User:
             Edit(slot=f"/process/env/{name}", value=level.value, unless=_NAMES) for name in _NAMES
         )
 
-    def observe(self, reading: Mapping[str, str]) -> str | None:
+    def observe(self, reading: Mapping[str, str], level: Level) -> str | None:
         return reading.get("user")
 
 

@@ -98,7 +98,8 @@ def _traced(plan: dict[str, Any], edited: edit.Edited, out: str | None) -> str |
     if edited.clock:
         with open(os.path.join(plan["helpers"], "clock"), encoding="ascii") as file:
             offset = int(file.read())
-    return attach.attach(tracer.Wish(offset=offset, preload=_PRELOAD, out=out))
+    wish = tracer.Wish(offset=offset, preload=_PRELOAD, out=out, unmoved=plan["unmoved"])
+    return attach.attach(wish)
 
 
 def _record(

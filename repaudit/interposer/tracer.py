@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from typing import NamedTuple
 
 from repaudit.interposer import program, provenance, ptrace, seccomp, shift
 
 _WALL = 0x40000000  # __WALL: threads, too
+_MOST_TOLD = 300
 _JOB_CONTROL = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 _BORN = {ptrace.EVENT_FORK, ptrace.EVENT_VFORK, ptrace.EVENT_CLONE}
 
@@ -25,13 +27,15 @@ class Wish(NamedTuple):
     `offset`: seconds by which the clock of unpreloaded programs is moved (None: not at all);
     `preload`: the library that moves it for all others; `out`: the file for the record (None: no
     record). `everywhere` counts the first program as part of the step; else the step is what has
-    another root directory than we have.
+    another root directory than we have. `unmoved` is the file to add a line to for what the clock
+    was not moved of.
     """
 
     offset: int | None
     preload: str
     out: str | None
     everywhere: bool = False
+    unmoved: str | None = None
 
 
 class Task:
@@ -54,6 +58,7 @@ class Tracer:
     def __init__(self, wish: Wish, first: int) -> None:
         self.record = provenance.Record() if wish.out else None
         self.faults: set[str] = set()
+        self._told: set[str] = set()
         self._wish = wish
         self._tasks = {first: Task()}
         self._early: set[int] = set()
@@ -77,8 +82,12 @@ class Tracer:
             except ptrace.Gone:
                 request, given = ptrace.CONT, 0
             except Exception as error:
-                # A fault of ours is told in the record; the step goes on.
-                self.faults.add(f"{type(error).__name__}: {error}")
+                # A fault of ours is told; the step goes on.
+                fault = f"{type(error).__name__}: {error}"
+                self.faults.add(fault)
+                self._keeps(
+                    f"the tracer failed, and a program may have kept the real clock: {fault}"
+                )
                 request, given = ptrace.CONT, 0
             # Not while an instant is set back for the time of a call: that must end first.
             if request and tid in self._leaving and request != ptrace.SYSCALL:
@@ -147,9 +156,20 @@ class Tracer:
         task.inside = True
         task.shifted = task.wary = False
         kind = program.kind(tid)
+        if not kind.native:
+            self._keeps("a program that is not of this machine's word size kept the real clock")
         noisy = kind.native and self._prepare(tid, task, kind)
         if self.record is not None:
             task.number = self.record.executed(tid, task.number, noisy=noisy)
+
+    def _keeps(self, what: str) -> None:
+        """Tell, before the step goes on, of what keeps the real clock though it was to be moved."""
+        if self._wish.offset is None or self._wish.unmoved is None or what in self._told:
+            return
+        self._told.add(what)
+        with suppress(OSError), open(self._wish.unmoved, "a", encoding="utf-8") as file:
+            line = " ".join(what.encode("ascii", "replace").decode().split())
+            file.write(line[:_MOST_TOLD] + "\n")
 
     def _is_inside(self, tid: int) -> bool:
         root = os.stat(f"/proc/{tid}/root")

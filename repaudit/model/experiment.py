@@ -138,7 +138,8 @@ class BuildRun:
     """A run that was made.
 
     `blobs` is the folder that holds the manifest, the config and the new layers. `steps` is what
-    the interposer recorded; `readings` what each probe saw, as (name, value) pairs.
+    the interposer recorded; `readings` what each probe saw, as (name, value) pairs; `unmoved` what
+    of the steps the moved clock did not reach, as the tracer told.
     """
 
     planned: PlannedRun
@@ -148,4 +149,5 @@ class BuildRun:
     failure: Failure | None = None
     steps: tuple[Step, ...] = ()
     readings: tuple[tuple[tuple[str, str], ...], ...] = ()
+    unmoved: tuple[str, ...] = ()
     milliseconds: int = field(default=0, compare=False)

@@ -19,7 +19,6 @@ from repaudit.model.experiment import (
 )
 
 NOT_ASKED = "held on request"
-_DAY = 86_400
 Reading = dict[str, str]
 
 
@@ -118,11 +117,12 @@ def effect(plan: Plan, control: BuildRun, variant: BuildRun) -> Effect:
     varied, held, limits = [], list(plan.held), []
     for name in plan.moved:
         level, other = control.planned.level(name), variant.planned.level(name)
-        if level == other:
+        if level is None or other is None or level == other:
             held.append(Held(factor=name, reason=_no_level(name)))
             continue
+        factor = FACTORS.load(name)
         seen = [
-            (FACTORS.load(name).observe(left), FACTORS.load(name).observe(right))
+            (factor.observe(left, level), factor.observe(right, other))
             for left, right in _paired(control, variant)
         ]
         reasons = [dict(step.refused)[name] for step in variant.steps if name in dict(step.refused)]
@@ -133,34 +133,43 @@ def effect(plan: Plan, control: BuildRun, variant: BuildRun) -> Effect:
             elif name == "file_order" and not control.steps:
                 reason = "no RUN step was executed: the builder alone saw it"
                 limits.append(Held(factor=name, reason=reason))
-            elif name != "file_order" and any(a == b or a is None for a, b in seen[1:]):
+            elif name != "file_order" and any(a == b or None in (a, b) for a, b in seen[1:]):
                 reason = "in some of the root file systems or users no probe saw it move"
                 limits.append(Held(factor=name, reason=reason))
         else:
             held.append(Held(factor=name, reason=_reason(reasons, control, seen)))
     bounds = _BOUNDS if _all_clocks_moved(control, variant) else {**_BOUNDS, "time": _PRELOAD_ALONE}
     limits.extend(Held(factor=name, reason=bounds[name]) for name in varied if name in bounds)
+    if "time" in varied:
+        told = dict.fromkeys((*control.unmoved, *variant.unmoved))
+        limits.extend(Held(factor="time", reason=reason) for reason in sorted(told))
     order = {name: number for number, name in enumerate(SETTABLE)}
     held.sort(key=lambda h: order[h.factor])
     return Effect(varied=tuple(varied), held=tuple(held), limits=tuple(limits))
 
 
 def _paired(control: BuildRun, variant: BuildRun) -> Iterator[tuple[Reading, Reading]]:
-    """Yield what both runs' probes saw in the same kind of root file system."""
-    there = {dict(reading)["root"]: dict(reading) for reading in variant.readings}
-    for reading in map(dict, control.readings):
-        if reading["root"] in there:
-            yield reading, there[reading["root"]]
+    """Yield what both runs' probes saw in the same kind of root; nothing where one met none."""
+    sides = [{seen["root"]: seen for seen in map(dict, run.readings)} for run in (control, variant)]
+    for root in {**sides[0], **sides[1]}:
+        yield sides[0].get(root, {}), sides[1].get(root, {})
 
 
 def _all_clocks_moved(control: BuildRun, variant: BuildRun) -> bool:
-    """Tell whether each probe saw another day on the clock of a static program as well."""
-    days = [
-        [int(seen.get("static-epoch") or 0) // _DAY for seen in pair]
+    """Tell whether each probe saw the clock of a static program at its level as well."""
+    factor = FACTORS.load("time")
+    level, other = control.planned.level("time"), variant.planned.level("time")
+    if level is None or other is None:
+        return False
+    seen = [
+        [
+            factor.observe({"epoch": reading.get("static-epoch", "")}, at)
+            for reading, at in zip(pair, (level, other), strict=True)
+        ]
         for pair in _paired(control, variant)
-        if "static-epoch" in pair[0]
+        if any("static-epoch" in reading for reading in pair)
     ]
-    return bool(days) and all(one != other for one, other in days)
+    return bool(seen) and all(None not in pair and pair[0] != pair[1] for pair in seen)
 
 
 _BOUNDS = {
@@ -169,8 +178,8 @@ _BOUNDS = {
     "file_order": "directories of the base image, or that several layers fill, kept their order",
 }
 _PRELOAD_ALONE = (
-    "statically linked programs kept the real clock, and so did the times of files that a step "
-    "wrote; between two runs it differs by seconds"
+    "programs that are statically linked or 32-bit kept the real clock, and so did the times of "
+    "files that a step wrote; between two runs it differs by seconds"
 )
 
 
