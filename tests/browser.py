@@ -27,6 +27,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from repaudit.model.canonical import report_from_json
 from repaudit.model.report import Report
 from repaudit.reporters import REPORTERS, Surface
+from repaudit.reporters._gate import gate_page
+from repaudit.reporters._sign_off import sign_off_page
 from tests import samples
 
 #: The newest that was looked at; it carries the rules that GitHub's ingestion follows.
@@ -63,6 +65,9 @@ def check(reports: dict[str, Report], folder: Path) -> Iterator[str]:
         for kind in ("html", "sarif"):
             data = REPORTERS.load(kind).render(report, Surface())
             (folder / f"{name}.{kind}").write_bytes(data)
+    pages = {"gate": gate_page(samples.gate()), "sign-off": sign_off_page(samples.sign_off())}
+    for name, data in pages.items():
+        (folder / f"{name}.html").write_bytes(data)
     yield from sarif_faults(folder, sorted(reports))
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder))
     Thread(target=server.serve_forever, daemon=True).start()
@@ -71,7 +76,7 @@ def check(reports: dict[str, Report], folder: Path) -> Iterator[str]:
             executable_path=shutil.which("chromium"),
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )
-        for name in reports:
+        for name in (*reports, *pages):
             address = f"http://127.0.0.1:{server.server_port}/{name}.html"
             yield from page_faults(browser, address, folder / name)
         browser.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date, timedelta
+
 from repaudit.forensics import cause, causes
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import SETTABLE, Held, Outcome, Role
@@ -16,6 +19,10 @@ from repaudit.model.finding import (
     Process,
     Suspect,
 )
+from repaudit.model.gate import GateResult, strongest
+from repaudit.model.history import Seen, Source, seen
+from repaudit.model.journal import Host
+from repaudit.model.pins import Location, Pin, PinFinding, PinsVerdict, Severity, Strength
 from repaudit.model.report import (
     Bound,
     LayerRecord,
@@ -25,6 +32,23 @@ from repaudit.model.report import (
     Subject,
     Verdict,
 )
+from repaudit.model.sign_off import (
+    KINDS,
+    Accepted,
+    BuiltImage,
+    DatedBase,
+    DatedPin,
+    DatedPins,
+    KnownBy,
+    PolicyRemark,
+    Published,
+    Settings,
+    SignOff,
+    SourceState,
+    Submodule,
+)
+from repaudit.stages.allow import Allowance, Rules
+from repaudit.stages.gate import judge
 from tests.strategies import HOSTILE
 
 SUBJECT = Subject(
@@ -218,6 +242,124 @@ def large(number: int = 2_000) -> Report:
         bound=Bound.of(10),
         layers=layers(),
         findings=tuple(found),
+    )
+
+
+def gate(nights: int = 30) -> GateResult:
+    """Return what the gate says after that many nights: one image that flickers, one that is green.
+
+    On the ninth night a cause comes; it is allowed from 12 on, until 20. Night 5 could not tell.
+    """
+    found = unreproducible().findings
+    allow = tuple(
+        Allowance(
+            cause=one.cause.slug,
+            place="*",
+            reason=f"until it is redesigned {HOSTILE[0]}",
+            owner="team-web",
+            expires=date(2027, 1, 21),
+        )
+        for one in found[:1]
+    )
+    judgements = []
+    for name in ("app", "base"):
+        past: list[Seen] = []
+        for number in range(1, nights + 1):
+            there = name == "app" and number in {9, 11, 12, 13, 14, *range(16, nights + 1)}
+            rules = Rules(
+                today=date(2027, 1, 1) + timedelta(days=number), allow=allow if number > 11 else ()
+            )
+            if number == 5:
+                report = inconclusive()
+            elif there:
+                report = replace(unreproducible(), findings=found[: 1 + number % 4])
+            else:
+                report = replace(unreproducible(), verdict=Verdict.REPRODUCIBLE, findings=())
+            source = Source(commit=f"{number:040x}", dirty=number == 7)
+            judgement, night = judge(name, report, source, past, rules)
+            past.append(seen(number * 3, night))
+        judgements.append(judgement)
+    lights = tuple(one.light for one in judgements)
+    return GateResult(
+        light=strongest(lights), images=tuple(judgements), warnings=("unused: a at <b>",)
+    )
+
+
+def sign_off() -> SignOff:
+    """Return a sign-off in which there is one of everything, with names that attack."""
+    report = unreproducible()
+    digests = [f"sha256:{number:064x}" for number in range(9)]
+    identities = tuple(
+        KnownBy(kind=kind, digest=digest, used_by="whoever", layer=0 if kind == "diff ID" else None)
+        for kind, digest in zip(KINDS, digests, strict=False)
+    )
+    place = Location(path=HOSTILE[1], line=3, end_line=3)
+    pin = Pin(purl="pkg:deb/a", kind="deb", strength=Strength.LOCKED, digests=(), location=place)
+    return SignOff(
+        name=HOSTILE[0],
+        verdict=report.verdict,
+        reference=digests[0],
+        images=(
+            BuiltImage(runs=("control",), identities=identities),
+            BuiltImage(runs=("variant", HOSTILE[2]), identities=identities[3:]),
+        ),
+        settings=Settings(
+            user="",
+            entrypoint=("/app", HOSTILE[0]),
+            command=(),
+            working_directory="/srv",
+            environment=(f"A={HOSTILE[1]}",),
+            labels={HOSTILE[2]: HOSTILE[0]},
+        ),
+        policy=(PolicyRemark(severity="error", label=HOSTILE[0], message="it may be changed"),),
+        subject=report.subject,
+        varied=report.varied,
+        held=(HELD,),
+        limits=(LIMIT,),
+        runs=report.runs,
+        hosts=1,
+        host=Host(kernel="6.1", cpus=1),
+        bound=Bound.of(1),
+        accepted=(
+            Accepted(
+                finding=report.findings[0].id,
+                cause=report.findings[0].cause.slug,
+                place=HOSTILE[1],
+                instruction=None,
+                reason=HOSTILE[0],
+                owner="team-web",
+                until="2027-02-01",
+            ),
+        ),
+        source=SourceState(
+            commit="a" * 40,
+            dirty=True,
+            folder="images/shop",
+            uri="git+https://git.example/shop",
+            submodules=(Submodule(path=HOSTILE[1], commit="b" * 40, state="changed"),),
+        ),
+        bases=(
+            DatedBase(name=HOSTILE[0], digest=digests[7], created="2026-01-01", days=1),
+            DatedBase(name="scratch", digest=digests[8], created=None, days=None),
+        ),
+        pins=DatedPins(
+            verdict=PinsVerdict.FLOATING,
+            pins=(DatedPin(pin=pin, since="2026-01-01", days=30),),
+            findings=(
+                PinFinding(
+                    id="APT001",
+                    severity=Severity.ERROR,
+                    message=HOSTILE[0],
+                    fix=None,
+                    location=place,
+                ),
+            ),
+        ),
+        published=Published(name="shop", digest=digests[1], kind="manifest"),
+        tools={"buildah": "buildah version 1.28.2"},
+        run_at=1_800_000_000,
+        report=digests[0],
+        signer="https://example.org/ann",
     )
 
 

@@ -22,7 +22,9 @@ from repaudit.containerfile.edit import unified
 from repaudit.model.finding import Finding, FixOutcome
 from repaudit.model.report import Report, Subject, Verdict
 from repaudit.reporters import REPORTERS, Surface
+from repaudit.reporters._gate import gate_page
 from repaudit.reporters._ranks import ranked
+from repaudit.reporters._sign_off import sign_off_page
 from tests import samples, strategies
 from tests.test_report import hostile_report
 
@@ -355,7 +357,7 @@ ELEMENTS = {
     *("html", "head", "meta", "title", "style", "body", "header", "nav", "main", "section"),
     *("article", "footer", "h1", "h2", "h3", "p", "a", "ul", "li", "dl", "dt", "dd", "div"),
     *("span", "strong", "code", "pre", "details", "summary"),
-    *("table", "thead", "tbody", "tr", "th", "td", "svg", "desc", "rect", "path", "text"),
+    *("table", "thead", "tbody", "tr", "th", "td", "svg", "g", "desc", "rect", "path", "text"),
 }
 ATTRIBUTES = {
     *("charset", "content", "http-equiv", "name", "lang", "id", "class", "href", "rel", "open"),
@@ -420,6 +422,37 @@ def faults(found: Page) -> list[str]:
 @pytest.mark.parametrize("name", sorted(samples.ALL))
 def test_a_page_is_made_of_known_parts_and_leads_nowhere_else(name: str):
     assert faults(page(samples.ALL[name])) == []
+
+
+def test_the_pages_of_the_gate_and_of_a_sign_off_are_made_of_the_same_parts():
+    assert faults(Page(gate_page(samples.gate()))) == []
+    beside = ["report.html", "report.html#finding-000000000001"]
+    assert faults(Page(sign_off_page(samples.sign_off()))) == [*beside, *beside]
+
+
+def test_the_trend_is_drawn_and_told_and_a_night_that_could_not_tell_makes_nothing_gone():
+    result = samples.gate()
+    found = Page(data := gate_page(result))
+    told = [image.nights for image in result.images]
+    text = data.decode()
+
+    assert gate_page(result) == data
+    assert [len(nights) for nights in told] == [30, 30]
+    assert text.count('<rect class="counted"') == sum(bool(n.counting) for n in told[0])
+    assert text.count('<rect class="excused"') == sum(bool(n.excused) for n in told[0])
+    assert [bool(night.excused) for night in told[0]].index(True) == 11  # the twelfth
+    for nights, trend in zip(told, found.all("svg"), strict=True):
+        assert trend["role"] == "img"
+        for night in nights:
+            name = "tonight" if night.point.sequence is None else f"result {night.point.sequence}"
+            counts = f"{len(night.counting)} counted, {len(night.excused)} excused"
+            assert f"{name}: {night.light}, {counts}" in text
+    # The table: night 5 could not tell; night 9 brings what night 10 lacks.
+    row = r'class="keep">(?:result (?:15|27|30)\b).*?</tr>'
+    cells = [re.findall(r'"number">(.+?)</td>', one) for one in re.findall(row, text)]
+    assert cells[:3] == [["0", "0", "\u2013", "\u2013"], ["2", "0", "2", "0"], ["0", "0", "0", "2"]]
+    one = samples.gate(1)
+    assert b"<svg" not in gate_page(one)
 
 
 @some
@@ -510,7 +543,7 @@ def test_a_strangers_reference_is_a_link_only_if_it_is_one():
 def test_the_templates_are_in_the_package():
     folder = Path(__file__).parent.parent / "repaudit" / "reporters" / "templates"
 
-    wanted = {"report.html", "report.css", "sign-off.html", "reproduce.sh"}
+    wanted = {"report.html", "report.css", "sign-off.html", "reproduce.sh", "gate.html"}
     assert {path.name for path in folder.iterdir()} == wanted
 
 

@@ -54,6 +54,8 @@ SHIPPED: dict[str, tuple[type, dict[tuple[str, str], dict[str, Any]]]] = {
             ("Point", "sequence"): {"anyOf": [_ONCE, {"type": "null"}]},
             ("Flaky", "seen"): _ONCE,
             ("Flaky", "nights"): _ONCE,
+            ("Told", "counting"): _IDS,
+            ("Told", "excused"): _IDS,
         },
     ),
     NIGHT_SCHEMA: (

@@ -20,6 +20,7 @@ from repaudit.host.scratch import write
 from repaudit.model.canonical import to_json
 from repaudit.model.errors import UsageError
 from repaudit.reporters import Surface
+from repaudit.reporters._gate import gate_page
 from repaudit.stages.allow import Rules, load_allowances, load_baseline, read_toml
 
 EXAMPLES = """Examples:
@@ -29,6 +30,8 @@ repaudit gate .                                              one image, built no
 repaudit gate audit/ --allow repaudit-allow.toml             one that `rebuild --output` kept
 
 repaudit gate images.toml --history ../nights/               many, against the last green night
+
+repaudit gate images.toml --history ../nights/ --format html=gate.html    with the trend, to look at
 
 repaudit gate images.toml --save-baseline baseline.json      to begin with what is there …
 
@@ -95,7 +98,8 @@ def gate(
         Path | None, typer.Option(help="Keep each image's run in this folder, below its name.")
     ] = None,
     format_: Annotated[
-        list[str] | None, typer.Option("--format", help="text or json; or NAME=FILE; repeatable.")
+        list[str] | None,
+        typer.Option("--format", help="text, json, html; or NAME=FILE; repeatable."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     verbose: Annotated[
@@ -118,6 +122,8 @@ def gate(
         write(save_baseline, found)
 
     def shown(name: str, surface: Surface) -> bytes:
+        if name == "html":
+            return gate_page(result)
         return to_json(result) if name == "json" else render(result, surface)
 
     out.emit_as(formats, shown)
@@ -125,8 +131,8 @@ def gate(
 
 
 def _known(name: str) -> None:
-    if name not in {"text", "json"}:
-        hint = "there are: json, text; for others: repaudit report RUN --format NAME"
+    if name not in {"text", "json", "html"}:
+        hint = "there are: html, json, text; for others: repaudit report RUN --format NAME"
         raise UsageError(f"{name!r} is not a format of the gate", hint=hint)
 
 

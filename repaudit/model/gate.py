@@ -76,8 +76,25 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What one night told: the ids of the findings that counted then, and of those that did not.
+
+    `point` has no number for tonight. `alike`: the same factors were varied as tonight.
+    """
+
+    point: Point
+    light: Light
+    alike: bool
+    counting: tuple[str, ...]
+    excused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """One image's light and why; `last_green` is None where the history holds no green night."""
+    """One image's light and why; `last_green` is None where the history holds no green night.
+
+    `nights` are the last ones, the oldest first and tonight's last.
+    """
 
     image: str
     light: Light
@@ -85,6 +102,7 @@ class Judgement:
     source: Source | None
     last_green: Point | None
     changes: tuple[Change, ...]
+    nights: tuple[Told, ...]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
 

@@ -10,7 +10,7 @@ from repaudit.model.history import Light, Night, Seen, Source, seen
 from repaudit.model.report import Report, Verdict
 from repaudit.model.text import printable
 from repaudit.stages.allow import Rules
-from repaudit.stages.trend import Trend, last_green, point, trends
+from repaudit.stages.trend import Trend, last_green, point, told, trends
 
 _ORDER = list(State)
 
@@ -38,6 +38,7 @@ def judge(
         source=source,
         last_green=point(green) if green else None,
         changes=tuple(sorted(changes, key=_order)),
+        nights=told(past, tonight),
         problems=report.problems,
         notes=tuple(_notes(report, green, past)),
     )

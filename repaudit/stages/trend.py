@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from repaudit.model.gate import Flaky, Point, Range, State
+from repaudit.model.gate import Flaky, Point, Range, State, Told
 from repaudit.model.history import Light, Seen, SeenFinding
 
 #: How many nights back a finding is followed, and how many without it make its return a new one.
@@ -35,18 +35,32 @@ def trends(past: Sequence[Seen], tonight: Seen) -> tuple[Trend, ...]:
     Where no night was green, it is against the last one. An inconclusive night without findings
     could not see any: it makes none go, and counts for nothing.
     """
-    told = [night for night in past if _tells(night)]
-    base = last_green(past) or next(reversed(told), None)
-    since = [night for night in told if base and night.sequence >= base.sequence]
+    telling = [night for night in past if _tells(night)]
+    base = last_green(past) or next(reversed(telling), None)
+    since = [night for night in telling if base and night.sequence >= base.sequence]
     before = base.ids if base else frozenset()
     states = {f: State.SAME if f.id in before else State.NEW for f in tonight.findings}
     if _tells(tonight):
         went = {f.id: f for night in since for f in night.findings if f.id not in tonight.ids}
         states |= dict.fromkeys(went.values(), State.GONE)
-        told.append(tonight)
+        telling.append(tonight)
     # A night that varied less, or more, is no witness: it did not look for the same.
-    alike = [night for night in told if night.varied == tonight.varied][-_WINDOW:]
+    alike = [night for night in telling if night.varied == tonight.varied][-_WINDOW:]
     return tuple(_trend(finding, state, alike) for finding, state in states.items())
+
+
+def told(past: Sequence[Seen], tonight: Seen) -> tuple[Told, ...]:
+    """Return what the last nights told, tonight's last."""
+    return tuple(
+        Told(
+            point=point(night),
+            light=night.light,
+            alike=night.varied == tonight.varied,
+            counting=tuple(finding.id for finding in night.findings if not finding.excused),
+            excused=tuple(finding.id for finding in night.findings if finding.excused),
+        )
+        for night in (*past, tonight)[-_WINDOW:]
+    )
 
 
 def point(night: Seen) -> Point:
