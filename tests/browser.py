@@ -56,7 +56,7 @@ def main() -> int:
         faults = list(check(reports, folder))
     for fault in faults:
         print(fault, file=sys.stderr)
-    print(f"{len(reports)} reports looked at, {len(faults)} faults")
+    print(f"{len(reports)} reports, the gate and a sign-off looked at, {len(faults)} faults")
     return bool(faults)
 
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -20,11 +21,14 @@ from markdown_it import MarkdownIt
 
 from repaudit.containerfile.edit import unified
 from repaudit.model.finding import Finding, FixOutcome
+from repaudit.model.gate import GateResult
 from repaudit.model.report import Report, Subject, Verdict
 from repaudit.reporters import REPORTERS, Surface
 from repaudit.reporters._gate import gate_page
 from repaudit.reporters._ranks import ranked
 from repaudit.reporters._sign_off import sign_off_page
+from repaudit.stages.allow import Rules
+from repaudit.stages.gate import judge
 from tests import samples, strategies
 from tests.test_report import hostile_report
 
@@ -462,6 +466,18 @@ def test_no_report_makes_other_parts(report: Report):
     ids = [finding.id for finding in report.findings]
     if len(set(ids)) == len(ids):
         assert faults(page(report)) == []
+
+
+@some
+@given(text=strategies.hostile_texts)
+def test_a_hostile_name_adds_no_part_to_the_gates_page(text: str):
+    def tags(name: str) -> Counter[str]:
+        rules = Rules(today=date(2027, 1, 1))
+        judgement, _ = judge(name, hostile_report(name), None, (), rules)
+        result = GateResult(light=judgement.light, images=(judgement,), warnings=(name,))
+        return Counter(tag for tag, _ in Page(gate_page(result)).elements)
+
+    assert set(tags(text or "a") - tags("a")) <= {"code"}
 
 
 @some

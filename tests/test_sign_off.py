@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import tarfile
@@ -404,6 +405,39 @@ def test_nothing_is_written_over_and_nothing_is_half(place: Place):
         write_folder(place.folder / "half", {"a": b"a", "no/such/b": b"b"})
     left = [path.name for path in place.folder.iterdir() if path.name.startswith((".", "half"))]
     assert left == []
+
+
+def no_room() -> None:
+    """As on a full disk: no file may have more than 4 KiB (setrlimit(2), EFBIG)."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+
+@pytest.mark.parametrize("output", ["out", "out.tar"])
+def test_without_room_there_is_nothing(place: Place, keys: KeyPair, output: str):
+    (where := place.folder / "where").mkdir()
+    run = place.kept()
+    argv = [sys.executable, "-m", "repaudit", "sign-off", run, "--key", keys.private, "--output"]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [*map(str, argv), where / output],
+        env=environment,
+        preexec_fn=no_room,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, "cannot write" in done.stderr) == (2, True), done.stderr
+    assert list(where.iterdir()) == []
+
+
+def test_a_report_of_another_version_is_not_signed_off(place: Place):
+    run = place.kept()
+    said = json.loads((run / "report.json").read_bytes()) | {"schema": "repaudit-report/2"}
+    (run / "report.json").write_text(json.dumps(said))
+    refused(run, 3, "repaudit-report/2")
+    (run / "report.json").write_bytes(place.kept("other").joinpath("report.json").read_bytes())
+    (run / "journal.json").write_text('{"start": "today"}')
+    refused(run, 3, "not a journal")
 
 
 def test_a_hostile_name_speaks_neither_to_the_shell_nor_to_the_page(place: Place):
