@@ -18,7 +18,6 @@ from repaudit.model.digest import parse_digest
 from repaudit.model.errors import MalformedError, UsageError
 from repaudit.model.text import printable
 from repaudit.predicates import Source
-from repaudit.stages import referrers
 from repaudit.stages.attest import Verified, attest, gather, verdict_of, verify
 
 EXAMPLES = """Examples:
@@ -163,6 +162,8 @@ def attach(
     image: Annotated[str, typer.Argument(help="HOST/NAME@sha256:… in a registry.")],
 ) -> None:
     """Attach the statements about an image to it, in its registry; the image stays as it is."""
+    from repaudit.stages import referrers  # what other commands need not wait for
+
     for digest in referrers.attach(image, read_bundles(bundle)):
         typer.echo(digest)
 
@@ -175,6 +176,8 @@ def find(
     ] = None,
 ) -> None:
     """Fetch what is attached to an image: one bundle a line, which nothing has verified yet."""
+    from repaudit.stages import referrers  # what other commands need not wait for
+
     _put(referrers.find(image), output)
 
 

@@ -9,9 +9,7 @@ from typing import Annotated
 import typer
 
 from repaudit import audit as pipelines
-from repaudit import pinning
 from repaudit.cli import output
-from repaudit.host.fetch import Fetcher
 from repaudit.host.scratch import cache
 
 EXAMPLES = """A folder, a git checkout, or single files:
@@ -71,6 +69,9 @@ def verify(
     ] = None,
 ) -> None:
     """Hold locks against what the indexes serve, and what an image really contains."""
+    from repaudit import pinning  # what other commands need not wait for
+    from repaudit.host.fetch import Fetcher
+
     formats = output.parse_pins_formats(format_ or ())
     fetcher = Fetcher(offline=offline, cache=cache("indexes"))
     report = pinning.verify_pins(paths or [Path()], image, fetcher)
@@ -117,6 +118,9 @@ def write(
     Exit code 1: there are edits that --diff has shown and nobody has made. 3: something could not
     be looked up, and was left as it is.
     """
+    from repaudit import pinning  # what other commands need not wait for
+    from repaudit.host.fetch import Fetcher
+
     fetcher = Fetcher(offline=offline)
     edits = pinning.pin_edits(paths or [Path()], fetcher, at)
     if diff:

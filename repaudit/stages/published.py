@@ -14,8 +14,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from markdown_it import MarkdownIt
-
 from repaudit.model.digest import parse_digest
 from repaudit.model.errors import MalformedError, UsageError
 
@@ -74,6 +72,8 @@ def _unique(found: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:
     """Yield what the code blocks of Markdown hold; one without any digest is about other things."""
+    from markdown_it import MarkdownIt  # what most commands need not wait for
+
     for token in MarkdownIt("commonmark").parse(text):
         if token.type not in {"fence", "code_block"}:
             continue
