@@ -43,6 +43,7 @@ made-by: tools
 	@echo "installing repaudit and its Python packages in .venv"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[attest,corim]'
+	@.venv/bin/python -m compileall -q repaudit
 	@touch $@
 
 .venv/developing: pyproject.toml .venv/installed | extra made-by

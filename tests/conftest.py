@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import compileall
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -10,6 +12,12 @@ from tests import base
 # The same examples every time, on a machine of any speed.
 settings.register_profile("repaudit", derandomize=True, deadline=None)
 settings.load_profile("repaudit")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the package once: many tests start it, and its interposer writes no bytecode."""
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(Path(__file__).parent.parent / "repaudit", quiet=1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
