@@ -60,7 +60,7 @@ def planted(folder: Path) -> Iterator[Planted]:
     """Yield every pair; `folder` is an empty one to work in."""
     for make in (_gzip, _streams, _tar, _zip, _jar, _ar, _deb, _cpio, _elf, _pyc):
         yield from make(folder)
-    for make in (_texts, _json, _java, _sqlite, _images, _documents, _lists, _aux_cache):
+    for make in (_texts, _json, _java, _sqlite, _images, _documents, _lists, _aux_cache, _git):
         yield from make(folder)
 
 
@@ -441,3 +441,13 @@ def _aux_cache(folder: Path) -> Iterator[Planted]:
     yield pair(
         "aux-cache", (one, aux_cache((1, "liba.so"), (9, "libb.so"))), "library libb.so > inode"
     )
+
+
+def _git(folder: Path) -> Iterator[Planted]:
+    here = tree(folder / "checkout", **{"a-longer-name": "text"})
+    for command in (("init", "--quiet"), ("add", ".")):
+        run("git", *command, cwd=here)
+    one = (here / ".git" / "index").read_bytes()
+    # All else, the ctime above all, stays as git made it.
+    other = one.replace(struct.pack(">I", T1), struct.pack(">I", T2), 1)
+    yield pair(".git/index", (one, other), "file a-longer-name > mtime")
