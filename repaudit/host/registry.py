@@ -20,6 +20,7 @@ class Registry(Generic[T]):
     def __init__(self, package: str, constant: str) -> None:
         self._package = package
         self._constant = constant
+        self._loaded: dict[str, T] = {}
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all plug-ins, sorted; imports none of them."""
@@ -29,13 +30,16 @@ class Registry(Generic[T]):
 
     def load(self, name: str) -> T:
         """Return the plug-in called `name`; raise UsageError, listing all, if there is none."""
+        if name in self._loaded:  # readers are asked for by the thousand
+            return self._loaded[name]
         if name not in self.names():
             kind = self._package.rpartition(".")[2]
             raise UsageError(
                 f"{name!r} is not one of the {kind}", hint="there are: " + ", ".join(self.names())
             )
         module = importlib.import_module(f"{self._package}.{name}")
-        return cast("T", getattr(module, self._constant))
+        self._loaded[name] = cast("T", getattr(module, self._constant))
+        return self._loaded[name]
 
     def all(self) -> tuple[T, ...]:
         """Return every plug-in, in the order of the names."""
