@@ -44,8 +44,8 @@ def verify_pins(paths: Sequence[Path], image: str | None, fetcher: Fetcher) -> P
                 seen += found
                 ties += unproved
                 held.append(of_packages(files))
+            packages = packages_report(held, _asked(fetcher))
         seen += absent(locks)
-        packages = packages_report(held, _asked(fetcher))
     seen += against_indexes(audited.pins, ties, fetcher)
     report = verified(audited, seen)
     # Of an image without dpkg, what else it has installed is the answer.

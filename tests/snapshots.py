@@ -55,7 +55,7 @@ class Archives:
         shutil.rmtree(self._home, ignore_errors=True)
 
     def deb(self, name: str, version: str) -> Path:
-        """Return the .deb of a package; it depends on `base`, and holds one file."""
+        """Return the .deb of a package; it depends on `base`, and holds files and a conffile."""
         found = self.folder / "debs" / f"{name}_{version}_{ARCHITECTURE}.deb"
         if not found.exists():
             root = self.folder / "build" / f"{name}-{version}"
@@ -68,6 +68,17 @@ class Archives:
             (root / "DEBIAN" / "control").write_text(control)
             (root / "usr/share" / name).mkdir(parents=True)
             (root / "usr/share" / name / "version").write_text(version)
+            (root / "usr/share/doc" / name).mkdir(parents=True)
+            (root / "usr/share/doc" / name / "copyright").write_text("nobody's")
+            (root / "etc").mkdir()
+            (root / "etc" / f"{name}.conf").write_text("as released\n")
+            (root / "DEBIAN" / "conffiles").write_text(f"/etc/{name}.conf\n")
+            sums = "".join(
+                f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(root)}\n"
+                for path in sorted((root / "usr").rglob("*"))
+                if path.is_file()
+            )
+            (root / "DEBIAN" / "md5sums").write_text(sums)
             found.parent.mkdir(exist_ok=True)
             build = ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", root, found]
             environment = os.environ | {"SOURCE_DATE_EPOCH": "1700000000"}

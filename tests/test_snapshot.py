@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -11,14 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from repaudit.ecosystems import contents, unpacked
 from repaudit.host.apt import AptSettings, own_lists
 from repaudit.host.fetch import Fetcher, Waiting
+from repaudit.model.errors import MalformedError
 from repaudit.model.pins import PinsReport, PinsVerdict, Strength
 from repaudit.oci.filesystem import merge
 from repaudit.sources import open_image
 from repaudit.stages.debian import Asked, of_packages, packages_report
 from tests import base, images
+from tests.packages import SITE, installed_wheel, jar, sha256
 from tests.snapshots import HOST, Archives, Root, Service, serve
+from tests.standin import Reply, serving
+from tests.test_indexes import JAR, PLACE, WHEEL, Simple, maven_lock, uv_lock
 
 pytestmark = pytest.mark.live
 
@@ -263,8 +269,10 @@ def test_a_distroless_image_has_a_file_a_package(install: Install, verify: Verif
     files = install((T2, MAIN, ("tool",)))
     stanzas = files["var/lib/dpkg/status"].decode().strip().split("\n\n")
     release = files["etc/os-release"]
+    unpacked = {path: data for path, data in files.items() if path.startswith(("usr/", "etc/"))}
+    del unpacked[SOURCES]
     files = {f"var/lib/dpkg/status.d/{at}": f"{one}\n".encode() for at, one in enumerate(stanzas)}
-    files |= {"var/lib/dpkg/status.d/0.md5sums": b"0 usr/share/base\n"}
+    files |= {"var/lib/dpkg/status.d/0.md5sums": b"0 usr/share/base\n"} | unpacked
     files |= {"usr/lib/os-release": release}
 
     report = verify(files)
@@ -319,6 +327,126 @@ def test_an_image_cannot_make_us_ask_without_end(
 
     assert "PAR002" in told(verify(files))
     assert service.asked == []
+
+
+# The files of packages, beside those of their .debs.
+
+FILE = "usr/share/tool/version"
+STATUS, SUMS = "var/lib/dpkg/status", "var/lib/dpkg/info/tool.md5sums"
+
+
+def swapped(files: dict[str, bytes]) -> dict[str, bytes]:
+    """One file changed, and the package's own list of it as well."""
+    old, new = (hashlib.md5(data).hexdigest().encode() for data in (files[FILE], b"another"))
+    return files | {FILE: b"another", SUMS: files[SUMS].replace(old, new)}
+
+
+def test_a_file_with_other_bytes_than_in_the_deb_is_named_whatever_its_md5sums_say(
+    whole: dict[str, bytes], verify: Verify
+):
+    report = verify(swapped(whole))
+
+    assert report.verdict is PinsVerdict.FLOATING
+    assert told(report) == {"APT013": f"tool 1.1 amd64: not as in its .deb: {FILE}"}
+    (finding,) = report.findings
+    assert finding.location.path == STATUS
+    assert whole[STATUS].splitlines()[finding.location.line - 1] == b"Package: tool"
+
+
+def test_a_file_that_is_gone_is_named_unless_images_may_well_be_without_it(
+    whole: dict[str, bytes], verify: Verify
+):
+    files = {path: data for path, data in whole.items() if "copyright" not in path}
+    assert verify(files).findings == ()
+    del files[FILE]
+    assert told(verify(files)) == {
+        "APT019": f"tool 1.1 amd64: in its .deb and not in the image: {FILE}"
+    }
+    files["etc/dpkg/dpkg.cfg.d/small"] = b"path-exclude=/usr/share/tool/*\n"
+    assert verify(files).findings == ()
+    files["etc/dpkg/dpkg.cfg.d/small"] += b"path-include = /usr/share/*/version\n"
+    assert "APT019" in told(verify(files))
+
+
+def test_a_conffile_may_be_changed_and_is_told(whole: dict[str, bytes], verify: Verify):
+    report = verify(whole | {"etc/tool.conf": b"ours"})
+
+    assert report.verdict is PinsVerdict.PINNED
+    assert told(report) == {"APT020": "tool 1.1 amd64: not as in its .deb: etc/tool.conf"}
+
+
+def test_a_diverted_file_stands_where_dpkg_put_it(whole: dict[str, bytes], verify: Verify):
+    diverted = f"/{FILE}\n/{FILE}.real\nother\n".encode()
+    files = whole | {"var/lib/dpkg/diversions": diverted}
+    files |= {f"{FILE}.real": files[FILE], FILE: b"of another package"}
+    assert verify(files).findings == ()
+    assert "APT013" in told(verify(files | {f"{FILE}.real": b"changed"}))
+
+
+def test_without_the_deb_md5sums_show_what_they_can_and_the_verdict_stays_open(
+    whole: dict[str, bytes], verify: Verify, service: Service
+):
+    service.faults["pool/tool"] = "vanished"
+    report = verify(whole)
+    assert report.verdict is PinsVerdict.INCONCLUSIVE
+    assert told(report) == {
+        "APT018": "the files of 1 package were held against their own md5sums alone: "
+        "their .debs could not be had: gone from the snapshot"
+    }
+    assert verify(swapped(whole)).verdict is PinsVerdict.INCONCLUSIVE  # nothing can tell
+    report = verify(whole | {FILE: b"another"})
+    assert report.verdict is PinsVerdict.FLOATING
+    assert told(report)["APT013"] == f"tool 1.1 amd64: not as its own md5sums say: {FILE}"
+    service.faults.clear()
+    assert verify(whole).verdict is PinsVerdict.PINNED
+
+
+@pytest.mark.parametrize("fault", ["tampered", "cut off", "slow", "busy"])
+def test_a_deb_that_is_not_what_was_signed_is_none(
+    whole: dict[str, bytes], verify: Verify, service: Service, fault: str
+):
+    service.faults["pool/tool"] = fault
+    report = verify(swapped(whole))
+    assert report.verdict is PinsVerdict.INCONCLUSIVE
+    assert set(told(report)) == {"APT018"}
+    service.faults.clear()
+    assert "APT013" in told(verify(swapped(whole)))
+
+
+def test_what_is_known_of_a_deb_is_not_asked_for_again(
+    whole: dict[str, bytes], verify: Verify, service: Service
+):
+    verify(whole)
+    assert [path for path in service.asked if "/pool/" in path] != []
+    service.asked.clear()
+    verify(whole)
+    assert [path for path in service.asked if "/pool/" in path] == []
+
+
+@pytest.mark.parametrize("form", ["gzip", "xz", "zstd", "none"])
+def test_debs_of_every_compression_are_read(tmp_path: Path, form: str):
+    root = tmp_path / "root"
+    (root / "DEBIAN").mkdir(parents=True)
+    (root / "DEBIAN/control").write_text(
+        "Package: a\nVersion: 1\nArchitecture: all\nMaintainer: N <n@example.org>\nDescription: a\n"
+    )
+    (root / "DEBIAN/conffiles").write_text("/etc/a\nremove-on-upgrade /etc/b\n")
+    for path, text in (("etc/a", "a"), ("usr/b", "b")):
+        (root / path).parent.mkdir()
+        (root / path).write_text(text)
+    os.link(root / "usr/b", root / "usr/c")
+    deb = tmp_path / "a.deb"
+    ask = ["dpkg-deb", "--root-owner-group", "--nocheck", f"-Z{form}", "--build", root, deb]
+    subprocess.run(ask, check=True, capture_output=True)
+    found = contents(deb.read_bytes())
+
+    sums = {name: f"sha256:{hashlib.sha256(name.encode()).hexdigest()}" for name in "ab"}
+    assert found.files == {"etc/a": sums["a"], "usr/b": sums["b"], "usr/c": sums["b"]}
+    assert found.conffiles == {"etc/a", "etc/b"}
+    assert unpacked(found.packed()) == found
+    for cut in (0, 7, 8, 70, 200, len(deb.read_bytes()) - 30):
+        with pytest.raises(MalformedError):
+            contents(deb.read_bytes()[:cut])
 
 
 # What goes wrong on the way.
@@ -438,26 +566,68 @@ def test_apt_refuses_an_expired_snapshot_unless_it_is_told(tmp_path: Path):
         found.close()
 
 
-def test_the_command_line_takes_proxy_service_and_keys_from_apts_configuration(
-    whole: dict[str, bytes], verify: Verify, service: Service, tmp_path: Path
-):
-    conf = tmp_path / "apt.conf"
+def configured(folder: Path, service: Service) -> dict[str, str]:
+    """The environment in which apt's configuration leads to the stand-in."""
+    conf = folder / "apt.conf"
     conf.write_text(
         f'Dir::Etc::parts "/nonexistent"; Dir::Etc::main "none";\n'
         f'Dir::Etc::trustedparts "{service.archives.keyring.parent}/";\n'
         f'Acquire::http::Proxy "{service.url}";\n'
         f'Acquire::Snapshots::URI::Label::Debian "{HOST}/archive/debian/@SNAPSHOTID@/";\n'
     )
+    return {
+        "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+        "APT_CONFIG": str(conf),
+        "XDG_CACHE_HOME": str(folder / "xdg"),
+        "TMPDIR": str(folder),
+    }
+
+
+def test_one_jar_one_wheel_and_one_deb_with_other_bytes_are_all_named(
+    whole: dict[str, bytes], verify: Verify, service: Service, tmp_path: Path
+):
+    """The wheel and the deb have their own records changed as well, so that these tell nothing."""
+    with serving() as server:
+        wheels, jars = Simple(server), f"{server.url}/m2/"
+        wheels.add("alpha", "alpha-1.0-py3-none-any.whl", WHEEL)
+        server.replies[PLACE] = Reply(body=JAR)
+        project = maven_lock(tmp_path / "project", server.url, sha256(JAR))
+        uv_lock(project, server.url, sha256(WHEEL))
+        sound = whole | installed_wheel("alpha", "1.0") | {"app/beta-2.0.jar": JAR}
+        other = swapped(sound) | installed_wheel("alpha", "1.0", b"x = 2\n")
+        other["app/beta-2.0.jar"] = jar("org.example", "beta", "2.0", b"other")
+
+        def told_of(files: dict[str, bytes]) -> tuple[int, list[str]]:
+            image = verify.image(images.archive(files))
+            ask = [sys.executable, "-m", "repaudit", "pins", "verify", project, "--image", image]
+            done = subprocess.run(
+                ask, env=configured(tmp_path, service), capture_output=True, text=True
+            )
+            assert (done.stderr, jars in done.stdout) == ("", False)
+            lines = done.stdout.splitlines()[:-1]
+            return done.returncode, [one for one in lines if not one.startswith("    fix")]
+
+        assert told_of(sound) == (0, [])
+        status, lines = told_of(other)
+        assert status == 1
+        told = [line.partition(" ")[2] for line in lines]
+        assert sorted(told) == [
+            f"APT013 error tool 1.1 amd64: not as in its .deb: {FILE}",
+            f"INS004 error alpha@1.0 at {SITE}alpha-1.0.dist-info/METADATA: 1 files are not those "
+            "of alpha-1.0-py3-none-any.whl: alpha/__init__.py",
+            "INS004 error image:/app/beta-2.0.jar is org.example/beta 2.0 with other bytes than "
+            "locked",
+        ]
+
+
+def test_the_command_line_takes_proxy_service_and_keys_from_apts_configuration(
+    whole: dict[str, bytes], verify: Verify, service: Service, tmp_path: Path
+):
     image = verify.image(images.archive(whole))
     (tmp_path / "empty").mkdir()
     ask = [sys.executable, "-m", "repaudit", "pins", "verify", str(tmp_path / "empty")]
     ask += ["--image", image, "--format", "json"]
-    environment = {
-        "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
-        "APT_CONFIG": str(conf),
-        "XDG_CACHE_HOME": str(tmp_path / "xdg"),
-        "TMPDIR": str(tmp_path),
-    }
+    environment = configured(tmp_path, service)
 
     done = subprocess.run(ask, env=environment, capture_output=True, text=True)
 

@@ -2,6 +2,7 @@
 
 from repaudit.ecosystems._apt import snapshot_of
 from repaudit.ecosystems._catalogue import Rule, finding, rule, rules
+from repaudit.ecosystems._deb import Contents, Placing, contents, placing, unpacked
 from repaudit.ecosystems._debian import (
     STATUS,
     STATUS_FOLDER,
@@ -32,15 +33,18 @@ __all__ = [
     "STATUS",
     "STATUS_FOLDER",
     "UNREADABLE",
+    "Contents",
     "Document",
     "Ecosystem",
     "Installed",
     "Listed",
     "Package",
+    "Placing",
     "Release",
     "Rule",
     "Suite",
     "canonical",
+    "contents",
     "distribution",
     "document",
     "finding",
@@ -48,10 +52,12 @@ __all__ = [
     "installed",
     "listed",
     "newer",
+    "placing",
     "release",
     "rule",
     "rules",
     "snapshot_of",
     "stamp",
     "suites",
+    "unpacked",
 ]

@@ -136,6 +136,20 @@ class Fetcher:
         self._answers.put(key, Kept(data=bytes(held), kind=""))
         return checked
 
+    def distilled(
+        self, url: str, distil: Callable[[bytes], bytes], *, most: int, name: str
+    ) -> bytes | None:
+        """Like `verified`, but what `distil` makes of the bytes is kept under `name`, not they."""
+        kept = self._answers.get(name)
+        if kept:
+            return kept.data
+        held = bytearray()
+        if self._told(self._read(url, {}, most, held.extend)[0]) is None:
+            return None
+        made = distil(bytes(held))
+        self._answers.put(name, Kept(data=made, kind=""))
+        return made
+
     def digests(self, url: str) -> Answer:
         """Return the hashes of a file, a line `ALGORITHM:HEX` each, as `data`.
 

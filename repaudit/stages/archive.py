@@ -69,6 +69,12 @@ class Snapshots:
             self._at[key] = self._read(*key)
         return self._at[key]
 
+    def address(self, suite: Suite, instant: str, listed: Listed) -> str:
+        """Return where the .deb of an entry is, which the suite had at an instant."""
+        runs = self.runs(suite.archive)
+        run = runs[bisect_right(runs, instant) - 1]
+        return f"{self._settings.snapshots}/archive/{suite.archive}/{run}/{listed.filename}"
+
     def _read(self, suite: Suite, run: str) -> Entries:
         base = f"{self._settings.snapshots}/archive/{suite.archive}/{run}/dists/{suite.suite}"
         url = f"{base}/InRelease"

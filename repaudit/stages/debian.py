@@ -17,6 +17,7 @@ from repaudit.ecosystems import (
     finding,
     floating,
     installed,
+    placing,
     rules,
     suites,
 )
@@ -35,6 +36,7 @@ from repaudit.model.pins import (
 from repaudit.oci.filesystem import Files
 from repaudit.stages.archive import Entries, Snapshots, Wanted, own, world
 from repaudit.stages.snapshot import Cover, Interval, cover
+from repaudit.stages.unpacked import Tied, against_debs, against_sums
 
 #: More names than this in one sentence help nobody.
 _SHOWN = 12
@@ -42,6 +44,8 @@ _SHOWN = 12
 _MOST_ARCHITECTURES = 8
 #: The status of the largest images has some 5 MB.
 _MOST = 64 << 20
+#: Where dpkg puts files, and which it leaves out.
+_SETTINGS = ("etc/dpkg/dpkg.cfg", "var/lib/dpkg/diversions")
 _RELEASES = frozenset({"etc/os-release", "usr/lib/os-release"})
 
 
@@ -54,22 +58,35 @@ class Asked:
     now: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What matters of an image's files: the texts that tell of packages, and all to compare."""
+
+    texts: Mapping[str, bytes]
+    files: Files
+
+
 def _wanted(path: str) -> bool:
+    if path.startswith(_SETTINGS):
+        return True
     beside = path.startswith(STATUS_FOLDER) and not path.endswith(".md5sums")
     return beside or path == STATUS or path in _RELEASES or path.startswith("etc/apt/sources.list")
 
 
-def of_packages(files: Files) -> dict[str, bytes]:
-    """Return the files of an image that say which Debian packages it has, by their paths."""
-    return files.whole(_wanted, _MOST)
+def of_packages(files: Files) -> Held:
+    """Return what of an image's files says which Debian packages it has."""
+    return Held(texts=files.whole(_wanted, _MOST), files=files)
 
 
-def packages_report(images: Iterable[Mapping[str, bytes]], asked: Asked) -> PinsReport:
-    """Return what the packages of images are, by `of_packages`, and what is amiss with them."""
+def packages_report(images: Iterable[Held], asked: Asked) -> PinsReport:
+    """Return what the packages of images are, by `of_packages`, and what is amiss with them.
+
+    The images' layers are read again for packages whose .deb is not to be had.
+    """
     files: set[str] = set()
     told: dict[tuple[str, int, int, int, str, str], Pin | PinFinding] = {}
     for held in images:
-        files.update(held)
+        files.update(held.texts)
         told.update((by_place(item), item) for item in _of_image(held, asked))
     findings = tuple(one for _, one in sorted(told.items()) if isinstance(one, PinFinding))
     return PinsReport(
@@ -84,13 +101,13 @@ def packages_report(images: Iterable[Mapping[str, bytes]], asked: Asked) -> Pins
     )
 
 
-def _of_image(held: Mapping[str, bytes], asked: Asked) -> Iterator[Pin | PinFinding]:
+def _of_image(held: Held, asked: Asked) -> Iterator[Pin | PinFinding]:
     try:
         yield from verify_debian(held, asked)
     except MalformedError as error:
         whole = Location(path=STATUS, line=error.line or 1, end_line=error.line or 1)
         yield finding(UNREADABLE, whole, error.message, fix=error.hint)
-    if not any(map(_is_status, held)):
+    if not any(map(_is_status, held.texts)):
         whole = Location(path=STATUS, line=1, end_line=1)
         message = "the image has no status of dpkg, so what is installed cannot be known"
         yield finding("APT016", whole, message, fix="name an image of Debian")
@@ -105,16 +122,16 @@ def _is_status(path: str) -> bool:
     return path == STATUS or path.startswith(STATUS_FOLDER)
 
 
-def verify_debian(files: Mapping[str, bytes], asked: Asked) -> Iterator[Pin | PinFinding]:
+def verify_debian(held: Held, asked: Asked) -> Iterator[Pin | PinFinding]:
     """Yield a pin for each package that an image's files say is installed, and what is amiss.
 
     Raises MalformedError for files that cannot be read.
     """
-    found = tuple(_installed(files))
+    found = tuple(_installed(held.texts))
     if not found:
         return
-    chosen, others = suites(files)
-    image = _Image(found, chosen, distribution(files))
+    chosen, others = suites(held.texts)
+    image = _Image(found, chosen, distribution(held.texts))
     whole = Location(path=found[0].path, line=1, end_line=1)
     for uri in others:
         yield finding("APT014", whole, f"{uri} is in the image's sources, and is not looked up")
@@ -123,6 +140,13 @@ def verify_debian(files: Mapping[str, bytes], asked: Asked) -> Iterator[Pin | Pi
     except (UnreachableError, MalformedError) as error:
         yield finding("APT016", whole, error.message, fix=error.hint)
         yield from image.by_own_lists(asked)
+        why = "their .debs were not asked for"
+        yield from against_sums(found, held.files, placing(held.texts), why)
+    else:
+        tied = list(image.tied.values())
+        yield from against_debs(tied, held.files, placing(held.texts), asked.fetcher)
+        strange = [one for one in found if one.package not in image.tied]
+        yield from against_sums(strange, held.files, placing(held.texts), None)
 
 
 def _installed(files: Mapping[str, bytes]) -> Iterator[Installed]:
@@ -141,6 +165,7 @@ class _Image:
         self._suites = chosen
         self._distribution = distribution
         self._whole = Location(path=found[0].path, line=1, end_line=1)
+        self.tied: dict[Package, Tied] = {}
         # What is of no architecture is listed with that of the machine; an image of such packages
         # alone does not say which that is, and then it makes no difference.
         architectures = {one.package.architecture for one in found} - {"all"} or {"amd64"}
@@ -168,9 +193,10 @@ class _Image:
         return tuple(self._at_its_instants(snapshots))
 
     def _at_its_instants(self, snapshots: Snapshots) -> Iterator[Pin | PinFinding]:
-        each = [snapshots.entries(suite, suite.instant or "") for suite in self._suites]
         for one in self._found:
-            yield from self._tie(one, each, "the snapshots of the image's own sources")
+            instants = [(suite, suite.instant or "") for suite in self._suites]
+            where = "the snapshots of the image's own sources"
+            yield from self._at(one, instants, snapshots, where)
 
     def _search(self, snapshots: Snapshots) -> Iterator[Pin | PinFinding]:
         archives = {suite.archive for suite in self._suites}
@@ -181,9 +207,25 @@ class _Image:
         for one in self._found:
             interval = where.get(one.package)
             run = interval.last if interval else runs[-1] if runs else ""
-            each = [snapshots.entries(suite, run) for suite in self._suites]
-            yield from self._tie(one, each, "any instant that was looked at")
+            instants = [(suite, run) for suite in self._suites]
+            yield from self._at(one, instants, snapshots, "any instant that was looked at")
         yield from self._told(found)
+
+    def _at(
+        self,
+        one: Installed,
+        instants: Sequence[tuple[Suite, str]],
+        snapshots: Snapshots,
+        where: str,
+    ) -> Iterator[Pin | PinFinding]:
+        """Yield what `_tie` does, by what suites had at instants, and note where the .deb is."""
+        each = [snapshots.entries(suite, instant) for suite, instant in instants]
+        for (suite, instant), entries in zip(instants, each, strict=True):
+            same = _same(one, [entries])
+            for entry in (_equal(one, same) or same)[:1]:
+                url = snapshots.address(suite, instant, entry)
+                self.tied.setdefault(one.package, Tied(installed=one, listed=entry, url=url))
+        yield from self._tie(one, each, where)
 
     def by_own_lists(self, asked: Asked) -> Iterator[Pin | PinFinding]:
         """Yield the pins, by what apt on this machine holds; what is not there stays unknown."""
@@ -207,13 +249,8 @@ class _Image:
     def _tie(
         self, one: Installed, each: Iterable[Entries], where: str
     ) -> Iterator[Pin | PinFinding]:
-        same = [
-            entry
-            for entries in each
-            for entry in entries.get(one.package.key, ())
-            if entry.package == one.package
-        ]
-        equal = [entry for entry in same if entry.told == one.told]
+        same = _same(one, each)
+        equal = _equal(one, same)
         yield self._pin(one, equal)
         name = f"{one.package.name} {one.package.version} {one.package.architecture}"
         place = Location(path=one.path, line=one.line, end_line=one.line)
@@ -244,6 +281,21 @@ class _Image:
         where = next(one for one in self._found if one.package == odd[0])
         place = Location(path=where.path, line=where.line, end_line=where.line)
         yield finding("APT012", place, f"{said}. What forbids one: {_names(odd)}")
+
+
+def _same(one: Installed, each: Iterable[Entries]) -> list[Listed]:
+    """Return the entries of the very version that is installed."""
+    return [
+        entry
+        for entries in each
+        for entry in entries.get(one.package.key, ())
+        if entry.package == one.package
+    ]
+
+
+def _equal(one: Installed, same: Iterable[Listed]) -> list[Listed]:
+    """Return those of them that say of it what dpkg does, word for word."""
+    return [entry for entry in same if entry.told == one.told]
 
 
 def _interval(one: Interval) -> str:
