@@ -18,6 +18,8 @@ from pathlib import Path
 NAME = "localhost/repaudit-golden"
 #: The images of the planted causes: C, Python and archivers; Java, Rust and npm.
 TOOLS, RUNTIMES = f"{NAME}-tools", f"{NAME}-runtimes"
+#: What `pins write` takes apt's sources from: those of Debian's mirrors.
+APT = f"{NAME}-apt"
 _VARIANT = "essential"
 _EPOCH = "1700000000"
 _PACKAGES = {
@@ -26,6 +28,7 @@ _PACKAGES = {
         *("passwd", "xz-utils", "zip", "git", "openssl", "perl", "gcc", "libc6-dev", "python3"),
         *("python3-pip", "gettext", "groff", "fontconfig", "fonts-dejavu-core"),
     ),
+    APT: ("apt",),
     RUNTIMES: ("passwd", "openjdk-17-jdk-headless", "rustc", "npm"),
 }
 #: What no step reads, and would only cost time.

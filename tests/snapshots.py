@@ -26,6 +26,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 HOST = "http://snapshot.debian.org"
 ARCHITECTURE = "amd64"
 SUITES = {"debian": "bookworm", "debian-security": "bookworm-security"}
+#: A suite that base images name as well, and that has nothing in it.
+EMPTY = {"debian": ("bookworm-updates",)}
 
 #: Archive, then run, then package, then version.
 Runs = Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -98,7 +100,12 @@ class Archives:
             os.link(deb, pool / deb.name)
         listing = ["apt-ftparchive", "packages", "pool"]
         index = subprocess.run(listing, cwd=root, check=True, capture_output=True).stdout
-        suite = root / "dists" / SUITES[archive]
+        self._suite(archive, run, SUITES[archive], index)
+        for name in EMPTY.get(archive, ()):
+            self._suite(archive, run, name, b"")
+
+    def _suite(self, archive: str, run: str, name: str, index: bytes) -> None:
+        suite = self.folder / "tree" / archive / run / "dists" / name
         place = suite / "main" / f"binary-{ARCHITECTURE}"
         files = {"Packages": index, "Packages.xz": lzma.compress(index)}
         (place / "by-hash" / "SHA256").mkdir(parents=True)
@@ -108,17 +115,19 @@ class Archives:
             (place / name).write_bytes(data)
             (place / "by-hash" / "SHA256" / digest).write_bytes(data)
             sums.append(f" {digest} {len(data)} main/binary-{ARCHITECTURE}/{name}\n")
-        (suite / "Release").write_text(self._release(archive, run) + "SHA256:\n" + "".join(sums))
+        (suite / "Release").write_text(
+            self._release(archive, run, name) + "SHA256:\n" + "".join(sums)
+        )
         self._gpg("--output", suite / "InRelease", "--clearsign", suite / "Release")
 
-    def _release(self, archive: str, run: str) -> str:
+    def _release(self, archive: str, run: str, suite: str) -> str:
         when = datetime.strptime(run, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         label = {"debian": "Debian", "debian-security": "Debian-Security"}[archive]
         fields = {
             "Origin": "Debian",
             "Label": label,
-            "Suite": SUITES[archive],
-            "Codename": SUITES[archive],
+            "Suite": suite,
+            "Codename": suite,
             "Date": format_datetime(when, usegmt=True),
             "Acquire-By-Hash": "yes",
             "Architectures": ARCHITECTURE,
