@@ -175,9 +175,33 @@ def test_the_size_of_pax_rules_the_data():
     assert second.path == "y"
 
 
-def test_only_the_last_extended_header_and_the_next_member_count():
-    found = read(tar(pax((b"uid", b"7")), pax((b"gid", b"8")), member(b"x"), member(b"y")))
+def test_an_extended_header_counts_for_the_next_member_alone():
+    found = read(tar(pax((b"gid", b"8")), member(b"x"), member(b"y")))
     assert [(entry.uid, entry.gid) for entry in found] == [(0, 8), (0, 0)]
+
+
+LONG, LINK = (member(b"././@LongLink", b"long\0", kind) for kind in (b"L", b"K"))
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        (pax((b"path", b"first")), pax((b"mtime", b"1"))),
+        (LONG, LONG),
+        (LINK, LINK),
+        (LONG, pax((b"path", b"other"))),
+        (pax((b"path", b"other")), LONG),
+        (LINK, pax((b"linkpath", b"other"))),
+    ],
+)
+def test_what_is_said_twice_of_one_member_is_refused(twice: tuple[bytes, bytes]):
+    """Python's tarfile merges two extended headers, others take the last; names differ too."""
+    refused(tar(*twice, header(b"x", 0, b"2")), "say the same")
+
+
+def test_headers_that_say_different_things_of_one_member_are_taken():
+    assert one(LONG, pax((b"uid", b"7")), member(b"x")).path == "long"
+    assert one(LONG, LINK, header(b"x", 0, b"2")).link == "long"
 
 
 def test_global_headers_are_not_applied_as_runtimes_do_not():
@@ -348,7 +372,7 @@ def test_extended_headers_are_bounded():
     assert one(member(b"p", fits, b"x"), member(b"x"))
     refused(tar(member(b"p", fits + b"x", b"x"), member(b"x")), "extended header of 1048577 bytes")
     refused(tar(header(b"p", 4 << 30, b"x")), "extended header of")
-    refused(tar(*[pax((b"uid", b"1"))] * 65, member(b"x")), "more than 64 extended headers")
+    refused(tar(pax((b"uid", b"1"), kind=b"g") * 65, member(b"x")), "more than 64 extended headers")
 
 
 def test_members_are_bounded(monkeypatch: pytest.MonkeyPatch):

@@ -95,16 +95,25 @@ def _absorb(pending: _Pending, header: Header, cursor: Cursor) -> None:
     data = cursor.take(header.size)
     cursor.skip(-header.size % BLOCK)
     if kind == "x":
+        _once(pending.records)
         pending.records = pax.records(data)
     elif kind == "g":
         pax.records(data)
     elif kind == "L":
+        _once(pending.name)
         pending.name = _long(data)
     else:
+        _once(pending.link)
         pending.link = _long(data)
     pending.headers += 1
     if pending.headers > MAX_HEADERS:
         raise MalformedError(f"layer: more than {MAX_HEADERS} extended headers for one member")
+
+
+def _once(said: object) -> None:
+    """Refuse what is said twice of one member: some readers take the first, some the last."""
+    if said:
+        raise MalformedError("layer: two extended headers say the same of one member")
 
 
 def _long(data: bytes) -> bytes:
@@ -115,6 +124,8 @@ def _long(data: bytes) -> bytes:
 
 
 def _merge(header: Header, pending: _Pending, cursor: Cursor) -> None:
+    _once(pending.name and b"path" in pending.records)
+    _once(pending.link and b"linkpath" in pending.records)
     pax.merge(header, pending.records)
     size = pax.stored_size(pending.records)
     if size is not None and header.type not in headers.NO_DATA:
