@@ -236,6 +236,20 @@ def test_an_output_folder_that_is_there_but_takes_nothing_is_told_before_the_bui
     refused_at_once(shell, shell("rebuild", "--output", "/proc", copy), "/proc")
 
 
+@pytest.mark.parametrize("journal", [None, "{}", "[]", '{"start": 1}', '{"runs": {"a": 1}}'])
+def test_a_folder_of_somebody_elses_is_left_as_it_is(
+    shell: Shell, copy: Path, journal: str | None
+) -> None:
+    theirs = shell.cwd / "theirs"
+    (theirs / "runs").mkdir(parents=True)
+    (theirs / "runs" / "marathon").write_text("42.195")
+    if journal is not None:
+        (theirs / "journal.json").write_text(journal)
+
+    refused_at_once(shell, shell("rebuild", "--output", theirs, copy), "theirs is not empty")
+    assert (theirs / "runs" / "marathon").read_text() == "42.195"
+
+
 def test_a_report_cannot_be_written_over_a_folder(shell: Shell, copy: Path) -> None:
     refused_at_once(shell, shell("rebuild", f"--format=json={copy}", copy), str(copy))
     refused_at_once(shell, shell("rebuild", "--format=json=no/such/file", copy), "no/such/file")

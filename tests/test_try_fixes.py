@@ -162,6 +162,17 @@ def test_fix_of_a_context_audits_it_first(shell: Shell) -> None:
     assert "captures_timezone: breaks" in done.stderr
 
 
+def test_what_could_not_be_told_is_not_nothing_to_do(shell: Shell) -> None:
+    fails = shell.context(f"FROM {GOLDEN}\nRUN false\n", name="fails")
+    done = shell("fix", "--write", "--quiet", str(fails))
+    assert (done.status, done.stdout) == (3, b"")
+    assert "inconclusive: the control build failed at Containerfile:2" in done.stderr
+
+    kept = str(shell.cwd / "kept")
+    assert shell(*REBUILD, f"--output={kept}", str(fails)).status == 3
+    assert shell("fix", kept).status == 3
+
+
 def test_a_run_that_does_not_know_its_file_says_so(shell: Shell) -> None:
     context = shell.context(f"FROM {GOLDEN}\n{UMASK}")
     report = shell.cwd / "report.json"

@@ -13,6 +13,7 @@ from repaudit.cli import settings
 from repaudit.cli.progress import progress
 from repaudit.cli.rebuild import check_context, request_of
 from repaudit.model.finding import FixOutcome
+from repaudit.model.report import Verdict
 from repaudit.model.text import printable
 from repaudit.stages.keep import is_run
 
@@ -40,7 +41,7 @@ def fix(
     """Show the edits of the Containerfile that mend its findings, as a unified diff.
 
     Left out is what was tried and breaks the build, or changes nothing. Exit code 1: there are
-    edits that are not made yet.
+    edits that are not made yet. 3: the audit could not tell, so there may be something to mend.
     """
     if is_run(place):
         edits = audit.fixes_of_run(place, file)
@@ -57,6 +58,11 @@ def fix(
             where = f"{edits.name}:{tried.line}"
             told = f"{where}: {finding.cause.slug}: {tried.outcome}: {tried.reason}"
             typer.echo(printable(told), err=True)
+    verdict = edits.report.verdict
+    if verdict is Verdict.INCONCLUSIVE:
+        for problem in edits.report.problems:
+            typer.echo(printable(f"{verdict}: {problem.message}"), err=True)
+        raise typer.Exit(verdict.exit_code)
     if write and edits.diff:
         edits.write()
     raise typer.Exit(_UNMADE if edits.diff and not write else 0)

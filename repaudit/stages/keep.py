@@ -24,7 +24,11 @@ REPORT, JOURNAL = "report.json", "journal.json"
 
 
 def keep(output: Path, report: Report, runs: Sequence[BuildRun], journal: Journal) -> None:
-    """Write everything below `output`; raise UsageError where that cannot be written."""
+    """Write everything below `output`; raise UsageError where that cannot be written.
+
+    The journal comes first, and marks the folder as ours; the report makes it a kept run, at last.
+    """
+    write(output / JOURNAL, to_json(journal))
     for run in runs:
         if run.blobs is None:
             continue
@@ -38,7 +42,6 @@ def keep(output: Path, report: Report, runs: Sequence[BuildRun], journal: Journa
                 f"cannot keep the run in {output}: {error}",
                 hint="name a folder with room that can be written",
             ) from error
-    write(output / JOURNAL, to_json(journal))
     write(output / REPORT, to_json(report))
 
 
@@ -67,10 +70,29 @@ def record(
 
 
 def clear(output: Path) -> None:
-    """Remove what an earlier run kept, so that it is not taken for the next one's answer."""
-    for name in (REPORT, JOURNAL):
-        (output / name).unlink(missing_ok=True)
+    """Remove what an earlier run kept, so that it is not taken for the next one's answer.
+
+    Raises UsageError for a folder that holds anything and is not one of ours: nothing of a
+    stranger's is removed.
+    """
+    if not output.is_dir() or not any(output.iterdir()):
+        return
+    if not _is_ours(output):
+        raise UsageError(
+            f"{output} is not empty, and holds no run that was kept",
+            hint="name a new folder, an empty one, or one of `rebuild --output`; it is as it was",
+        )
+    (output / REPORT).unlink(missing_ok=True)
     shutil.rmtree(output / "runs", ignore_errors=True)
+    (output / JOURNAL).unlink()
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        journal = load_journal(folder)
+    except MalformedError:
+        return False
+    return journal.start is not None and bool(journal.tools)
 
 
 def is_run(path: Path) -> bool:
