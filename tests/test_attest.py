@@ -23,14 +23,15 @@ from repaudit.model.errors import MalformedError, RefusedError, RepauditError, U
 from repaudit.model.experiment import SETTABLE
 from repaudit.model.report import Verdict
 from repaudit.model.reproducibility import (
+    LEVEL,
     PREDICATE_TYPE,
     Reproducibility,
     parse_reproducibility,
     reproducibility_schema,
 )
-from repaudit.model.statement import PAYLOAD_TYPE, STATEMENT_TYPE, Statement, parse_statement
+from repaudit.model.statement import PAYLOAD_TYPE, STATEMENT_TYPE, Named, Statement, parse_statement
 from repaudit.predicates import PREDICATES, Evidence, Source
-from repaudit.stages.attest import attest, gather, verify
+from repaudit.stages.attest import Verified, attest, gather, verdict_of, verify
 from tests.kept import BASE, KeyPair, image_config, kept_run, key_pair
 from tests.schemas import closed
 
@@ -286,6 +287,51 @@ def test_the_verdict_that_was_signed_decides(different: Path, keys: KeyPair, tmp
     assert verify(signed(different, keys), load_public(keys.public)).exit_code == 1
     open_run = kept_run(tmp_path / "open", verdict=Verdict.INCONCLUSIVE)
     assert verify(signed(open_run, keys), load_public(keys.public)).exit_code == 3
+
+
+def test_a_file_without_the_verdict_is_open_and_never_good(different: Path, keys: KeyPair):
+    """Lines can be taken out of a file; each that is left is signed all the same."""
+    right = load_public(keys.public)
+    assert verify(signed(different, keys), right).exit_code == 1
+    left = signed(different, keys, "provenance")
+
+    assert verify(left, right).exit_code == 3
+    assert verify(left, right, predicate="provenance").exit_code == 0
+
+
+def summary(**change: object) -> Statement:
+    plain = {
+        "policy": {"uri": PREDICATE_TYPE},
+        "verificationResult": "PASSED",
+        "verifiedLevels": [LEVEL],
+    }
+    uri = PREDICATES.load("verification_summary").uri
+    named = (Named(name="app", digest=OTHER),)
+    return Statement(subjects=named, predicate_type=uri, predicate={**plain, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict", "status"),
+    [
+        ({}, Verdict.REPRODUCIBLE, 0),
+        ({"verificationResult": "FAILED", "verifiedLevels": ["FAILED"]}, Verdict.UNREPRODUCIBLE, 1),
+        ({"verificationResult": None}, Verdict.INCONCLUSIVE, 3),
+        ({"verificationResult": "passed"}, Verdict.INCONCLUSIVE, 3),
+        ({"verifiedLevels": ["SLSA_BUILD_LEVEL_3"]}, Verdict.INCONCLUSIVE, 3),
+        ({"verifiedLevels": LEVEL}, Verdict.INCONCLUSIVE, 3),
+        ({"policy": {"uri": "https://example.org/malware"}}, None, 3),
+        ({"policy": PREDICATE_TYPE}, None, 3),
+        ({"policy": None}, None, 3),
+    ],
+)
+def test_a_summary_counts_if_it_is_of_our_policy(
+    change: dict[str, object], verdict: Verdict | None, status: int, keys: KeyPair
+):
+    one = summary(**change)
+    asked = Verified(key=load_public(keys.public), statements=(one,), asked=True)
+
+    assert verdict_of(one) is verdict
+    assert (asked.verdict, asked.exit_code) == (verdict, status)
 
 
 def test_another_key_another_subject_and_another_kind_are_refused_each_in_its_words(

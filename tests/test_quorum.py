@@ -106,6 +106,25 @@ def test_who_could_not_tell_is_no_vote_against(people: Rebuilders):
     assert people.hear(2).verdict is Verdict.INCONCLUSIVE
 
 
+def test_who_could_tell_at_last_is_heard(people: Rebuilders):
+    digest = people.says("ann", SAME)
+    people.says("bob", OTHER, Verdict.INCONCLUSIVE)
+    people.says("bob", SAME)
+    assert people.hear(2).digest == digest
+
+    people.says("cat", SAME, Verdict.INCONCLUSIVE)
+    assert people.hear(3).verdict is Verdict.INCONCLUSIVE
+    people.says("cat", BROKEN, Verdict.UNREPRODUCIBLE)
+    assert people.hear(3).verdict is Verdict.UNREPRODUCIBLE
+
+
+def test_too_few_who_agree_are_open_and_not_against_each_other():
+    said = (Verdict.INCONCLUSIVE, Verdict.REPRODUCIBLE)
+    mixed = [Voice(key=None, names=(), digests=("x",), verdicts=said) for _ in "ab"]  # type: ignore[arg-type]
+
+    assert Quorum(voices=tuple(mixed), needed=3, digest=None).verdict is Verdict.INCONCLUSIVE
+
+
 def test_two_images_with_a_quorum_each_have_none(people: Rebuilders):
     for who, configs in (("ann", SAME), ("bob", SAME), ("cat", OTHER), ("dan", OTHER)):
         people.says(who, configs)

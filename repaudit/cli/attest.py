@@ -121,10 +121,16 @@ def verify_bundle(
 ) -> None:
     """Verify signatures and subject; then the verdict that was signed is the exit code.
 
-    1 as well: a signature that is not the key's, or another subject. 3: no bundle of this kind.
+    1 as well: a signature that is not the key's, or another subject. 3: no bundle, or none that
+    gives a verdict, unless another kind was asked for with --predicate.
     """
     found = verify(read_bundles(bundle), load_public(key), digest_option(subject), predicate)
     _tell(found)
+    if found.verdict is None and found.exit_code:
+        typer.echo(
+            "no statement gives a verdict of reproducibility; for another kind: --predicate",
+            err=True,
+        )
     raise typer.Exit(found.exit_code)
 
 

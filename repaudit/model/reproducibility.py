@@ -17,6 +17,8 @@ from repaudit.model.experiment import Held, Outcome, Role
 from repaudit.model.report import Bound, Verdict
 
 PREDICATE_TYPE = "urn:repaudit-reproducibility:1"
+#: What a SLSA verification summary of ours verifies, where it passed.
+LEVEL = "REPAUDIT_REPRODUCED_ON_ONE_HOST"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,11 @@ from urllib.parse import quote
 from repaudit import __version__
 from repaudit.model.digest import sha256
 from repaudit.model.report import Verdict
-from repaudit.model.reproducibility import PREDICATE_TYPE
+from repaudit.model.reproducibility import LEVEL, PREDICATE_TYPE
 from repaudit.model.statement import PAYLOAD_TYPE, Statement, digest_set
 from repaudit.predicates import provenance, reproducibility
 from repaudit.predicates._time import rfc3339
 from repaudit.predicates.interface import Evidence, Predicate
-
-LEVEL = "REPAUDIT_REPRODUCED_ON_ONE_HOST"
 
 
 class _VerificationSummary:

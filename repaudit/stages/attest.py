@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from repaudit.attestations.bundle import Bundle, parse_bundles
 from repaudit.host.keys import PublicKey, SigningKey
@@ -13,7 +14,7 @@ from repaudit.model.digest import parse_digest, sha256
 from repaudit.model.errors import MalformedError, RefusedError, UsageError
 from repaudit.model.experiment import Outcome, Role
 from repaudit.model.report import RunRecord, Verdict
-from repaudit.model.reproducibility import PREDICATE_TYPE, parse_reproducibility
+from repaudit.model.reproducibility import LEVEL, PREDICATE_TYPE, parse_reproducibility
 from repaudit.model.statement import PAYLOAD_TYPE, Named, Statement, parse_statement
 from repaudit.oci.blob import parse_object
 from repaudit.predicates import PREDICATES, Evidence, Rebuilt, Source
@@ -99,17 +100,30 @@ def _signed(statement: Statement, key: SigningKey) -> Bundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """Statements whose signatures are those of one key."""
+    """Statements whose signatures are those of one key; `asked` where one kind was asked for."""
 
     key: PublicKey
     statements: tuple[Statement, ...]
+    asked: bool = False
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The worst verdict that a statement gives, None where none does."""
+        said = {verdict_of(one) for one in self.statements}
+        worst = (Verdict.UNREPRODUCIBLE, Verdict.INCONCLUSIVE, Verdict.REPRODUCIBLE)
+        return next((verdict for verdict in worst if verdict in said), None)
 
     @property
     def exit_code(self) -> int:
-        """The exit code of the worst verdict that a statement gives; 0 where none gives any."""
-        said = {verdict for one in self.statements if (verdict := verdict_of(one)) is not None}
-        worst = (Verdict.UNREPRODUCIBLE, Verdict.INCONCLUSIVE)
-        return next((verdict.exit_code for verdict in worst if verdict in said), 0)
+        """The verdict's exit code; without one 3, since a line may have been taken out of a file.
+
+        It is 0 where a kind was asked for that gives no verdict, and is there.
+        """
+        if self.verdict is not None:
+            return self.verdict.exit_code
+        kinds = {one.predicate_type for one in self.statements}
+        open_ = not self.asked or _SUMMARY_TYPE in kinds
+        return Verdict.INCONCLUSIVE.exit_code if open_ else 0
 
 
 def verify(
@@ -132,7 +146,7 @@ def verify(
     if not chosen:
         kinds = ", ".join(sorted({one.predicate_type for one in about}))
         raise RefusedError(f"signed, but no statement of the kind {wanted}", hint=f"it has {kinds}")
-    return Verified(key=key, statements=tuple(chosen))
+    return Verified(key=key, statements=tuple(chosen), asked=wanted is not None)
 
 
 def _verified(bundle: Bundle, key: PublicKey) -> Statement:
@@ -154,10 +168,23 @@ def _uri(predicate: str) -> str:
 
 
 def verdict_of(statement: Statement) -> Verdict | None:
-    """Return the verdict that a verified statement gives, None where it gives none."""
+    """Return the verdict that a verified statement gives, None where it gives none.
+
+    A summary (SLSA VSA) may be of any policy: a scanner's says nothing of reproducibility.
+    """
     if statement.predicate_type == PREDICATE_TYPE:
         return parse_reproducibility(statement.predicate).verdict
     if statement.predicate_type == _SUMMARY_TYPE:
-        passed = statement.predicate.get("verificationResult") == "PASSED"
-        return Verdict.REPRODUCIBLE if passed else Verdict.UNREPRODUCIBLE
+        return _summarized(statement.predicate)
     return None
+
+
+def _summarized(summary: dict[str, Any]) -> Verdict | None:
+    policy, levels = summary.get("policy"), summary.get("verifiedLevels")
+    if not isinstance(policy, dict) or policy.get("uri") != PREDICATE_TYPE:
+        return None
+    result = summary.get("verificationResult")
+    if result == "FAILED":
+        return Verdict.UNREPRODUCIBLE
+    passed = result == "PASSED" and isinstance(levels, list) and LEVEL in levels
+    return Verdict.REPRODUCIBLE if passed else Verdict.INCONCLUSIVE

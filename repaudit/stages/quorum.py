@@ -57,12 +57,14 @@ class Quorum:
 
     @property
     def verdict(self) -> Verdict:
-        """Reproducible with a quorum; unreproducible where somebody differs; else open."""
+        """Reproducible with a quorum; unreproducible where somebody has another; else open."""
         if self.digest is not None:
             return Verdict.REPRODUCIBLE
-        heard = {voice.digest for voice in self.voices if not voice.open}
+        spoken = [voice for voice in self.voices if not voice.open]
+        heard = {digest for voice in spoken for digest in voice.digests}
         heard |= {self.subject} if self.subject else set()
-        return Verdict.UNREPRODUCIBLE if len(heard) > 1 or None in heard else Verdict.INCONCLUSIVE
+        differs = any(Verdict.UNREPRODUCIBLE in voice.verdicts for voice in spoken)
+        return Verdict.UNREPRODUCIBLE if differs or len(heard) > 1 else Verdict.INCONCLUSIVE
 
 
 def hear(
@@ -114,10 +116,13 @@ def _statements(
 
 
 def _voice(key: PublicKey, said: Sequence[tuple[str, Statement]]) -> Voice:
-    verdicts = {verdict for _, one in said if (verdict := verdict_of(one)) is not None}
+    """Return what one key says; that it could not tell at one time is no word against another."""
+    judged = [(verdict_of(one), one) for _, one in said]
+    sure = [(verdict, one) for verdict, one in judged if verdict is not Verdict.INCONCLUSIVE]
+    counting = sure or judged
     return Voice(
         key=key,
         names=tuple(sorted({name for name, _ in said})),
-        digests=tuple(sorted({subject.digest for _, one in said for subject in one.subjects})),
-        verdicts=tuple(sorted(verdicts)),
+        digests=tuple(sorted({named.digest for _, one in counting for named in one.subjects})),
+        verdicts=tuple(sorted({verdict for verdict, _ in counting if verdict is not None})),
     )
