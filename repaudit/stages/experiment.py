@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from repaudit import containerfile as cf
 from repaudit.host import clock
-from repaudit.model.experiment import BuildRun, Held, Outcome, Role, Step
+from repaudit.model.experiment import BuildRun, Held, Outcome, Role
 from repaudit.model.finding import Evidence, EvidenceKind, Finding, Instruction
 from repaudit.model.report import Bound, LayerRecord, Problem, Report, RunRecord, Subject, Verdict
 from repaudit.sources import Opened
@@ -19,6 +19,9 @@ from repaudit.stages.findings import breakage_finding, merge
 from repaudit.stages.plan import Effect, effect
 from repaudit.stages.provenance import Provenance
 from repaudit.stages.settle import Compared, Settled, compare_run, settle
+
+#: The one factor that works inside of a step's programs.
+_CLOCK = "time"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,8 @@ class Experiment:
         control = runs[0]
         for run in runs:  # nothing was varied in these, so nothing can be blamed
             if run.outcome is Outcome.FAILED and run.planned.role is not Role.VARIANT:
+                if spared := self._spared(run):
+                    return spared.report(subject)
                 return self._failed(subject, runs, run), runs
         findings: list[Finding] = []
         limits: list[Held] = []
@@ -60,7 +65,7 @@ class Experiment:
             seen = effect(plan, control, others[-1])
         left = open_run(control)
         compared = [compare_run(self.bench, left, run) for run in others]
-        settled = Settled(decoded={}, made=(), steps=())
+        settled = Settled(decoded={}, made=(), traced=None)
         if self.explain and any(one.differences for one in compared):
             settled = settle(self.bench, left, control, compared, began)
             runs += settled.made
@@ -82,6 +87,26 @@ class Experiment:
             problems=tuple(problems),
         )
         return report, runs
+
+    def _spared(self, failed: BuildRun) -> Experiment | None:
+        """Return the experiment that leaves the clock alone, where the build passes only so.
+
+        A step may not bear the library that moves its clock, nor the tracer.
+        """
+        plan = self.bench.plan
+        if failed.planned.level(_CLOCK) is None:
+            return None
+        reason = f"the build fails where its programs are told the time: {last_words(failed)}"
+        spared = plan.without(_CLOCK, reason)
+        folder = self.bench.folder / "spared"
+        folder.mkdir()
+        again = replace(failed.planned, name="control-again")
+        bare = replace(spared.runs[0], name="control-bare")
+        self.bench.progress.phase("building without another clock")
+        outcomes = [run.outcome for run in self.bench.make([again, bare])]
+        if outcomes != [Outcome.FAILED, Outcome.BUILT]:
+            return None
+        return replace(self, bench=replace(self.bench, plan=spared, folder=folder))
 
     def _failed(self, subject: Subject, runs: Sequence[BuildRun], failed: BuildRun) -> Report:
         where = self._where(failed)
@@ -128,7 +153,7 @@ class Experiment:
         settled: Settled,
     ) -> Iterator[Finding]:
         instructions = self._instructions(left)
-        provenance = self._provenance(settled.steps) if settled.steps else None
+        provenance = self._provenance(settled.traced) if settled.traced else None
         for one in compared:
             replicate = one.run.planned.role is Role.REPLICATE
             scene = Scene(
@@ -142,10 +167,15 @@ class Experiment:
             found = attribute(one.differences, one.contents, scene)
             yield from (_shown_by_replicate(f, one.run) if replicate else f for f in found)
 
-    def _provenance(self, steps: Sequence[Step]) -> Provenance:
-        arguments = dict(self.bench.prepared.request.build_args)
+    def _provenance(self, traced: BuildRun) -> Provenance:
+        failed = traced.outcome is Outcome.FAILED
         return Provenance(
-            self.parsed, steps, path=self.shown, target=self.target, build_args=arguments
+            self.parsed,
+            traced.steps,
+            path=self.shown,
+            target=self.target,
+            build_args=dict(self.bench.prepared.request.build_args),
+            failed=f"the build fails under a tracer: {last_words(traced)}" if failed else None,
         )
 
     def _instructions(self, image: Opened) -> tuple[Instruction | None, ...]:

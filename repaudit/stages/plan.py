@@ -52,6 +52,17 @@ class Plan:
             levels=tuple(levels[moved.get(levels[0].factor, 0)] for levels in self.levels),
         )
 
+    def without(self, factor: str, reason: str) -> Plan:
+        """Return the plan that leaves a factor alone, in the control too."""
+        runs = tuple(
+            replace(run, levels=tuple(level for level in run.levels if level.factor != factor))
+            for run in self.runs
+        )
+        others = tuple(held for held in self.held if held.factor != factor)
+        levels = tuple(levels for levels in self.levels if levels[0].factor != factor)
+        held = (*others, Held(factor=factor, reason=reason))
+        return replace(self, runs=runs, held=held, levels=levels)
+
 
 def make_plan(machine: Machine, *, vary: Sequence[str], hold: Sequence[str], builds: int) -> Plan:
     """Return the runs: control and variant, from three builds on a replicate, then more variants.

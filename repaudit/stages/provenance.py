@@ -47,7 +47,8 @@ class Author:
 class Provenance:
     """What a traced run's steps show of a Containerfile's lines.
 
-    `path` is what findings call the Containerfile.
+    `path` is what findings call the Containerfile; `failed` says why the run did not come to its
+    end, so that its last step, and those that follow, show nothing.
     """
 
     def __init__(
@@ -58,13 +59,15 @@ class Provenance:
         path: str,
         target: str | None = None,
         build_args: Mapping[str, str] = _NOTHING,
+        failed: str | None = None,
     ) -> None:
         self._parsed = parsed
         self._path = path
         self._build_args = build_args
         last = parsed.stage(target, build_args).index
         self._stages = parsed.stages(build_args)[: last + 1]
-        self._steps = _matched(self._stages, steps)
+        self._steps = _matched(self._stages, steps[:-1] if failed else steps)
+        self._failed = failed
 
     def author(self, difference: Difference, instruction: Instruction) -> Author | None:
         """Return who wrote what differs, in the layer of `instruction`; None where it is open."""
@@ -82,11 +85,12 @@ class Provenance:
 
     def _ran(self, path: str, stage: cf.Stage, statement: cf.Statement) -> Author | None:
         step = self._steps.get((stage.index, statement.line))
-        if step is None or (step.trace is None and step.untraced is None):
-            return None
         instruction = cf.instruction(statement, stage, self._path)
-        if step.trace is None:
-            return Author(instruction=instruction, process=None, untraced=step.untraced)
+        if step is None or step.trace is None:
+            reason = step.untraced if step else self._failed
+            if reason is None:
+                return None
+            return Author(instruction=instruction, process=None, untraced=reason)
         return _written(path, step.trace, instruction)
 
     def _copied(self, path: str, statement: cf.Statement, depth: int) -> Author | None:

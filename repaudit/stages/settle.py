@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from repaudit.model.difference import Difference, Place
-from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role, Step
+from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role
 from repaudit.sources import Opened
 from repaudit.stages.build import Bench, open_run
 from repaudit.stages.compare import compare
@@ -49,11 +49,11 @@ def compare_run(bench: Bench, left: Opened, run: BuildRun, *, details: bool = Tr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What the runs show of each place, the runs that were made, and the steps of a traced one."""
+    """What the runs show of each place, the runs that were made, and one that was traced."""
 
     decoded: Mapping[Place, Decoded]
     made: tuple[BuildRun, ...]
-    steps: tuple[Step, ...]
+    traced: BuildRun | None
 
 
 def settle(
@@ -68,9 +68,9 @@ def settle(
     search = _Search(bench, left, control, compared, began)
     search.follow_the_design()
     search.repeat_what_is_in_doubt()
-    search.trace()
+    traced = search.trace()
     decoded = search.seen.decode(search.factors)
-    return Settled(decoded=decoded, made=tuple(search.made), steps=search.steps)
+    return Settled(decoded=decoded, made=tuple(search.made), traced=traced)
 
 
 class _Search:
@@ -87,7 +87,6 @@ class _Search:
         self._control = control
         self._compared = compared
         self.made: list[BuildRun] = []
-        self.steps: tuple[Step, ...] = ()
         variant = compared[-1].run.planned
         self._levels = {
             levels[0].factor: levels.index(variant.level(levels[0].factor) or levels[0])
@@ -113,10 +112,10 @@ class _Search:
         while len(self.made) < most and (doubts := self.seen.doubts(self.factors)):
             self._make((doubts * self._bench.jobs)[: self._bench.jobs])
 
-    def trace(self) -> None:
+    def trace(self) -> BuildRun:
         """See who writes what; this is no replicate, since races hide from a tracer."""
         planned = replace(self._control.planned, name="traced", traced=True)
-        self.steps = self._bench.make([planned])[0].steps
+        return self._bench.make([planned])[0]
 
     def _make(self, moved: Sequence[frozenset[str]]) -> None:
         planned = [self._run(some, len(self.made) + n) for n, some in enumerate(moved, start=1)]

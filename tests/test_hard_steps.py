@@ -1,0 +1,60 @@
+"""Steps that bear no library of ours, or no tracer: the image is judged all the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from repaudit import audit
+from repaudit.audit import RebuildRequest
+from repaudit.cli.progress import Silent
+from repaudit.model.finding import Confidence
+from repaudit.model.report import Report, Verdict
+from tests import live
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(autouse=True)
+def _storage(golden_storage: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in golden_storage.items():
+        monkeypatch.setenv(name, value)
+
+
+def explained(folder: Path, step: str) -> Report:
+    (folder / "Containerfile").write_text(f"FROM {live.GOLDEN}\nRUN umask 022 && {step}\n", "utf-8")
+    request = RebuildRequest(context=folder, vary=("hostname", "time"), timestamp="0", explain=True)
+    return audit.rebuild(request, Silent())
+
+
+def test_a_step_that_fails_under_a_preload_is_judged_by_the_other_factors(tmp_path: Path) -> None:
+    report = explained(tmp_path, 'test -z "$LD_PRELOAD" && hostname > /srv/name')
+
+    assert report.varied == ("hostname",)
+    (held,) = [held for held in report.held if held.factor == "time"]
+    assert held.reason.startswith("the build fails where its programs are told the time: ")
+    assert report.verdict is Verdict.UNREPRODUCIBLE
+    (finding,) = [f for f in report.findings if f.differences[0].path == "srv/name"]
+    assert [(s.factor, s.confidence) for s in finding.factors] == [
+        ("hostname", Confidence.DEMONSTRATED)
+    ]
+
+
+def test_a_step_that_fails_on_its_own_is_no_answer(tmp_path: Path) -> None:
+    report = explained(tmp_path, "false")
+
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert report.varied == ()
+
+
+def test_a_step_that_traces_itself_has_its_cause_and_no_process(tmp_path: Path) -> None:
+    ask = "exit(syscall(101, 0, 0, 0, 0) == -1)"  # ptrace(PTRACE_TRACEME)
+    report = explained(tmp_path, f"perl -e '{ask}' && date +%Y > /srv/year")
+
+    (finding,) = [f for f in report.findings if f.differences[0].path == "srv/year"]
+    assert [(s.factor, s.confidence) for s in finding.factors] == [
+        ("time", Confidence.DEMONSTRATED)
+    ]
+    assert finding.process is None
+    assert any("the build fails under a tracer" in e.detail for e in finding.evidence)
