@@ -5,38 +5,69 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.text import Text
+from typer.core import TyperGroup
 
 from repaudit import __version__
-from repaudit.cli import (
-    attest,
-    diff,
-    doctor,
-    fix,
-    gate,
-    listing,
-    pins,
-    quorum,
-    rebuild,
-    reference_values,
-    report,
-    selftest,
-    sign_off,
-    verify,
-)
-from repaudit.host import process
 from repaudit.model.errors import RepauditError
 from repaudit.model.text import printable
 
 _INTERRUPTED = 130
 
+#: The commands, and the function or group of each in its module.
+_COMMANDS = {
+    "rebuild": "rebuild",
+    "diff": "diff",
+    "report": "report",
+    "fix": "fix",
+    "pins": "pins",
+    "selftest": "run",
+    "gate": "gate",
+    "verify": "verify",
+    "attest": "app",
+    "sign-off": "sign_off",
+    "quorum": "quorum",
+    "reference-values": "reference_values",
+    "doctor": "doctor",
+    "list": "listing",
+}
+_MODULES = {"list": "listing"}
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by name; one is imported when it is asked for, as the others cost half a second."""
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - typer's own
+        attribute = _COMMANDS[name]
+        module = import_module(f"repaudit.cli.{_MODULES.get(name, name.replace('-', '_'))}")
+        found = getattr(module, attribute)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+            alone.command(name, epilog=getattr(module, "EXAMPLES", None))(found)
+            found = alone
+        command = typer.main.get_command(found)
+        command.name = name
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def __len__(self) -> int:
+        return len(_COMMANDS)
+
+
+class _Group(TyperGroup):
+    def __init__(self, **rest: Any) -> None:  # noqa: ANN401 - typer's own
+        super().__init__(**rest | {"commands": _Commands()})
+
+
 app = typer.Typer(
+    cls=_Group,
     name="repaudit",
     help="Is this container image reproducible, and if not, why not?",
     epilog="Exit codes: 0 reproducible, 1 differences, 2 wrong usage, 3 could not tell.",
@@ -46,20 +77,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("rebuild", epilog=rebuild.EXAMPLES)(rebuild.rebuild)
-app.command("diff", epilog=diff.EXAMPLES)(diff.diff)
-app.command("report", epilog=report.EXAMPLES)(report.report)
-app.command("fix", epilog=fix.EXAMPLES)(fix.fix)
-app.add_typer(pins.pins, name="pins")
-app.command("selftest")(selftest.run)
-app.command("gate", epilog=gate.EXAMPLES)(gate.gate)
-app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
-app.add_typer(attest.app, name="attest")
-app.command("sign-off", epilog=sign_off.EXAMPLES)(sign_off.sign_off)
-app.command("quorum", epilog=quorum.EXAMPLES)(quorum.quorum)
-app.command("reference-values", epilog=reference_values.EXAMPLES)(reference_values.reference_values)
-app.command("doctor")(doctor.doctor)
-app.command("list")(listing.listing)
 
 
 def _version(wanted: bool) -> None:
@@ -78,6 +95,9 @@ def _root(
 
 
 def _say(error: RepauditError) -> None:
+    from rich.console import Console  # what goes well need not wait for
+    from rich.text import Text
+
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     console.print(Text("error: ", style="bold red").append(printable(error.message), style="none"))
     for line in filter(None, [error.hint]):
@@ -106,10 +126,14 @@ def main() -> NoReturn:
         _say(error)
         sys.exit(error.exit_code)
     except _Interrupted:
+        from repaudit.host import process
+
         process.stop_all()
-        Console(stderr=True).print("interrupted")
+        typer.echo("interrupted", err=True)
         sys.exit(_INTERRUPTED)
     except Exception as error:  # a fault of ours is no answer about the image
+        import traceback
+
         traceback.print_exc()
         hint = "this is a fault of repaudit: please report it, with the lines above"
         _say(RepauditError(f"{type(error).__name__}: {error}", hint=hint))

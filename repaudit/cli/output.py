@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from repaudit.host.scratch import check_folder, write
 from repaudit.model.errors import UsageError
-from repaudit.model.pins import PinsReport
-from repaudit.model.report import Report
 from repaudit.reporters import REPORTERS, PinsReporter, Surface
+
+if TYPE_CHECKING:
+    from repaudit.model.pins import PinsReport
+    from repaudit.model.report import Report
 
 _COLUMNS = 100
 _Formats = Sequence[tuple[str, Path | None]]
@@ -88,6 +89,8 @@ def emit_as(formats: _Formats, render: Callable[[str, Surface], bytes]) -> None:
 
 
 def _surface() -> Surface:
+    from rich.console import Console  # what reports to files alone need not wait for
+
     console = Console()
     if not console.is_terminal:
         return Surface(columns=_COLUMNS)

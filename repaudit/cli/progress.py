@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from typing import TYPE_CHECKING
 
 from repaudit.host import clock
 from repaudit.model.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 
 class Silent:
@@ -32,8 +34,8 @@ class Silent:
 class Lines(Silent):
     """Says each event in a line, after the seconds since the start; `verbose` adds the builds'."""
 
-    def __init__(self, *, verbose: bool) -> None:
-        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    def __init__(self, console: Console, *, verbose: bool) -> None:
+        self._console = console
         self._verbose = verbose
         self._start = clock.ticks()
 
@@ -55,7 +57,8 @@ class Lines(Silent):
         self._say(name)
 
     def _say(self, text: str) -> None:
-        self._console.print(f"[{clock.ticks() - self._start:6.1f} s] {text}")
+        line = f"[{clock.ticks() - self._start:6.1f} s] {text}"
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 class Live(Silent):
@@ -91,11 +94,15 @@ class Live(Silent):
 @contextmanager
 def progress(*, quiet: bool, verbose: bool) -> Iterator[Silent]:
     """Yield who shows the progress."""
-    console = Console(stderr=True)
     if quiet:
         yield Silent()
-    elif verbose or not console.is_terminal:
-        yield Lines(verbose=verbose)
+        return
+    from rich.console import Console  # what is quiet need not wait for
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if verbose or not console.is_terminal:
+        yield Lines(console, verbose=verbose)
     else:
         columns = (
             SpinnerColumn(finished_text=" "),

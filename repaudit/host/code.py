@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from importlib import metadata
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent.parent
@@ -14,6 +13,8 @@ _LIBRARIES = ("blake3", "isal", "msgspec", "zstandard")
 
 def fingerprint() -> str:
     """Return a digest in hex of this package's source, of the libraries' versions and Python's."""
+    from importlib import metadata  # it costs more than a comparison of two small images
+
     hasher = hashlib.sha256(sys.version.encode())
     for name in _LIBRARIES:
         hasher.update(f"{name} {metadata.version(name)}\n".encode())

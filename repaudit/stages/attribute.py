@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from repaudit.forensics import FORENSICS, Case, cause, general_cause, leaves_nothing
 from repaudit.model.difference import Aspect, Difference, Place, Process
@@ -23,9 +24,11 @@ from repaudit.model.finding import (
 )
 from repaudit.stages.contents import Contents
 from repaudit.stages.derive import derived
-from repaudit.stages.explain import Decoded
 from repaudit.stages.findings import MOST_EVIDENCE, RANKS, identity, order
-from repaudit.stages.provenance import READS, Author, Provenance
+
+if TYPE_CHECKING:
+    from repaudit.stages.explain import Decoded
+    from repaudit.stages.provenance import Author, Provenance
 
 BY_ITSELF = "differs_without_variation"
 #: Aspects that the builder decides for the whole image, not one instruction for its files.
@@ -38,6 +41,15 @@ _SOURCES = {
     "listing": "a directory",
     "uname": "the host's name",
     "cpus": "the number of CPUs",
+}
+#: What a program must have read for a factor to reach it.
+_READS = {
+    "time": "clock",
+    "random": "random",
+    "file_order": "listing",
+    "hostname": "uname",
+    "kernel": "uname",
+    "cpus": "cpus",
 }
 _CONFIDENCES = list(Confidence)
 
@@ -201,7 +213,7 @@ def _seen(author: Author, clue: Clue) -> _Sourced:
     """Say which process wrote it, and whether that read what the blamed factors move."""
     detail = f"the step was not traced: {author.untraced}"
     if author.process:
-        read = sorted({READS[f] for f in clue.factors if READS.get(f) in author.reads})
+        read = sorted({_READS[f] for f in clue.factors if _READS.get(f) in author.reads})
         detail = f"written by {shlex.join(author.process.argv)[:_LONGEST]}"
         detail += f", which read {' and '.join(_SOURCES[kind] for kind in read)}" if read else ""
     if author.named:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from repaudit.host.code import fingerprint
 from repaudit.host.store import Store
@@ -16,8 +17,10 @@ from repaudit.model.difference import Aspect, Difference
 from repaudit.model.report import Problem, Report, Verdict
 from repaudit.sources import Opened
 from repaudit.stages.compare import compare
-from repaudit.stages.faults import Plan, plans
 from repaudit.stages.reading import Reading
+
+if TYPE_CHECKING:
+    from repaudit.stages.faults import Plan
 
 #: How two images are compared, as the selftest wants it.
 Compare = Callable[[Opened, Opened], tuple[Difference, ...]]
@@ -41,6 +44,8 @@ class Fault:
 
 def selftest(folder: Path, comparing: Compare | None = None) -> tuple[Fault, ...]:
     """Plant every fault and tell which were caught; `folder` is ours to fill."""
+    from repaudit.stages.faults import plans  # once for a state of the code, so not each time
+
     comparing = comparing or (lambda a, b: compare(a, b, Reading.below(folder)).differences)
     return tuple(
         Fault(
