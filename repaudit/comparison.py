@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +15,7 @@ from repaudit.model.difference import Difference
 from repaudit.model.errors import MalformedError
 from repaudit.model.report import Ignored, LayerRecord, Report, Subject, Verdict, View
 from repaudit.sources import Opened, open_image
-from repaudit.stages.attribute import Scene, attribute
-from repaudit.stages.compare import compare
-from repaudit.stages.contents import contents_of, with_details
+from repaudit.stages.compare import Comparison, compare
 from repaudit.stages.reading import MergedPair, Reading
 from repaudit.stages.selftest import refuse_if_blind
 from repaudit.stages.semantic import split
@@ -31,10 +31,16 @@ class DiffRequest:
     diffoscope: bool = True
 
 
-def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int) -> Report:
+def compare_images(
+    request: DiffRequest,
+    phase: Callable[[str], None],
+    jobs: int,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Report:
     """Compare two images that exist already; nothing is known of how they were built.
 
-    `phase` is told what is done next, `jobs` is how many files are looked into at a time.
+    `phase` is told what is done next, `jobs` is how many files are looked into at a time. What is
+    needed later is loaded while the layers are read, and `meanwhile` is called there.
     """
     memory.reuse()
     store = Store(cache_path("index"))
@@ -43,15 +49,15 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
         sides = [_opened(request.left, folder / "0"), _opened(request.right, folder / "1")]
         reading = Reading.below(folder, store)
         phase("comparing")
-        try:
-            found = compare(sides[0], sides[1], reading)
-        except MalformedError as error:  # it is found while both sides are read
-            message = f"comparing {request.left} and {request.right}: {error.message}"
-            raise MalformedError(message, hint=error.hint) from error
+        with _beside(meanwhile):
+            found = _compared(request, sides, reading)
         differences: tuple[Difference, ...] = found.differences
         ignored: tuple[Ignored, ...] = ()
         if request.semantic:
             differences, ignored = split(differences)
+        from repaudit.stages.attribute import Scene, attribute  # by now they are loaded
+        from repaudit.stages.contents import contents_of, with_details
+
         contents = contents_of(found, reading.spool)
         phase(f"looking into {len(contents)} files")
         without = () if request.diffoscope else ("diffoscope",)
@@ -66,6 +72,35 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
             ignored=ignored,
         )
         return refuse_if_blind(report, folder / "selftest", store)
+
+
+@contextmanager
+def _beside(meanwhile: Callable[[], None]) -> Iterator[None]:
+    """Load what looks into files and names causes, and do `meanwhile`, in another thread."""
+
+    def load() -> None:
+        from repaudit.comparators import COMPARATORS
+        from repaudit.forensics import FORENSICS, causes
+        from repaudit.stages import attribute, contents
+
+        del attribute, contents
+        COMPARATORS.all()
+        FORENSICS.all()
+        causes()
+        meanwhile()
+
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(load)
+        yield
+        loading.result()
+
+
+def _compared(request: DiffRequest, sides: Sequence[Opened], reading: Reading) -> Comparison:
+    try:
+        return compare(sides[0], sides[1], reading)
+    except MalformedError as error:  # it is found while both sides are read
+        message = f"comparing {request.left} and {request.right}: {error.message}"
+        raise MalformedError(message, hint=error.hint) from error
 
 
 def _view(merged: MergedPair) -> View:

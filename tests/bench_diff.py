@@ -3,11 +3,12 @@
 The floor is what no verifying reader can do without: both blobs decompressed with the fastest
 library and hashed, a process each. All sides run in turn, and the ratios are those of neighbours in
 time, so that a busy machine does not decide. Peak memory is that of all processes of a side
-together. diffoscope, where it is installed, gets the same blobs.
+together.
 """
 
 from __future__ import annotations
 
+import compileall
 import os
 import resource
 import statistics
@@ -21,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import repaudit
 from tests import pairs
 
 _FLOOR = """
@@ -48,6 +50,7 @@ if child:
 #: Seconds after which diffoscope is stopped: nobody waits for longer.
 _PATIENCE = 600
 _ROUNDS = 5
+REPAUDIT = Path(sys.executable).with_name("repaudit")
 
 
 @dataclass(frozen=True)
@@ -123,11 +126,11 @@ def _memory(process: Path) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
-def compare(name: str, rounds: int = _ROUNDS) -> float:
-    """Print a pair's ratios; return the wall time of one comparison."""
+def compare(name: str, rounds: int = _ROUNDS) -> None:
+    """Print a pair's ratios."""
     layouts = pairs.pair(name)
     blobs = [pairs.blob(layout) for layout in layouts]
-    diff = [sys.executable, "-m", "repaudit", "diff", "--quiet", *layouts]
+    diff = [REPAUDIT, "diff", "--quiet", *layouts]
     floors, firsts, seconds = [], [], []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as cache:
@@ -139,7 +142,6 @@ def compare(name: str, rounds: int = _ROUNDS) -> float:
     wall = statistics.median(one.wall for one in firsts)
     memory = max(one.memory for one in firsts)
     print(f"{name}: {wall:.2f} s, {memory:.0f} MB at most", flush=True)
-    return wall
 
 
 def _say(name: str, what: str, some: Sequence[Cost], others: Sequence[Cost]) -> None:
@@ -155,25 +157,11 @@ def _say(name: str, what: str, some: Sequence[Cost], others: Sequence[Cost]) -> 
         )
 
 
-def against_diffoscope(name: str, wall: float) -> None:
-    """Print how much longer diffoscope takes for the same two blobs, or for how long it was let."""
-    blobs = [pairs.blob(layout) for layout in pairs.pair(name)]
-    with tempfile.TemporaryDirectory() as folder:
-        ask = ["diffoscope", "--no-progress", "--text", Path(folder, "out"), *blobs]
-        took = cost(ask, TMPDIR=folder)
-    least = "" if took.done else "at least "
-    print(
-        f"{name}: diffoscope / repaudit = {least}{took.wall / wall:.0f} "
-        f"({least}{took.wall:.0f} s, {took.memory:.0f} MB)",
-        flush=True,
-    )
-
-
 def growth(counts: Sequence[int] = (10_000, 100_000, 1_000_000)) -> None:
     """Print the time for an entry, beside the start of the program, as layers grow."""
     with tempfile.TemporaryDirectory() as folder:
         empty = [_layers(Path(folder, "0", word), 1, word) for word in pairs.SIDES]
-        diff = [sys.executable, "-m", "repaudit", "diff", "--quiet"]
+        diff = [REPAUDIT, "diff", "--quiet"]
         for count in counts:
             sides = [_layers(Path(folder, str(count), word), count, word) for word in pairs.SIDES]
             with tempfile.TemporaryDirectory() as cache:
@@ -205,13 +193,13 @@ def _layers(home: Path, count: int, word: str) -> Path:
 
 
 def main(names: Sequence[str]) -> None:
+    # As pip leaves a package that it installs, and unlike one that is being edited.
+    compileall.compile_dir(Path(repaudit.__file__).parent, quiet=1)
     if names == ["growth"]:
         growth()
         return
-    walls = {name: compare(name) for name in names}
-    for name in ("medium", "large"):
-        if name in walls:
-            against_diffoscope(name, walls[name])
+    for name in names:
+        compare(name)
 
 
 if __name__ == "__main__":

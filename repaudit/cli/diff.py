@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -50,6 +51,7 @@ def diff(
         request = DiffRequest(
             left=left, right=right, semantic=semantic, diffoscope=not no_diffoscope
         )
-        report = compare_images(request, listener.phase, len(machine.cpus()))
+        ready = partial(output.prepare, formats)
+        report = compare_images(request, listener.phase, len(machine.cpus()), ready)
     output.emit(report, formats)
     raise typer.Exit(report.verdict.exit_code)

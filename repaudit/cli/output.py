@@ -20,7 +20,7 @@ _Formats = Sequence[tuple[str, Path | None]]
 
 
 def parse_formats(
-    values: Sequence[str], known: Callable[[str], object] = REPORTERS.load
+    values: Sequence[str], known: Callable[[str], object] = REPORTERS.check
 ) -> tuple[tuple[str, Path | None], ...]:
     """Return (format, file or None for stdout) pairs; raise UsageError for what is wrong.
 
@@ -65,6 +65,12 @@ def _pins_reporter(name: str) -> PinsReporter:
         return reporter
     able = (one.name for one in REPORTERS.all() if isinstance(one, PinsReporter))
     raise UsageError(f"{name} does not show pins", hint="there are: " + ", ".join(able))
+
+
+def prepare(formats: _Formats) -> None:
+    """Import what `emit` needs, which takes as long as a small comparison."""
+    for name, _ in formats:
+        REPORTERS.load(name)
 
 
 def emit(report: Report, formats: _Formats) -> None:

@@ -19,7 +19,7 @@ _ZSTD, _ZSTD_SKIPPABLE = b"\x28\xb5\x2f\xfd", b"\x2a\x4d\x18"
 _ZSTD_WINDOW = 128 << 20  # what zstd itself allows unless it is told otherwise
 #: How much compressed data a decoder gets at once. One byte of gzip makes up to 1032, and four of
 #: zstd a whole block of 128 KiB, which its interface gives back in one piece.
-_GZIP_PIECE, _ZSTD_PIECE = 64 << 10, 1 << 10
+_GZIP_PIECE, _ZSTD_PIECE = 256 << 10, 1 << 10
 _CORRUPT = (
     cast("type[Exception]", igzip_lib.IsalError),  # its stub calls it an instance
     zstandard.ZstdError,
@@ -116,8 +116,11 @@ class Plain:
 
 
 def _gunzip(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    """Yield chunks that are all of one size but the last: then blocks lie whole in one of them."""
     decoder, started = _gzip_decoder(), False
     data = b""
+    parts: list[bytes] = []
+    room = CHUNK
     while True:
         if decoder.eof:
             data = decoder.unused_data
@@ -125,14 +128,20 @@ def _gunzip(read: Callable[[int], bytes]) -> Iterator[bytes]:
         elif decoder.needs_input and not data:
             data = read(_GZIP_PIECE)
             if not data and not started:
-                return
+                break
             if not data:
                 raise EOFError("it ends too early")
         started = started or bool(data)
-        chunk = decoder.decompress(data, CHUNK)
+        part = decoder.decompress(data, room)
         data = b""
-        if chunk:
-            yield chunk
+        if part:
+            parts.append(part)
+            room -= len(part)
+        if not room:
+            yield b"".join(parts)
+            parts, room = [], CHUNK
+    if parts:
+        yield b"".join(parts)
 
 
 def _gzip_decoder() -> igzip_lib.IgzipDecompressor:

@@ -92,6 +92,28 @@ class Cursor:
         other._at += size
         return data
 
+    def at_hand(self) -> tuple[bytes, int, int]:
+        """Return what was read of the stream, and where in it lies what is next, and how much."""
+        return self._buffer, self._at, len(self._buffer) - self._at
+
+    def alike(self, other: Cursor) -> int:
+        """Return how many of the next bytes are at hand on both sides, the same.
+
+        Where they differ soon, it may be up to a block less.
+        """
+        most = min(len(self._buffer) - self._at, len(other._buffer) - other._at)
+        view = memoryview(other._buffer)[other._at : other._at + most]
+        if self._buffer.startswith(view, self._at):
+            return most
+        least = 0
+        while most - least > BLOCK:
+            middle = (least + most) // 2
+            if self._buffer.startswith(view[least:middle], self._at + least):
+                least = middle
+            else:
+                most = middle
+        return least
+
     def with_other(self, other: Cursor, size: int) -> Iterator[tuple[memoryview, memoryview, bool]]:
         """Yield the next `size` bytes of both, piece by piece, and whether a piece is the same."""
         while size > 0:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import Iterable
 from io import SEEK_END
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -66,6 +67,13 @@ class Writer:
         if len(self._batch) == _BATCH or len(encoded) > _LONG:
             self._flush()
 
+    def extend(self, paths: list[bytes], encoded: list[bytes], offsets: Iterable[int]) -> None:
+        """Append records as `add` does, many at a time."""
+        self._flush()
+        self._batch, self._names = encoded, paths
+        self._offsets.extend(offsets)
+        self._flush()
+
     @property
     def count(self) -> int:
         """How many records were added."""
@@ -112,8 +120,7 @@ class Writer:
                 hint="this bound keeps the comparison within the disk",
             )
         self._write(b"".join(self._batch))
-        self._batch.clear()
-        self._names.clear()
+        self._batch, self._names = [], []
 
     def _write(self, data: bytes) -> None:
         self._file.write(data)

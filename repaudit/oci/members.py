@@ -17,7 +17,7 @@ MAX_EXTENDED = 1 << 20
 MAX_NAME = 64 << 10
 #: How many extended headers may stand before one member. Real ones have up to three.
 MAX_HEADERS = 64
-_ZERO = bytes(BLOCK)
+ZERO = bytes(BLOCK)
 _SPARSE = ord("S")
 _EXTENDED = frozenset(b"xgLK")
 _REGULAR = frozenset(b"0\0" + b"7")
@@ -43,37 +43,61 @@ class Parser:
         return self._header
 
 
-def members(cursor: Cursor, parser: Parser | None = None) -> Iterator[Header]:
-    """Yield each member's header; the cursor then stands at its data, `header.size` bytes.
+class Members:
+    """Goes from member to member of an archive; two that are read in step may have one parser.
 
-    Two archives that are read in step may have one parser. What of the data was not read when the
-    next one is asked for is skipped. Global extended headers are checked and not applied, as
-    Docker, containerd and podman do. Raises MalformedError for whatever is not a tar archive in
-    each of its blocks.
+    Global extended headers are checked and not applied, as Docker, containerd and podman do.
     """
-    pending, parser = _Pending(), parser or Parser()
-    count = 0
-    while block := cursor.block():
-        if block == _ZERO:
-            break
-        header = parser.parse(block, fresh=pending.headers > 0)
-        if header.type in _EXTENDED:
-            _absorb(pending, header, cursor)
-            continue
-        count += 1
-        if count > MAX_MEMBERS:
+
+    def __init__(self, cursor: Cursor, parser: Parser | None = None) -> None:
+        self._cursor = cursor
+        self._parser = parser or Parser()
+        self._end = 0
+        #: How many members there were.
+        self.count = 0
+
+    def next(self) -> Header | None:
+        """Return the next header, the cursor at its `size` bytes of data; None after the last one.
+
+        What of the data before was not read is skipped. Raises MalformedError for whatever is not
+        a tar archive in each of its blocks.
+        """
+        pending, cursor = _Pending(), self._cursor
+        self.skip()
+        while (block := cursor.block()) and block != ZERO:
+            header = self._parser.parse(block, fresh=pending.headers > 0)
+            if header.type in _EXTENDED:
+                _absorb(pending, header, cursor)
+                continue
+            self.passed(1)
+            if pending.headers:
+                _merge(header, pending, cursor)
+            if header.type == _SPARSE:
+                sparse.old(header, block, cursor)
+            elif header.type == 0 and header.name.endswith(b"/"):
+                header.type, header.size = ord("5"), 0  # V7 had no directory type
+            self._end = cursor.offset + header.size + -header.size % BLOCK
+            return header
+        _finish(cursor, pending, last=block, empty=self.count == 0)
+        return None
+
+    def skip(self) -> None:
+        """Skip what of the member at hand was not read."""
+        if self._end > self._cursor.offset:
+            self._cursor.skip(self._end - self._cursor.offset)
+
+    def passed(self, count: int) -> None:
+        """Count members, also those that somebody else has read; raise MalformedError at most."""
+        self.count += count
+        if self.count > MAX_MEMBERS:
             raise MalformedError(f"layer: more than {MAX_MEMBERS} members")
-        if pending.headers:
-            _merge(header, pending, cursor)
-            pending = _Pending()
-        if header.type == _SPARSE:
-            sparse.old(header, block, cursor)
-        elif header.type == 0 and header.name.endswith(b"/"):
-            header.type, header.size = ord("5"), 0  # V7 had no directory type
-        end = cursor.offset + header.size + -header.size % BLOCK
+
+
+def members(cursor: Cursor) -> Iterator[Header]:
+    """Yield each member's header, as Members does."""
+    found = Members(cursor)
+    while header := found.next():
         yield header
-        cursor.skip(end - cursor.offset)
-    _finish(cursor, pending, last=block, empty=count == 0)
 
 
 class _Pending:
@@ -141,5 +165,5 @@ def _finish(cursor: Cursor, pending: _Pending, *, last: bytes, empty: bool) -> N
     if pending.records or pending.name or pending.link or (empty and not last):
         raise truncated()
     second = cursor.block() if last else b""
-    if second and (second != _ZERO or not cursor.only_zeros()):
+    if second and (second != ZERO or not cursor.only_zeros()):
         raise MalformedError("layer: there is more data after the end of the archive")

@@ -9,17 +9,18 @@ depend on any of that, but for `sha256`, which only contents have that were foun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import chain
+from typing import NamedTuple
 
 import msgspec
 from blake3 import blake3
 
 from repaudit.oci.cursor import Cursor, Readable
-from repaudit.oci.header import Header
+from repaudit.oci.header import BLOCK, Header
 from repaudit.oci.listing import Writer
-from repaudit.oci.members import Parser, members
+from repaudit.oci.members import Members, Parser
 from repaudit.oci.record import Record, encode, has_data, record, sparse_map
 from repaudit.oci.spool import Spool
 
@@ -27,6 +28,8 @@ from repaudit.oci.spool import Spool
 #: that, it must be read once more.
 _HELD = 8 << 20
 _EMPTY = blake3().digest()
+#: The types that a header alone tells all about: files, links, devices, directories and fifos.
+_PLAIN = frozenset(b"0123456")
 _Digests = tuple[bytes, bytes | None, bytes, bytes | None]
 _Pairs = Iterable[tuple[memoryview, memoryview]]
 
@@ -34,7 +37,8 @@ _Pairs = Iterable[tuple[memoryview, memoryview]]
 def read_twins(left: Readable, right: Readable, writers: tuple[Writer, Writer], to: Spool) -> None:
     """Read two uncompressed layers to their ends; raise MalformedError as `read_layer` does."""
     parser = Parser()
-    _Twins(_Side(left, writers[0], parser), _Side(right, writers[1], parser), to).read()
+    sides = _Side(left, writers[0], parser), _Side(right, writers[1], parser)
+    _Twins(*sides, to, parser).read()
 
 
 def read_alone(stream: Readable, writer: Writer) -> None:
@@ -51,14 +55,14 @@ class _Side:
         self.cursor = Cursor(stream)
         self.writer = writer
         self.passed: set[int] = set()
-        self._members: Iterator[Header] = members(self.cursor, parser)
+        self.members = Members(self.cursor, parser)
         self.header: Header | None = None
         self.offset = 0
         self.next()
 
     def next(self) -> None:
         """Go to the next member."""
-        self.header = next(self._members, None)
+        self.header = self.members.next()
         self.offset = self.cursor.offset
 
     def alone(self) -> None:
@@ -70,11 +74,18 @@ class _Side:
         if has_data(header):
             found.content, found.sha256 = self.digests(header)
         self.write(found, encode(found))
+        self.next()
 
     def write(self, found: Record, encoded: bytes) -> None:
-        """Put down the member at hand and go to the next one."""
+        """Put down the member at hand."""
         self.writer.add(found.path, encoded, self.offset)
-        self.next()
+
+    def take(self, stride: _Stride) -> None:
+        """Put down the members of a stride, which lie here, and go behind them."""
+        begin = self.cursor.offset
+        self.members.passed(len(stride.paths))
+        self.writer.extend(stride.paths, stride.encoded, [begin + at for at in stride.offsets])
+        self.cursor.skip(stride.size)
 
     def pass_by(self, name: bytes) -> None:
         """Read the member at hand alone, and remember that the other side has yet to meet it."""
@@ -95,13 +106,49 @@ class _Side:
         return hasher.digest(), second.digest() if second else None
 
 
+class _Stride(NamedTuple):
+    """Members in a row: their paths, records, and where each one's data lies in the row's bytes."""
+
+    paths: list[bytes]
+    encoded: list[bytes]
+    offsets: list[int]
+    size: int
+
+
+def _stride(buffer: bytes, at: int, most: int, parser: Parser, number: int) -> _Stride:
+    """Read the members that lie whole in a buffer and need nothing but their own header.
+
+    They begin at `at` and end before `most` bytes; the first is the layer's member `number`.
+    """
+    paths: list[bytes] = []
+    encoded: list[bytes] = []
+    offsets: list[int] = []
+    view, here, end = memoryview(buffer), at, at + most
+    while here + BLOCK <= end and buffer[here + 156] in _PLAIN:
+        header = parser.parse(buffer[here : here + BLOCK], fresh=False)
+        data = here + BLOCK
+        size = header.size
+        behind = data + size + -size % BLOCK
+        if behind > end:
+            break
+        found = record(header, number + len(paths))
+        if has_data(header):
+            found.content = blake3(view[data : data + size]).digest() if size else _EMPTY
+        paths.append(found.path)
+        encoded.append(encode(found))
+        offsets.append(data - at)
+        here = behind
+    return _Stride(paths, encoded, offsets, here - at)
+
+
 class _Twins:
     """Both layers, and where contents go that differ."""
 
-    def __init__(self, left: _Side, right: _Side, to: Spool) -> None:
+    def __init__(self, left: _Side, right: _Side, to: Spool, parser: Parser) -> None:
         self._left = left
         self._right = right
         self._to = to
+        self._parser = parser
 
     def read(self) -> None:
         """Read both to their ends."""
@@ -151,6 +198,21 @@ class _Twins:
         encoded = encode(a)
         left.write(a, encoded)
         right.write(b, encoded if same else encode(b))
+        self._stride()
+        left.next()
+        right.next()
+
+    def _stride(self) -> None:
+        """Go on over the members that both sides have at hand whole, byte for byte the same."""
+        left, right = self._left, self._right
+        left.members.skip()
+        right.members.skip()
+        size = left.cursor.alike(right.cursor)
+        if size > BLOCK:
+            buffer, at, _ = left.cursor.at_hand()
+            stride = _stride(buffer, at, size, self._parser, left.writer.count)
+            left.take(stride)
+            right.take(stride)
 
     def _contents(self, one: Header, other: Header) -> _Digests:
         """Read both contents; return BLAKE3 and sha256 of the left, then of the right."""

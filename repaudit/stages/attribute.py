@@ -42,15 +42,6 @@ _SOURCES = {
     "uname": "the host's name",
     "cpus": "the number of CPUs",
 }
-#: What a program must have read for a factor to reach it.
-_READS = {
-    "time": "clock",
-    "random": "random",
-    "file_order": "listing",
-    "hostname": "uname",
-    "kernel": "uname",
-    "cpus": "cpus",
-}
 _CONFIDENCES = list(Confidence)
 
 
@@ -211,9 +202,11 @@ def _told(slug: str, factors: tuple[str, ...], decoded: Decoded) -> _Sourced:
 
 def _seen(author: Author, clue: Clue) -> _Sourced:
     """Say which process wrote it, and whether that read what the blamed factors move."""
+    from repaudit.stages.provenance import READS  # two images alone have no steps
+
     detail = f"the step was not traced: {author.untraced}"
     if author.process:
-        read = sorted({_READS[f] for f in clue.factors if _READS.get(f) in author.reads})
+        read = sorted({READS[f] for f in clue.factors if READS.get(f) in author.reads})
         detail = f"written by {shlex.join(author.process.argv)[:_LONGEST]}"
         detail += f", which read {' and '.join(_SOURCES[kind] for kind in read)}" if read else ""
     if author.named:

@@ -12,6 +12,15 @@ from repaudit.model.experiment import Step
 from repaudit.model.finding import Instruction
 from repaudit.model.trace import Program, Trace
 
+#: What a program must have read for a factor to reach it.
+READS = {
+    "time": "clock",
+    "random": "random",
+    "file_order": "listing",
+    "hostname": "uname",
+    "kernel": "uname",
+    "cpus": "cpus",
+}
 _LONGEST = 500
 _MOST_WORDS = 40
 _DEEPEST = 8
