@@ -22,12 +22,21 @@ from repaudit.model.history import Source
 from repaudit.model.pins import PinsReport
 from repaudit.model.published import VerifyResult
 from repaudit.model.report import Problem, Report, Subject, Verdict
+from repaudit.model.text import printable
 from repaudit.stages.allow import Rules, baseline_of
 from repaudit.stages.build import Bench, Progress, with_epoch
 from repaudit.stages.experiment import Experiment
 from repaudit.stages.fix import propose
 from repaudit.stages.gate import judge, lies_in
-from repaudit.stages.keep import clear, containerfile_of, keep, load, load_source, record
+from repaudit.stages.keep import (
+    clear,
+    containerfile_of,
+    keep,
+    load,
+    load_source,
+    ours_below,
+    record,
+)
 from repaudit.stages.pins import audit_tree
 from repaudit.stages.plan import make_plan
 from repaudit.stages.selftest import refuse_if_blind
@@ -40,7 +49,10 @@ _DAY = 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildRequest:
-    """What `repaudit rebuild` is asked; each field means what its option says."""
+    """What `repaudit rebuild` is asked; each field means what its option says.
+
+    `reports` are the files that the answer goes to, once it is there.
+    """
 
     context: Path
     file: Path | None = None
@@ -55,6 +67,7 @@ class RebuildRequest:
     jobs: int | None = None
     seed: str = "repaudit"
     output: Path | None = None
+    reports: tuple[Path, ...] = ()
     explain: bool = False
     try_fixes: bool = False
 
@@ -84,8 +97,12 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
         steady = Steady(request.context, path.resolve(), parsed.data)
         text = folder / "read" / path.resolve().name  # what was read is built, come what may
         place(text, parsed.data, path.resolve())
+        written = (*request.reports, *([request.output] if request.output else []))
+        hidden = ours_below(request.context, steady.paths, written)
+        if hidden:
+            progress.phase(f"hiding what repaudit wrote: {', '.join(map(printable, hidden))}")
         progress.phase("resolving base images")
-        asked = _build_request(request, text, parsed, epoch)
+        asked = replace(_build_request(request, text, parsed, epoch), hidden=hidden)
         prepared = builder.prepare(asked, images, folder, jobs)
         bench = Bench(
             builder=builder,

@@ -386,6 +386,38 @@ def test_a_kept_run_gives_the_same_bytes_anywhere(shell: Shell) -> None:
     assert (shell.cwd / "again").read_bytes() == whole
 
 
+def test_no_build_sees_what_repaudit_wrote(shell: Shell) -> None:
+    """Reports in the context are no source: a clean checkout has none, and gives the same image."""
+    context = shell.context("FROM scratch\nCOPY . /\n", journal__json="{}", below__json="")
+    (context / "below").mkdir()
+    shell.cwd = context
+
+    def digests(*words: str) -> set[str]:
+        done = shell("rebuild", "--quiet", "--timestamp=0", ".", "--format=json", *words)
+        assert done.status == 0, done.text
+        return {run["image"] for run in json.loads(done.text)["runs"]}
+
+    first = digests()
+    for words in (
+        ("--output=audit",),
+        ("--output=below/audit", "--format=sarif=below/out.sarif"),
+        ("--format=sarif=below/out.sarif",),
+    ):
+        assert digests(*words) == first
+    assert {path.name for path in (context / "below").iterdir()} == {"audit", "out.sarif"}
+    (context / "below" / "mine").touch()
+    assert digests() != first
+
+
+def test_progress_that_nobody_reads_is_no_answer(shell: Shell, copy: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with shell.start("rebuild", copy, stdout=subprocess.PIPE, stderr=writer) as process:
+        os.close(writer)
+        assert b"reproducible" in process.stdout.read()
+    assert process.returncode == 0
+
+
 def test_a_kept_run_holds_images_logs_and_journal_and_may_be_written_over(
     shell: Shell, copy: Path
 ) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from repaudit.host import clock, process, scratch
+from repaudit.builders.interface import BuildRequest
+from repaudit.host import clock, context, process, scratch
 from repaudit.model.errors import ToolFailedError
 from repaudit.model.experiment import Edit, Step
 from repaudit.model.trace import Input, Program, Trace, Writer
@@ -90,10 +91,11 @@ class Workplace:
         self.jail.check(mount, doing="mounting the run's file system")
         self.jail.path(self.store / "tmp").mkdir()
 
-    def show(self, context: Path) -> Path:
+    def show(self, request: BuildRequest) -> Path:
         """Return a view of the context that steps may write to: what they write is the run's own.
 
         Else a step that binds the context would change the user's files, and the next run's input.
+        What the request hides is not there, and its folder is as it was.
         """
         lower, view, upper, work = (
             self.store / name for name in ("lower", "context", "written", "work")
@@ -102,11 +104,13 @@ class Workplace:
             self.jail.path(folder).mkdir()
         doing = "showing the context to the run"
         # Bound first: an option of mount(8) cannot hold any name that a context may have.
-        self.jail.check(["mount", "--bind", str(context), str(lower)], doing=doing)
+        self.jail.check(["mount", "--bind", str(request.context), str(lower)], doing=doing)
         options = f"lowerdir={lower},upperdir={upper},workdir={work}"
         self.jail.check(
             ["mount", "-t", "overlay", "-o", options, "overlay", str(view)], doing=doing
         )
+        for path in request.hidden:
+            context.hide(self.jail.path(view / path))
         return view
 
     def _write_shim(self) -> None:

@@ -88,7 +88,7 @@ class _Buildah:
 
             place.start_clock()
             status = jail.follow(
-                _command(prepared.request, place, storage, place.show(prepared.request.context)),
+                _command(prepared.request, place, storage, place.show(prepared.request)),
                 log=place.log,
                 env={"TMPDIR": str(place.store / "tmp")},
                 line=hear,

@@ -18,7 +18,10 @@ from repaudit.model.experiment import BuildRun, Edit, PlannedRun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
-    """What is to be built. `timestamp` is the epoch to clamp times to, None for a bare build."""
+    """What is to be built. `timestamp` is the epoch to clamp times to, None for a bare build.
+
+    `hidden` are paths below the context, with no link on the way, that no build shall see.
+    """
 
     context: Path
     containerfile: Path
@@ -26,6 +29,7 @@ class BuildRequest:
     build_args: tuple[tuple[str, str], ...]
     secrets: tuple[str, ...]
     timestamp: int | None
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

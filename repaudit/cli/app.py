@@ -98,10 +98,11 @@ def _root(
 
 
 def _say(error: RepauditError) -> None:
-    from rich.console import Console  # what goes well need not wait for
-    from rich.text import Text
+    from rich.text import Text  # what goes well need not wait for
 
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    from repaudit.cli.stderr import Stderr
+
+    console = Stderr()
     console.print(Text("error: ", style="bold red").append(printable(error.message), style="none"))
     for line in filter(None, [error.hint]):
         console.print(Text("  way out: ", style="bold").append(printable(line), style="none"))

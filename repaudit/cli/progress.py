@@ -57,8 +57,7 @@ class Lines(Silent):
         self._say(name)
 
     def _say(self, text: str) -> None:
-        line = f"[{clock.ticks() - self._start:6.1f} s] {text}"
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(f"[{clock.ticks() - self._start:6.1f} s] {text}")
 
 
 class Live(Silent):
@@ -97,10 +96,16 @@ def progress(*, quiet: bool, verbose: bool) -> Iterator[Silent]:
     if quiet:
         yield Silent()
         return
-    from rich.console import Console  # what is quiet need not wait for
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (  # what is quiet need not wait for
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
 
-    console = Console(stderr=True)
+    from repaudit.cli.stderr import Stderr
+
+    console = Stderr()
     if verbose or not console.is_terminal:
         yield Lines(console, verbose=verbose)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,7 +102,8 @@ def rebuild(
         k: v for k, v in given.items() if v is not None and v is not False and v != []
     }
     formats = out.parse_formats(chosen.get("format", ()))
-    request = request_of(context, chosen)
+    files = tuple(path for _, path in formats if path is not None)
+    request = replace(request_of(context, chosen), reports=files)
     with progress(quiet=quiet, verbose=verbose) as listener:
         report = audit.rebuild(request, listener)
     out.emit(report, formats)

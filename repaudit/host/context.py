@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -48,6 +49,13 @@ def _state(found: os.stat_result) -> State:
         return owner
     # The inode's own change time cannot be set back, as the content's can.
     return (*owner, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def hide(path: Path) -> None:
+    """Remove a path, with all that is in it, and leave its folder as old as it was."""
+    folder = path.parent.stat()
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    os.utime(path.parent, ns=(folder.st_atime_ns, folder.st_mtime_ns))
 
 
 def changed(before: Mapping[str, State], after: Mapping[str, State]) -> list[str]:

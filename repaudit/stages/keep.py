@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePath
 
 import msgspec
 
@@ -85,6 +85,22 @@ def clear(output: Path) -> None:
     (output / REPORT).unlink(missing_ok=True)
     shutil.rmtree(output / "runs", ignore_errors=True)
     (output / JOURNAL).unlink()
+
+
+def ours_below(context: Path, paths: Iterable[str], written: Iterable[Path]) -> tuple[str, ...]:
+    """Return what repaudit itself wrote below a context, or is about to write, each path once.
+
+    `paths` is what is there: a run that was kept, or a report, is no source of the next image, and
+    whoever builds from a clean checkout has none. Only what is there is returned.
+    """
+    root = context.resolve()
+    inside = (path.resolve() for path in written)
+    ours = {str(p.relative_to(root)) for p in inside if p.is_relative_to(root) and p != root}
+    marks = (root / path for path in paths if PurePath(path).name == JOURNAL)
+    ours |= {
+        str(m.parent.relative_to(root)) for m in marks if m.parent != root and is_run(m.parent)
+    }
+    return tuple(sorted(path for path in ours if (root / path).exists()))
 
 
 def _is_ours(folder: Path) -> bool:

@@ -32,6 +32,11 @@ class Steady:
         self._rules = [Ignored(path.read_bytes()) for path in names if path.is_file()]
         self._before = self._state()
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What is in the context, sorted; no folder's name ends in a slash."""
+        return tuple(self._before)
+
     def check(self) -> None:
         """Raise SourceError if anything of it is not as it was."""
         found = changed(self._before, self._state())
