@@ -10,7 +10,7 @@ MADE_BY := apt-utils binutils bzip2 cpio gcc gpg gpg-agent libc6-dev xz-utils zi
 VENV_PACKAGE := $(if $(wildcard .venv),,python3-venv)
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop test demo bench accuracy check-reports check-attestations lint clean
+.PHONY: help install develop test demo bench accuracy check-reports check-attestations check-sign-off lint clean
 
 help:
 	@echo "make install   the tool, at .venv/bin/repaudit"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench     speed, as ratios to the bare tools"
 	@echo "make accuracy  how often --explain names what was planted; some ten minutes"
 	@echo "make check-reports  HTML in a browser with axe, SARIF by GitHub's rules"
+	@echo "make check-attestations  bundles by sigstore-js; check-sign-off: in a root of Debian packages"
 
 install: .venv/installed
 	@echo "repaudit is at .venv/bin/repaudit"
@@ -83,6 +84,10 @@ check-attestations: tests/independent/node_modules .venv/developing
 tests/independent/node_modules: tests/independent/package.json
 	@npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/independent
 	@touch $@
+
+# A stranger checks a sign-off in a root of a few Debian packages, without Python and network.
+check-sign-off: tools extra .venv/developing
+	@.venv/bin/python -m tests.check_sign_off
 
 clean:
 	rm -rf .venv build dist
