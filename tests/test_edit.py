@@ -198,6 +198,12 @@ EPOCH = "${SOURCE_DATE_EPOCH:-$(date +%s)}"
         ("tar_order", "tar czf x.tgz y", "tar czf x.tgz --sort=name y"),
         ("tar_order", "tar --create -f x y", "tar --sort=name --create -f x y"),
         ("tar_times", "tar -cf x y", f'tar --mtime="@{EPOCH}" --clamp-mtime -cf x y'),
+        (
+            "tar_times",
+            "tar --format=posix -cf x y",
+            f'tar --mtime="@{EPOCH}" --clamp-mtime --pax-option=delete=atime,delete=ctime'
+            " --format=posix -cf x y",
+        ),
         ("ar", "ar rcs liba.a a.o && ranlib liba.a", "ar rcsD liba.a a.o && ranlib -D liba.a"),
         ("ar", "ar rcU liba.a a.o", "ar rcD liba.a a.o"),
         (

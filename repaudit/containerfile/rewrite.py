@@ -23,6 +23,8 @@ _TAR_TAKES = frozenset("bCfFgHIKLNTVX")
 #: `cf`, `cvzf`; `-cf`, `-zcf`, `--create`: what packs, and not what unpacks.
 _TAR_OLD = re.compile("[vzjJapfhkPSWZ]*c[vzjJapfhkPSWZ]*")
 _TAR_NEW = re.compile("-[vzjJaphkPSWZ]*c[A-Za-z]*|--create")
+#: The format that records when a file was read and changed last as well.
+_TAR_POSIX = re.compile("--posix|(--format=|-H)(pax|posix)")
 _GZIP_READS = re.compile(r"-[^-]*[dltnN].*|--(decompress|uncompress|list|test|no-name|name)")
 _SAYS_WHICH_DATE = re.compile(r"-[A-Za-z]*[drfs].*|--(date|reference|file|set)(=.*)?")
 _ZIP_OPTIONS = re.compile("-[0-9qrX]+")
@@ -59,7 +61,8 @@ def _gzip(command: Command) -> Iterator[Splice]:
         yield _after(command.words[0], "-n")
 
 
-def _tar(*options: str) -> Rewriter:
+def _tar(*options: str, posix: str | None = None) -> Rewriter:
+    """Add options to a tar that packs, and `posix` to one that writes the posix format."""
     known = {option.partition("=")[0] for option in options}
 
     def rewrite(command: Command) -> Iterator[Splice]:
@@ -75,6 +78,8 @@ def _tar(*options: str) -> Rewriter:
             return
         for option in options:
             yield _after(command.words[at], option.replace("EPOCH", _epoch(command)))
+        if posix and any(_TAR_POSIX.fullmatch(text or "") for text in command.texts):
+            yield _after(command.words[at], posix)
 
     return rewrite
 
@@ -208,7 +213,9 @@ REWRITERS: Mapping[str, Rewriter] = {
     "pip": _pip,
     "tar_order": _tar("--sort=name"),
     "tar_owner": _tar("--owner=0", "--group=0", "--numeric-owner"),
-    "tar_times": _tar("--mtime=EPOCH", "--clamp-mtime"),
+    "tar_times": _tar(
+        "--mtime=EPOCH", "--clamp-mtime", posix="--pax-option=delete=atime,delete=ctime"
+    ),
     "wget": _wget,
     "zip_order": _zip_order,
     "zip_times": _zip_times,
