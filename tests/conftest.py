@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests import base
+from tests.live import Shell
 
 # The same examples every time, on a machine of any speed.
 settings.register_profile("repaudit", derandomize=True, deadline=None)
@@ -36,3 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def golden_storage() -> dict[str, str]:
     """The environment in which the base image of the golden cases is in the host's storage."""
     return base.storage()
+
+
+@pytest.fixture
+def shell(tmp_path: Path, golden_storage: dict[str, str]) -> Shell:
+    """A shell to type `repaudit …` into, where the golden cases' base image is the host's own."""
+    return Shell(tmp_path, golden_storage)

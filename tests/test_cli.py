@@ -31,11 +31,6 @@ ESCAPE = b"\x1b"
 
 
 @pytest.fixture
-def shell(tmp_path: Path, golden_storage: dict[str, str]) -> Shell:
-    return Shell(tmp_path, golden_storage)
-
-
-@pytest.fixture
 def copy(shell: Shell) -> Path:
     """A context that builds in no time and is reproducible."""
     return shell.context(COPY)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -39,7 +38,8 @@ from repaudit.stages.allow import (
 from repaudit.stages.gate import judge
 from repaudit.stages.trend import trends
 from tests import strategies
-from tests.live import GOLDEN, ROOT, Done, Shell
+from tests.command import alone as repaudit
+from tests.live import GOLDEN, Done, Shell
 
 DATE, BOM = "captures_build_date", "different_due_to_umask"
 DAY = date(2027, 1, 1)
@@ -551,12 +551,6 @@ def test_nothing_that_a_repository_names_is_run(tmp_path: Path):
 
 
 # The command.
-
-
-def repaudit(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "repaudit", *map(str, words)]
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(folder)}
-    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def keep(folder: Path, one: Report) -> Path:

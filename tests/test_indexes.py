@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from repaudit.host.fetch import Fetcher, Waiting
 from repaudit.indexes import maven
 from repaudit.model.pins import PinsReport, PinsVerdict, Severity
 from repaudit.pinning import verify_pins
+from tests.command import repaudit
 from tests.packages import (
     SITE,
     Tree,
@@ -310,11 +310,6 @@ def test_a_mirror_stands_for_what_it_says(
 
 
 # --- the clients' own configuration, and the clients ---------------------------------------------
-
-
-def repaudit(*argv: str, **env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "repaudit", *argv]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | env)
 
 
 def test_the_index_is_the_one_that_pip_is_configured_to_ask(

@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -17,11 +16,6 @@ from tests.live import GOLDEN, Shell
 pytestmark = pytest.mark.live
 
 SLOW = f"FROM {GOLDEN}\nRUN sleep 1.5; echo one > /srv/one\nRUN sleep 60\n"
-
-
-@pytest.fixture
-def shell(tmp_path: Path, golden_storage: dict[str, str]) -> Shell:
-    return Shell(tmp_path, golden_storage)
 
 
 @pytest.fixture

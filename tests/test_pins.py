@@ -33,6 +33,7 @@ from repaudit.model.pins import (
 )
 from repaudit.reporters import REPORTERS, PinsReporter, Surface
 from repaudit.stages.pins import audit_tree
+from tests.command import repaudit
 from tests.schemas import closed
 
 ROOT = Path(__file__).parent.parent
@@ -701,10 +702,6 @@ def test_text_is_a_line_a_finding_and_a_summary():
         "    fix: do\\nthis",
         "floating  1 error; 1 pin (1 hashed) in 1 file",
     ]
-
-
-def repaudit(*argv: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "repaudit", *argv], capture_output=True, text=True)
 
 
 def test_the_command_exits_with_the_verdict(tmp_path: Path):

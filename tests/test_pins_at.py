@@ -21,6 +21,7 @@ from repaudit.model.lock import SCHEMA, Lock, Locked
 from repaudit.model.pins import PinsVerdict, Severity
 from repaudit.pinning import PinEdits, pin_edits, verify_pins
 from repaudit.stages.pin_apt import parse_instant
+from tests.command import repaudit
 from tests.packages import sha256, wheel, wheel_tree, zipped
 from tests.schemas import closed
 from tests.standin import Reply, Server, serving
@@ -37,11 +38,6 @@ WRITE = ".venv/bin/python -m tests.test_pins_at > repaudit/model/lock-1.schema.j
 def server() -> Iterator[Server]:
     with serving() as found:
         yield found
-
-
-def repaudit(*argv: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "repaudit", *map(str, argv)]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | env)
 
 
 def edits(project: Path, at: str | None = None) -> PinEdits:

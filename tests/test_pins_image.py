@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from repaudit.oci.filesystem import merge
 from repaudit.sources import open_image
 from repaudit.stages.installed import absent, compare, locks_of
 from repaudit.stages.pinned import verified
+from tests.command import repaudit
 from tests.images import Store, member, tar, write_files
 from tests.packages import (
     SITE,
@@ -253,10 +252,6 @@ def test_any_bytes_give_an_inventory(name: str, damage: list[tuple[str, int, byt
 
     first = sorted(inventory.installed(files), key=lambda one: one.path)
     assert first == sorted(inventory.installed(files), key=lambda one: one.path)
-
-
-def repaudit(*argv: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "repaudit", *argv], capture_output=True, text=True)
 
 
 def test_the_command_names_what_was_swapped(tmp_path: Path):

@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from repaudit.audit import audit_pins
+from tests.command import repaudit
 from tests.images import Store, member, tagged, tar, write_files
 from tests.packages import sha256
 from tests.standin import Reply, Server, serving
@@ -27,11 +27,6 @@ def server() -> Iterator[Server]:
     with serving() as found:
         found.replies["/tool"] = Reply(body=TOOL)
         yield found
-
-
-def repaudit(*argv: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "repaudit", *map(str, argv)]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | env)
 
 
 FILE = """# syntax is old\r

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +18,6 @@ REBUILD = ("rebuild", "--try-fixes", "--timestamp=1700000000", "--quiet", "--for
 BREAKS = 'RUN date --date=@0 +%H:%M > /srv/hour && test "$TZ" != UTC\n'
 REMAINS = "RUN date --date=@0 +%H:%M > /srv/a && cat /proc/sys/kernel/random/uuid >> /srv/a\n"
 UMASK = "RUN touch /srv/file\n"
-
-
-@pytest.fixture
-def shell(tmp_path: Path, golden_storage: dict[str, str]) -> Shell:
-    return Shell(tmp_path, golden_storage)
 
 
 def outcomes(report: dict[str, Any]) -> dict[str, str | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from repaudit.model.published import Built, Identity, Standing
 from repaudit.stages.published import load_published
 from repaudit.stages.verify import compare_releases, verify
 from tests import images
-from tests.live import ROOT
+from tests.command import alone as repaudit
 
 SERVICES = {
     "aggregator/aggregator": "a9cdcadff8b1c5c4d4225a129428dd86b65e75be80df48c6b3aecc8b68b46e30",
@@ -62,13 +61,6 @@ def published(folder: Path, text: str, name: str = "BUILDING.md") -> Path:
     folder.mkdir(exist_ok=True, parents=True)
     (path := folder / name).write_text(text)
     return path
-
-
-def repaudit(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "repaudit", *map(str, words)]
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(folder)}
-    environment["TMPDIR"] = str(folder)
-    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 # ODP's block of seven digests.

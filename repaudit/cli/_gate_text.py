@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from rich.console import Console
 from rich.text import Text
 
 from repaudit.model.gate import GateResult, Judgement
@@ -13,6 +12,7 @@ from repaudit.model.history import Light
 from repaudit.model.text import printable
 from repaudit.reporters import Surface
 from repaudit.reporters._gate import commit, details, point, word
+from repaudit.reporters._terminal import terminal
 
 _COLOURS = {
     Light.GREEN: "bold green",
@@ -24,19 +24,7 @@ _COLOURS = {
 def render(result: GateResult, surface: Surface) -> bytes:
     """Return the whole text; the same result and surface give the same bytes."""
     out = io.StringIO()
-    console = Console(
-        file=out,
-        width=surface.columns,
-        force_terminal=surface.colour,
-        color_system="standard" if surface.colour else None,
-        no_color=not surface.colour,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        soft_wrap=True,
-        legacy_windows=False,
-        _environ={},  # nothing of the environment may change the bytes
-    )
+    console = terminal(out, surface, wrapped=False)
     for judgement in result.images:
         console.print(_title(judgement))
         for line in _lines(judgement):

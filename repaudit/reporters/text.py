@@ -17,6 +17,7 @@ from repaudit.model.pins import PinsReport
 from repaudit.model.report import Report, Verdict
 from repaudit.model.text import printable
 from repaudit.reporters._pins import pin_lines
+from repaudit.reporters._terminal import terminal
 from repaudit.reporters._words import (
     COPIED,
     blame,
@@ -55,7 +56,7 @@ class _Text:
 
     def render(self, report: Report, surface: Surface) -> bytes:
         out = io.StringIO()
-        console = _console(out, surface)
+        console = terminal(out, surface, wrapped=True)
         _header(console, report)
         shown: set[Difference] = set()
         groups = _widespread(report.findings)
@@ -72,25 +73,10 @@ class _Text:
 
     def render_pins(self, report: PinsReport, surface: Surface) -> bytes:
         out = io.StringIO()
-        console = _console(out, surface)
+        console = terminal(out, surface, wrapped=True)
         for line in pin_lines(report):
             console.print(line, soft_wrap=True)
         return _bytes(out)
-
-
-def _console(out: io.StringIO, surface: Surface) -> Console:
-    return Console(
-        file=out,
-        width=surface.columns,
-        force_terminal=surface.colour,
-        color_system="standard" if surface.colour else None,
-        no_color=not surface.colour,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-        _environ={},  # nothing of the environment may change the bytes
-    )
 
 
 def _bytes(out: io.StringIO) -> bytes:
