@@ -81,7 +81,6 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
     shown = _shown(path, request.context)
     parsed = cf.parse(path.read_bytes(), name=shown)
     epoch = source_date.resolve(request.timestamp, request.context)
-    source = git.source(request.context)  # as it is when the builds begin
     plan = make_plan(
         this_machine(request.seed, epoch),
         vary=request.vary,
@@ -101,6 +100,7 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
         hidden = ours_below(request.context, steady.paths, written)
         if hidden:
             progress.phase(f"hiding what repaudit wrote: {', '.join(map(printable, hidden))}")
+        source = git.source(request.context, hidden)  # as it is when the builds begin
         progress.phase("resolving base images")
         asked = replace(_build_request(request, text, parsed, epoch), hidden=hidden)
         prepared = builder.prepare(asked, images, folder, jobs)
@@ -137,9 +137,7 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
         builder.check_bases(prepared)
         steady.check()
         if request.output is not None:
-            journal = record(
-                plan.machine.start, request.context, path, source, prepared.bases, runs
-            )
+            journal = record(plan.machine.start, request.context, path, source, prepared, runs)
             keep(request.output, report, runs, journal)
         return report
 

@@ -50,7 +50,8 @@ class Place:
 
     def kept(self, name: str = "run", *configs: bytes, **more: Any) -> Path:
         context = str(self.context)
-        journal = replace(JOURNAL, context=context, source=more.pop("source", self.source))
+        known = {"source": more.pop("source", self.source), "hidden": more.pop("hidden", ())}
+        journal = replace(JOURNAL, context=context, **known)
         return kept_run(self.folder / name, *configs, journal=journal, **more)
 
     def git(self, *words: str, folder: Path | None = None, at: str = "2026-11-01T00:00:00Z") -> str:
@@ -286,6 +287,19 @@ def test_a_tree_that_no_commit_holds_is_refused_unless_told(place: Place):
     refused(run, 2, "--context", "--context", place.folder / "no" / "such")
 
 
+def test_a_run_that_lies_in_the_context_is_no_part_of_the_source(place: Place):
+    (place.context / "old").mkdir()
+    hidden = place.kept("app/audit", hidden=("old",))
+    (place.context / "old" / "requirements.txt").write_text("a\n")
+    done = repaudit(hidden, "--output", place.folder / "out")
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads((place.folder / "out" / "sign-off.json").read_bytes())
+    assert not found["source"]["dirty"]
+    assert {one["pin"]["location"]["path"] for one in found["pins"]["pins"]} == {"Containerfile"}
+    refused(place.kept("app/other"), 1, "holds more than the commit")
+
+
 def test_submodules_are_named_and_a_changed_one_is_a_dirty_tree(place: Place):
     (other := place.folder / "other").mkdir()
     place.git("init", "--quiet", folder=other)
@@ -517,8 +531,10 @@ def test_a_stranger_builds_it_again_and_knows_another_image(tmp_path: Path, gold
     place = Place(folder=tmp_path, context=context, source=Source(commit="", dirty=False))
     place.git("init", "--quiet")
     place.commit()
-    assert shell("rebuild", "--quiet", "--output", "run", context).status == 0
-    done = shell("sign-off", "run", "--output", "out")
+    run = context / "audit"  # as README tells it: no build sees it, and it makes no tree dirty
+    for _ in range(2):
+        assert shell("rebuild", "--quiet", "--output", run, context).status == 0
+    done = shell("sign-off", run, "--output", "out")
     assert done.status == 0, done.stderr
     (conf := tmp_path / "storage.conf").write_text(
         f'[storage]\ndriver = "vfs"\ngraphroot = "{tmp_path}/g"\nrunroot = "{tmp_path}/r"\n'

@@ -21,16 +21,18 @@ _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _BLAMED = re.compile(r"([0-9a-f]{40,64}) \d+ (\d+)( \d+)?$")
 
 
-def source(context: Path) -> Source | None:
+def source(context: Path, without: Sequence[str] = ()) -> Source | None:
     """Return the commit of the repository that `context` is in, None where there is none.
 
-    It is dirty if, in the context, anything is changed, or there and not ignored.
+    It is dirty if, in the context, anything is changed, or there and not ignored. Paths `without`,
+    as from the context, do not count, nor what is below them.
     """
     commit = ask(context, "rev-parse", "--verify", "--end-of-options", "HEAD^{commit}")
     if commit is None or not _COMMIT.fullmatch(commit):
         return None
     status = ("status", "--porcelain", "--ignore-submodules=dirty", "--untracked-files=normal")
-    changed = ask(context, *_without_filters(context), *status, "--", ".")
+    left_out = (f":(exclude,literal){path}" for path in without)
+    changed = ask(context, *_without_filters(context), *status, "--", ".", *left_out)
     return Source(commit=commit, dirty=changed != "")
 
 

@@ -39,6 +39,7 @@ class Duration:
 class Journal:
     """What is known of a kept run; None and nothing where an older repaudit did not write it.
 
+    `hidden` are the paths below the context that repaudit itself wrote, and that no build saw.
     `start` is in seconds since 1970. `context` and `containerfile` are paths of the machine that
     built, `tools` the paths of its programs, `versions` what those call themselves.
     """
@@ -48,6 +49,7 @@ class Journal:
     context: str | None = None
     containerfile: str | None = None
     source: Source | None = None
+    hidden: tuple[str, ...] = ()
     host: Host | None = None
     bases: tuple[BaseImage, ...] = ()
     tools: dict[str, str | None] = field(default_factory=dict)

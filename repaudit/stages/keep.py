@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 import msgspec
 
 from repaudit import __version__
-from repaudit.builders import Base
+from repaudit.builders import Prepared
 from repaudit.host import machine
 from repaudit.host.scratch import write
 from repaudit.model.canonical import report_from_json, to_json
@@ -50,19 +50,22 @@ def record(
     context: Path,
     containerfile: Path,
     source: Source | None,
-    bases: Sequence[Base],
+    prepared: Prepared,
     runs: Sequence[BuildRun],
 ) -> Journal:
     """Return the journal of runs that were made just now, on this machine."""
-    tools = machine.tools()
+    tools, bases = machine.tools(), prepared.bases
     return Journal(
         start=start,
         repaudit=__version__,
         context=str(context.resolve()),
         containerfile=str(containerfile.resolve()),
         source=source,
+        hidden=prepared.request.hidden,
         host=Host(kernel=machine.kernel(), cpus=len(machine.cpus())),
-        bases=tuple(BaseImage(name=b.name, digest=b.digest, created=b.created) for b in bases),
+        bases=tuple(
+            BaseImage(name=b.name, digest=b.digest, created=b.created) for b in prepared.bases
+        ),
         tools={tool.name: tool.path for tool in tools},
         versions=machine.versions(tools),
         runs={run.planned.name: Duration(milliseconds=run.milliseconds) for run in runs},

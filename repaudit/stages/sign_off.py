@@ -6,8 +6,8 @@ source that no commit holds, a published or released image that is another one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 
 from repaudit.host import git
 from repaudit.host.tree import open_tree
@@ -17,6 +17,7 @@ from repaudit.model.journal import Journal
 from repaudit.model.sign_off import (
     Accepted,
     BuiltImage,
+    DatedPins,
     PolicyRemark,
     SignOff,
     SourceState,
@@ -28,7 +29,7 @@ from repaudit.stages.allow import Rules
 from repaudit.stages.audited import describe
 from repaudit.stages.dated import dated_bases, dated_pins
 from repaudit.stages.gate import judge
-from repaudit.stages.keep import load_journal
+from repaudit.stages.keep import load_journal, ours_below
 from repaudit.stages.known_by import built_images, compare_published, released
 from repaudit.stages.pins import audit_tree
 
@@ -67,7 +68,8 @@ def collect(request: SignOffRequest, evidence: Evidence, folder: Path) -> SignOf
     name = request.name or report.subject.context or "image"
     accepted = _accepted(name, evidence, request.rules)
     context = _context(request, journal)
-    source = _source(context, journal, evidence, allow_dirty=request.allow_dirty)
+    hidden = ours_below(context, (), (request.run, *(context / p for p in journal.hidden)))
+    source = _source(context, hidden, journal, evidence, allow_dirty=request.allow_dirty)
     signed, *others = built_images(request.run, evidence)
     outside = released(request.image, signed, folder)
     signed = BuiltImage(runs=signed.runs, identities=(*outside, *signed.identities))
@@ -93,9 +95,7 @@ def collect(request: SignOffRequest, evidence: Evidence, folder: Path) -> SignOf
         accepted=accepted,
         source=source,
         bases=dated_bases(journal.bases, now),
-        pins=dated_pins(
-            audit_tree(open_tree([context]), now), context, source.commit if source else None, now
-        ),
+        pins=_pins(context, hidden, source.commit if source else None, now),
         published=compare_published(request.published, name, signed),
         tools=journal.versions | ({"repaudit": journal.repaudit} if journal.repaudit else {}),
         run_at=now,
@@ -149,10 +149,21 @@ def _context(request: SignOffRequest, journal: Journal) -> Path:
     return said.resolve()
 
 
+def _pins(context: Path, hidden: tuple[str, ...], commit: str | None, now: int) -> DatedPins:
+    tree = open_tree([context])
+    own = tuple(f for f in tree.files if not any(PurePath(f).is_relative_to(p) for p in hidden))
+    return dated_pins(audit_tree(replace(tree, files=own), now), context, commit, now)
+
+
 def _source(
-    context: Path, journal: Journal, evidence: Evidence, *, allow_dirty: bool
+    context: Path,
+    hidden: tuple[str, ...],
+    journal: Journal,
+    evidence: Evidence,
+    *,
+    allow_dirty: bool,
 ) -> SourceState | None:
-    built, now, told = journal.source, git.source(context), evidence.source
+    built, now, told = journal.source, git.source(context, hidden), evidence.source
     if told is not None and (built is None or told.commit != built.commit):
         said = built.commit if built else "no commit that is known"
         raise UsageError(f"the run built {said}, not {told.commit}", hint="mend --source")
