@@ -54,7 +54,7 @@ def record(
     runs: Sequence[BuildRun],
 ) -> Journal:
     """Return the journal of runs that were made just now, on this machine."""
-    tools, bases = machine.tools(), prepared.bases
+    tools = machine.tools()
     return Journal(
         start=start,
         repaudit=__version__,
