@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from repaudit.forensics._dates import BARE, DAY, NO_YEAR, Stamp, stamps
+from repaudit.forensics._stamps import BARE, DAY, NO_YEAR, Stamp, stamps
 from repaudit.forensics._words import WORDS
 
 _BLANK = "<clock>"

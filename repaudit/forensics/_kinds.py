@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from repaudit.forensics._case import moved, umask_explains
-from repaudit.forensics._dates import clock_number, offset
+from repaudit.forensics._dates import clock_number
+from repaudit.forensics._stamps import offset
 from repaudit.forensics._words import WORDS, foreign
 from repaudit.forensics.interface import Case
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 from repaudit.forensics._case import Blame
-from repaudit.forensics._dates import compare, stamps
+from repaudit.forensics._dates import compare
 from repaudit.forensics._kinds import DRAWN, UUID, kind
 from repaudit.forensics._order import decide
+from repaudit.forensics._stamps import stamps
 from repaudit.forensics._told import MARK, mask
 from repaudit.forensics.interface import Case
 
