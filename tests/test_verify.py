@@ -160,7 +160,7 @@ A, B, C = "a" * 64, "b" * 64, "c" * 96
         (json.dumps([{"name": "app", "digest": f"sha256:{A}"}]), {"app": f"sha256:{A}"}),
         (json.dumps({"images": [{"name": "app", "digest": A}]}), {"app": f"sha256:{A}"}),
         (
-            json.dumps({"assets": [{"name": "a", "digest": f"sha256:{A}"}, {"name": "b"}]}),
+            json.dumps({"assets": [{"name": "a", "digest": f"sha256:{A}"}], "id": "b" * 40}),
             {"a": f"sha256:{A}"},
         ),
         (
@@ -191,6 +191,14 @@ def test_each_form_is_read(tmp_path: Path, text: str, wanted: dict[str, str]):
         (json.dumps({"images": [{"name": "app", "digest": A[1:]}]}), "app: not a digest"),
         ('{"Measurements": 1}', "no digest"),
         ('{"PCR0": "x"}', "PCR0: not a digest"),
+        (f'{{"app": "{A}", "app": "{B}"}}', "two members called 'app'"),
+        (f'[{{"name": "app", "digest": "{A}", "digest": "{B}"}}]', "two members called 'digest'"),
+        (json.dumps({"PCR0": C, "pcr2": C}), "'pcr2': a digest where none"),
+        (json.dumps({"Measurements": {"PCR0": C, "PCR3x": "x"}}), "'PCR3x': a digest where none"),
+        (json.dumps({"PCR0": C, "app": f"sha256:{A}"}), "'app': a digest where none"),
+        (json.dumps({"Measurements": {"PCR0": C}, "app": A}), "'app': a digest where none"),
+        (json.dumps({"images": [{"name": "a", "digest": A}], "b": B}), "'b': a digest where none"),
+        (json.dumps({"assets": [{"name": "a", "digest": A}, {"name": "b"}]}), "b: not a digest"),
         ("\x00", "line 1"),
         ("a" * (1 << 20 | 1), "bytes"),
     ],
@@ -215,6 +223,18 @@ def test_markdown_without_a_block_of_digests_is_malformed(tmp_path: Path):
     text = f"# Building\n\nIt is {A}.\n\n```\nmake\n```\n"
     with pytest.raises(MalformedError, match="no digest"):
         load_published(published(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "line", [f'svc/index.json: "digest": "sha256:{A[1:]}"', f"svc@sha256:{A}a", f"{A[1:]}  svc"]
+)
+def test_a_damaged_digest_in_a_block_of_its_own_is_no_other_block(tmp_path: Path, line: str):
+    whole = f"```\napp@sha256:{A}\n```\n"
+    with pytest.raises(MalformedError, match=r"line 5 holds no name and digest"):
+        load_published(published(tmp_path, f"{whole}\n```\n{line}\n```\n".replace("\n\n", "\n")))
+
+    commands = f"```\ngit checkout {'a' * 40}\ndocker pull app@sha256:{A}\n```\n"
+    assert load_published(published(tmp_path, whole + commands)) == {"app": f"sha256:{A}"}
 
 
 @given(st.binary(max_size=200))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -20,16 +21,24 @@ from repaudit.model.errors import MalformedError, UsageError
 _MOST_BYTES = 1 << 20
 _HINT = "give a BUILDING.md with a block of digests, a release's JSON, SHA256SUMS, or a list"
 _DIGEST = r"(?P<digest>(?:sha(?:256|384|512):)?[0-9a-fA-F]{64,128})"
-_LINES = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf'(?P<name>\S+?)/index\.json:\s*"digest":\s*"{_DIGEST}",?',
-        rf"SHA(?:256|384|512) \((?P<name>[^()]+)\) = {_DIGEST}",
-        rf"{_DIGEST} [ *]?(?P<name>\S.*)",
-        rf"(?P<name>\S+)@{_DIGEST}",
-        rf"(?P<name>\S+?):?\s+{_DIGEST}",
+#: What was to be one, and may have lost a digit.
+_NEARLY = r"(?P<digest>sha(?:256|384|512):[^\s\"]*|[0-9a-fA-F]{48,})"
+
+
+def _forms(digest: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(
+        re.compile(pattern)
+        for pattern in (
+            rf'(?P<name>\S+?)/index\.json:\s*"digest":\s*"{digest}",?',
+            rf"SHA(?:256|384|512) \((?P<name>[^()]+)\) = {digest}",
+            rf"{digest} [ *]?(?P<name>\S.*)",
+            rf"(?P<name>\S+)@{digest}",
+            rf"(?P<name>\S+?):?\s+{digest}",
+        )
     )
-)
+
+
+_LINES, _NEARLY_LINES = _forms(_DIGEST), _forms(_NEARLY)
 _BY_LENGTH = {64: "sha256", 96: "sha384", 128: "sha512"}
 
 
@@ -71,14 +80,17 @@ def _unique(found: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Yield what the code blocks of Markdown hold; one without any digest is about other things."""
+    """Yield what the code blocks of Markdown hold.
+
+    One in which no line looks like a name and a digest, be it a damaged one, is about other things.
+    """
     from markdown_it import MarkdownIt  # what most commands need not wait for
 
     for token in MarkdownIt("commonmark").parse(text):
         if token.type not in {"fence", "code_block"}:
             continue
         lines = token.content.splitlines()
-        if any(_parsed(line.strip()) for line in lines):
+        if any(form.fullmatch(line.strip()) for line in lines for form in _NEARLY_LINES):
             first = (token.map or [0])[0] + (2 if token.type == "fence" else 1)
             yield from _lines(lines, first)
 
@@ -114,36 +126,61 @@ def _digest(text: str) -> str | None:
 
 def _json(text: str) -> Iterator[tuple[str, str]]:
     try:
-        plain = json.loads(text)
+        plain = json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise MalformedError(f"not JSON: {error}", hint=_HINT) from error
-    if isinstance(plain, dict) and isinstance(plain.get("assets"), list):
+    if not isinstance(plain, dict):
+        yield from _entries(plain)
+        return
+    known = [name for name in ("assets", "images") if isinstance(plain.get(name), list)][:1]
+    if known == ["assets"]:
         notes = plain.get("body")
         told = list(_blocks(notes)) if isinstance(notes, str) else []
-        yield from told or _entries(plain["assets"])  # what the notes list is what counts
-    elif isinstance(plain, dict) and isinstance(plain.get("images"), list):
-        yield from _entries(plain["images"])
-    elif isinstance(plain, dict):
-        measured = plain.get("Measurements", plain)
-        yield from _members(measured if isinstance(measured, dict) else {})
+        found = told or _entries(plain["assets"])  # what the notes list is what counts
+    elif known:
+        found = _entries(plain["images"])
+    elif "Measurements" in plain:
+        measured = plain["Measurements"]
+        known, found = ["Measurements"], _members(measured if isinstance(measured, dict) else {})
     else:
-        yield from _entries(plain)
+        yield from _members(plain)
+        return
+    _must_not(name for name, value in plain.items() if name not in known and _is_digest(value))
+    yield from found
+
+
+def _object(members: list[tuple[str, object]]) -> dict[str, object]:
+    for name, count in Counter(name for name, _ in members).items():
+        if count > 1:
+            raise MalformedError(f"two members called {name!r:.80}", hint=_HINT)
+    return dict(members)
 
 
 def _entries(entries: list[object]) -> Iterator[tuple[str, str]]:
-    """Yield the names and digests of a list; a release's asset of old has none, and is passed."""
+    """Yield the names and digests of a list, in which each entry must have both."""
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise MalformedError(f"an entry without a name: {entry!r:.80}", hint=_HINT)
-        if entry.get("digest") is not None:
-            yield entry["name"], _must(entry["name"], entry["digest"])
+        yield entry["name"], _must(entry["name"], entry.get("digest"))
 
 
 def _members(members: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Yield the members that are digests; beside PCRs stand a commit, versions and times."""
     measured = {name: value for name, value in members.items() if re.fullmatch(r"PCR\d+", name)}
+    if measured:
+        others = ((name, value) for name, value in members.items() if name not in measured)
+        _must_not(n for n, value in others if n.lower().startswith("pcr") or _is_digest(value))
     for name, value in (measured or members).items():
         yield name, _must(name, value)
+
+
+def _must_not(left_out: Iterable[str]) -> None:
+    for name in left_out:
+        raise MalformedError(f"{name!r:.80}: a digest where none is known to stand", hint=_HINT)
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and _digest(value) is not None
 
 
 def _must(name: str, value: object) -> str:
