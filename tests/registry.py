@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -115,17 +116,37 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(201, **({"OCI_Subject": "yes"} if listed else {}))
 
 
+def certificate(folder: Path, address: str) -> Path:
+    """Make a certificate of its own authority for an address, with the key in the same file."""
+    path = folder / "registry.pem"
+    new = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    name = ["-subj", "/CN=registry", "-addext", f"subjectAltName=IP:{address}"]
+    argv = ["openssl", "req", *new, *name, "-keyout", path, "-out", folder / "authority.pem"]
+    subprocess.run(argv, check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + (folder / "authority.pem").read_bytes())
+    return path
+
+
 @contextmanager
-def modern_registry() -> Iterator[tuple[str, dict[str, tuple[str, bytes]]]]:
-    """Run a registry with the referrers API and a login; yield its host, and what it stores."""
+def modern_registry(
+    address: str = "127.0.0.1", tls: Path | None = None
+) -> Iterator[tuple[str, dict[str, tuple[str, bytes]]]]:
+    """Run a registry with the referrers API and a login; yield its host, and what it stores.
+
+    `tls` is a file with certificate and key.
+    """
     stored: dict[str, tuple[str, bytes]] = {}
     handler = type("Handler", (_Handler,), {"stored": stored})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer((address, 0), handler) as server:
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"127.0.0.1:{server.server_address[1]}", stored
+            yield f"{address}:{server.server_address[1]}", stored
         finally:
             server.shutdown()
             thread.join()

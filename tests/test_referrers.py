@@ -11,16 +11,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import requests
 
 from repaudit.attestations.bundle import parse_bundles
-from repaudit.host.distribution import Manifest, Repository, parse_reference
+from repaudit.host.distribution import Manifest, Repository, _Login, parse_reference
 from repaudit.host.keys import load_public
 from repaudit.model.errors import MalformedError, RefusedError, SourceError, UsageError
 from repaudit.oci.referrer import MANIFEST, fallback_tag, parse_referrers
 from repaudit.stages.attest import verify
 from repaudit.stages.referrers import attach, find
 from tests.kept import KeyPair, image_config, kept_run, key_pair, manifest
-from tests.registry import docker_registry, modern_registry
+from tests.registry import certificate, docker_registry, modern_registry
 from tests.test_attest import signed
 
 needs_registry = pytest.mark.skipif(
@@ -144,6 +145,33 @@ def test_a_registry_with_the_api_keeps_the_list_itself(
         (tmp_path / "auth.json").write_text(json.dumps({"auths": {"other.example": login}}))
         with pytest.raises(SourceError, match="401"):
             find(f"{host}/app@{digest}")
+
+
+def test_a_login_trusts_whom_the_user_trusts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    login = {"auth": base64.b64encode(b"ann:secret").decode()}
+    address = "127.0.0.2"  # which is not spoken to in clear
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
+    with modern_registry(address, certificate(tmp_path, address)) as (host, stored):
+        (tmp_path / "auth.json").write_text(json.dumps({"auths": {host: login}}))
+        with pytest.raises(SourceError, match="certificate verify failed"):
+            push(Repository(host, "app"), image_config())
+
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+        assert push(Repository(host, "app"), image_config()) in stored
+
+
+def test_a_login_is_for_its_own_host_and_never_in_clear():
+    login = _Login("https", "registry.example")
+    login._header = "Basic secret"
+    for url, told in (
+        ("https://registry.example/v2/app", True),
+        ("http://registry.example/v2/app", False),
+        ("https://registry.example:444/v2/app", False),
+        ("https://other.example/v2/app", False),
+    ):
+        prepared = requests.Request("GET", url, auth=login).prepare()
+        assert ("Authorization" in prepared.headers) is told
+        assert bool(prepared.hooks["response"]) is told
 
 
 def test_a_registry_that_lies_is_caught(run: Path, keys: KeyPair, tmp_path: Path, monkeypatch):

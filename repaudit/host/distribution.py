@@ -13,6 +13,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -63,9 +64,10 @@ class Repository:
     def __init__(self, host: str, name: str) -> None:
         local = urlsplit(f"//{host}").hostname in {"localhost", "127.0.0.1", "::1"}
         self.name = f"{host}/{name}"
-        self._base = f"{'http' if local else 'https'}://{host}/v2/{name}/"
+        scheme = "http" if local else "https"
+        self._base = f"{scheme}://{host}/v2/{name}/"
         self._session = requests.Session()
-        self._session.auth = _Login(host)
+        self._session.auth = _Login(scheme, host)
 
     def manifest(self, reference: str) -> Manifest | None:
         """Return the manifest called `reference`, a tag or a digest; None where there is none."""
@@ -164,20 +166,30 @@ def parse_reference(text: str) -> tuple[Repository, str]:
 
 
 class _Login(AuthBase):
-    """Answers a challenge of its own host (RFC 9110, and the registries' token protocol)."""
+    """Answers a challenge of its own host (RFC 9110, and the registries' token protocol).
 
-    def __init__(self, host: str) -> None:
+    What is secret goes there alone, and never in clear where the registry is spoken to in TLS: a
+    registry may name another place for an upload.
+    """
+
+    def __init__(self, scheme: str, host: str) -> None:
+        self._scheme = scheme
         self._host = host
         self._header: str | None = None
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if urlsplit(request.url or "").netloc == self._host:
+        asked = urlsplit(request.url or "")
+        if (asked.scheme, asked.netloc) == (self._scheme, self._host):
             if self._header:
                 request.headers["Authorization"] = self._header
             request.register_hook("response", self._answer)  # type: ignore[no-untyped-call]
         return request
 
-    def _answer(self, answer: requests.Response, **options: object) -> requests.Response:
+    def _answer(
+        self,
+        answer: requests.Response,
+        **options: Any,  # noqa: ANN401 - what `send` was given
+    ) -> requests.Response:
         if answer.status_code != requests.codes.unauthorized:
             return answer
         header = self._authorization(answer.headers.get("WWW-Authenticate", ""))
@@ -187,7 +199,11 @@ class _Login(AuthBase):
         self._header = again.headers["Authorization"] = header
         again.hooks = {"response": []}
         answer.close()
-        return requests.Session().send(again, stream=True, timeout=_TIMEOUT)
+        # The options are those of the first try: the user's proxy, and the authorities they trust.
+        found: requests.Response = answer.connection.send(again, **options)
+        found.history.append(answer)
+        found.request = again
+        return found
 
     def _authorization(self, challenge: str) -> str | None:
         scheme, _, rest = challenge.partition(" ")
