@@ -20,7 +20,7 @@ from repaudit.model.image import Entry, Kind, Layer
 from repaudit.oci.changes import find_changes
 from repaudit.oci.image import read_images
 from repaudit.oci.listing import Listing, Writer
-from repaudit.oci.record import encode, from_entry
+from repaudit.oci.record import encode
 from repaudit.sources import Opened
 from repaudit.stages.compare import Comparison, compare, compare_entries
 from repaudit.stages.contents import contents_of
@@ -40,6 +40,7 @@ from tests.images import (
     root_of,
     tar,
 )
+from tests.records import from_entry
 
 timeless = settings(deadline=None)
 

@@ -20,11 +20,12 @@ from repaudit.oci.changes import Changes, find_changes
 from repaudit.oci.cursor import CHUNK
 from repaudit.oci.layer import read_layer
 from repaudit.oci.listing import Listing, Writer, load
-from repaudit.oci.record import decode, encode, entry, from_entry
+from repaudit.oci.record import decode, encode, entry
 from repaudit.oci.spool import MOST_OF_ONE, Spool
 from repaudit.oci.twin import read_alone, read_twins
 from tests import strategies
 from tests.images import digest_of, header, member, pad, pax, tar
+from tests.records import from_entry
 
 timeless = settings(deadline=None)
 

@@ -214,6 +214,29 @@ def test_a_damaged_or_foreign_index_is_made_again(tmp_path: Path, damage: bytes 
     check_whole(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE finding",
+        "DROP TABLE night",
+        "DROP INDEX night_of_image",
+        "ALTER TABLE night DROP COLUMN varied",
+        "CREATE TRIGGER more AFTER INSERT ON night BEGIN DELETE FROM finding; END",
+    ],
+)
+def test_an_index_without_the_tables_of_ours_is_made_again(tmp_path: Path, change: str):
+    history = History(tmp_path)
+    history.append(NIGHT)
+    before = history.past("app")
+    with closing(sqlite3.connect(tmp_path / "index.sqlite")) as database:
+        database.execute(change)
+        database.commit()
+
+    assert history.past("app") == before
+    assert history.append(NIGHT) == 2
+    check_whole(tmp_path)
+
+
 def test_an_index_of_another_version_is_refused_and_its_removal_is_the_way_out(tmp_path: Path):
     history = History(tmp_path)
     history.append(NIGHT)

@@ -16,6 +16,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
 from repaudit.model.canonical import to_json
@@ -140,8 +141,11 @@ class History:
             for number in sorted(there - known):
                 _add(database, number, self.night(number))
 
-    def _known(self) -> set[int]:
+    def _known(self) -> set[int] | None:
+        """Return the numbers that the index holds, None where it has not the tables of ours."""
         with self._database() as database:
+            if _schema(database) != _ours():
+                return None
             return {number for (number,) in database.execute("SELECT sequence FROM night")}
 
     def _forget(self) -> None:
@@ -162,6 +166,17 @@ class History:
                 script = f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;"
                 database.executescript(script)
             yield database
+
+
+@cache
+def _ours() -> list[tuple[str, str | None]]:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(_TABLES)
+        return _schema(database)
+
+
+def _schema(database: sqlite3.Connection) -> list[tuple[str, str | None]]:
+    return list(database.execute("SELECT name, sql FROM sqlite_schema ORDER BY name"))
 
 
 def _add(database: sqlite3.Connection, number: int, night: Night) -> None:

@@ -61,12 +61,3 @@ class Trace:
     writers: Mapping[str, Writer]
     cut: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
-
-    def lineage(self, program: int) -> tuple[Program, ...]:
-        """Return a program and those that it came from, the step's first one last."""
-        found = []
-        number: int | None = program
-        while number is not None:
-            found.append(self.programs[number])
-            number = self.programs[number].parent
-        return tuple(found)

@@ -143,30 +143,6 @@ def entry(found: Record, position: int, offset: int) -> Entry:
     )
 
 
-def from_entry(found: Entry) -> Record:
-    """Return an entry as its record."""
-    seconds, nanoseconds = divmod(found.mtime, _SECOND)
-    digest = found.digest and bytes.fromhex(found.digest.removeprefix("sha256:"))
-    return Record(
-        path=_bytes(found.path),
-        kind=_NUMBERS[found.kind],
-        mode=found.mode,
-        uid=found.uid,
-        gid=found.gid,
-        uname=_bytes(found.uname),
-        gname=_bytes(found.gname),
-        seconds=seconds,
-        nanoseconds=nanoseconds,
-        size=found.size,
-        stored=found.stored,
-        link=None if found.link is None else _bytes(found.link),
-        device=found.device,
-        xattrs=tuple((_bytes(name), value) for name, value in found.xattrs),
-        content=found.fingerprint,
-        sha256=digest or None,
-    )
-
-
 def text(name: bytes) -> str:
     """Return a name as text; what is no UTF-8 is surrogate-escaped."""
     return name.decode(errors=_ESCAPE)
