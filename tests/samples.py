@@ -337,6 +337,7 @@ def sign_off() -> SignOff:
             folder="images/shop",
             uri="git+https://git.example/shop",
             submodules=(Submodule(path=HOSTILE[1], commit="b" * 40, state="changed"),),
+            ignored=(HOSTILE[2], "dist/"),
         ),
         bases=(
             DatedBase(name=HOSTILE[0], digest=digests[7], created="2026-01-01", days=1),

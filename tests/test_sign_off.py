@@ -300,6 +300,20 @@ def test_a_run_that_lies_in_the_context_is_no_part_of_the_source(place: Place):
     refused(place.kept("app/other"), 1, "holds more than the commit")
 
 
+def test_what_git_ignores_is_told_unless_the_build_ignores_it_too(place: Place):
+    (place.context / ".gitignore").write_text("*.log\ndist\n")
+    later = replace(place, source=place.commit())
+    assert signed(run := later.kept())["source"]["ignored"] == []
+    (place.context / "dist").mkdir()
+    for name in ("a.log", "dist/a", "dist/b"):
+        (place.context / name).write_text("")
+    assert signed(run)["source"]["ignored"] == ["a.log", "dist/"]
+    (place.context / ".containerignore").write_text("dist\n")
+    found = signed(replace(later, source=place.commit()).kept("again"))
+    assert found["source"]["ignored"] == ["a.log"]
+    assert "no clone has it" in (found["folder"] / "sign-off.html").read_text()
+
+
 def test_submodules_are_named_and_a_changed_one_is_a_dirty_tree(place: Place):
     (other := place.folder / "other").mkdir()
     place.git("init", "--quiet", folder=other)

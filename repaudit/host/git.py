@@ -66,6 +66,12 @@ def relative(path: Path) -> str | None:
     return None if top is None else path.resolve().relative_to(Path(top).resolve()).as_posix()
 
 
+def ignored(context: Path) -> tuple[str, ...]:
+    """Return what lies in a context though git ignores it; a folder whole, with `/` at its end."""
+    words = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+    return tuple(sorted(filter(None, (ask(context, *words) or "").split("\0"))))
+
+
 def submodules(context: Path, commit: str) -> tuple[tuple[str, str, str], ...]:
     """Return (path, commit, state) of each submodule that a commit of the repository pins.
 

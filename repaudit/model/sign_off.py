@@ -73,7 +73,8 @@ class Submodule:
 class SourceState:
     """What was built. `folder` is the context's path in the repository, `uri` where that is.
 
-    `dirty`: the context held more, or other, than the commit and its submodules.
+    `dirty`: the context held more, or other, than the commit and its submodules. `ignored` is what
+    lies in it though git ignores it, and a clone does not have.
     """
 
     commit: str
@@ -81,6 +82,7 @@ class SourceState:
     folder: str | None
     uri: str | None
     submodules: tuple[Submodule, ...]
+    ignored: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

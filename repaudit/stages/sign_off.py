@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
+from repaudit.containerfile.ignored import ignored_by_all
 from repaudit.host import git
 from repaudit.host.tree import open_tree
 from repaudit.model.errors import RefusedError, UndecidedError, UsageError
@@ -32,6 +33,7 @@ from repaudit.stages.gate import judge
 from repaudit.stages.keep import load_journal, ours_below
 from repaudit.stages.known_by import built_images, compare_published, released
 from repaudit.stages.pins import audit_tree
+from repaudit.stages.steady import rules_of
 
 _AGAIN = "keep a run with: repaudit rebuild --output DIR"
 
@@ -184,6 +186,7 @@ def _source(
         Submodule(path=path, commit=commit, state=state)
         for path, commit, state in git.submodules(context, built.commit)
     )
+    rules = rules_of(context, context / (evidence.report.subject.containerfile or "Containerfile"))
     dirty = built.dirty or now.dirty or any(one.state == "changed" for one in modules)
     if dirty and not allow_dirty:
         raise RefusedError(
@@ -196,4 +199,10 @@ def _source(
         folder=evidence.report.subject.folder,
         uri=told.uri if told else None,
         submodules=modules,
+        ignored=tuple(
+            path
+            for path in git.ignored(context)
+            if not any(PurePath(path).is_relative_to(own) for own in hidden)
+            and not ignored_by_all(rules, path.rstrip("/"), folder=path.endswith("/"))
+        ),
     )

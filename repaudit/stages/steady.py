@@ -17,6 +17,13 @@ from repaudit.model.text import printable
 _MOST_SHOWN = 5
 
 
+def rules_of(context: Path, containerfile: Path) -> list[Ignored]:
+    """Return the rules of each file that may say what the build ignores."""
+    beside = [containerfile.with_name(containerfile.name + end) for end in IGNORE_FILES]
+    names = [*beside, *(context / end for end in IGNORE_FILES)]
+    return [Ignored(path.read_bytes()) for path in names if path.is_file()]
+
+
 class Steady:
     """A context and its Containerfile, as they were when this was made.
 
@@ -27,9 +34,7 @@ class Steady:
         self._context = context
         self._containerfile = containerfile
         self._data = data
-        beside = [containerfile.with_name(containerfile.name + end) for end in IGNORE_FILES]
-        names = [*beside, *(context / end for end in IGNORE_FILES)]
-        self._rules = [Ignored(path.read_bytes()) for path in names if path.is_file()]
+        self._rules = rules_of(context, containerfile)
         self._before = self._state()
 
     @property
