@@ -88,7 +88,7 @@ def _shim(context: Path) -> Path:
     """A run's interposer with all factors at their variant level, outside of a run."""
     from repaudit.audit import this_machine
     from repaudit.builders._workplace import Workplace
-    from repaudit.host.process import Jail
+    from repaudit.host.jail import Jail
     from repaudit.stages.plan import edits, make_plan
 
     plan = make_plan(this_machine("bench", None), vary=(), hold=("file_order",), builds=2)

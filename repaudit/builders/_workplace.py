@@ -15,6 +15,7 @@ from typing import Any
 
 from repaudit.builders.interface import BuildRequest
 from repaudit.host import clock, context, process, scratch
+from repaudit.host.jail import Jail
 from repaudit.model.errors import ToolFailedError
 from repaudit.model.experiment import Edit, Step
 from repaudit.model.trace import Input, Program, Trace, Writer
@@ -41,7 +42,7 @@ class Workplace:
     def __init__(
         self,
         folder: Path,
-        jail: process.Jail,
+        jail: Jail,
         edits: Mapping[str, Sequence[Edit]],
         room: int,
         *,

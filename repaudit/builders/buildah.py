@@ -18,6 +18,7 @@ from pathlib import Path
 from repaudit.builders._workplace import Workplace
 from repaudit.builders.interface import Base, Builder, BuildRequest, Prepared
 from repaudit.host import clock, process
+from repaudit.host.jail import Jail
 from repaudit.model.digest import sha256
 from repaudit.model.errors import SourceError, ToolFailedError
 from repaudit.model.experiment import BuildRun, Edit, Failure, Outcome, PlannedRun
@@ -73,7 +74,7 @@ class _Buildah:
     ) -> BuildRun:
         began = clock.ticks()
         folder.mkdir(parents=True, exist_ok=True)
-        with process.Jail(folder) as jail:
+        with Jail(folder) as jail:
             place = Workplace(folder, jail, edits, prepared.room, traced=run.traced)
             order = (("root", "storage"), ("file_order", place.listing()))
             storage = _storage(place.store, prepared.stores)
@@ -171,7 +172,7 @@ def _resolve(image: str, own: Path, stores: Sequence[str]) -> Base:
     # In a jail: a pull that is killed leaves no mount then, and its temporary files are ours.
     storage = _storage(own, stores)
     (own / "tmp").mkdir(parents=True, exist_ok=True)
-    with process.Jail(own) as jail:
+    with Jail(own) as jail:
         ask = ["buildah", *storage, "pull", "--quiet", "--", image]
         pulled = jail.run(ask, env={"TMPDIR": str(own / "tmp")})
     if pulled.status != 0:

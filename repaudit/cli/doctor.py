@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from repaudit.host import machine, process
+from repaudit.host import machine
+from repaudit.host.jail import Jail
 from repaudit.host.scratch import scratch
 from repaudit.model.errors import ToolFailedError
 from repaudit.model.experiment import SETTABLE, Held
@@ -49,7 +50,7 @@ def _tracing(console: Console) -> None:
 
 def _root(console: Console) -> bool:
     try:
-        with scratch() as folder, process.Jail(folder):
+        with scratch() as folder, Jail(folder):
             console.print(f"ok      namespaces, as user {os.getuid()}")
     except ToolFailedError as error:
         console.print(f"missing namespaces: {error.message} ({error.hint})")
