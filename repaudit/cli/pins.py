@@ -102,6 +102,14 @@ def write(
             "was uploaded later: YYYYMMDDTHHMMSSZ or YYYY-MM-DD, in UTC.",
         ),
     ] = None,
+    versions: Annotated[
+        bool,
+        typer.Option(
+            "--versions",
+            help="Write the versions of Debian packages as well, and all that apt would fetch with "
+            "them into repaudit.lock; needs --at.",
+        ),
+    ] = False,
     diff: Annotated[
         bool, typer.Option("--diff", help="Show the edits as a unified diff; write nothing.")
     ] = False,
@@ -122,7 +130,7 @@ def write(
     from repaudit.host.fetch import Fetcher
 
     fetcher = Fetcher(offline=offline)
-    edits = pinning.pin_edits(paths or [Path()], fetcher, at)
+    edits = pinning.pin_edits(paths or [Path()], fetcher, at, versions=versions)
     if diff:
         sys.stdout.buffer.write(edits.diff)
         sys.stdout.buffer.flush()

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from repaudit.host import process
+from repaudit.host.scratch import scratch
 from repaudit.model.errors import MalformedError, ToolFailedError
 
 #: Where the package debian-archive-keyring puts its keys.
 _KEYRINGS = "/usr/share/keyrings"
 _SNAPSHOTS = "https://snapshot.debian.org"
+#: A line of `apt-get --print-uris`.
+_URI = re.compile(
+    r"^'(?P<url>[^'\s]+)' (?P<file>\S+\.deb) \d+ SHA256:(?P<digest>[0-9a-f]{64})$", re.MULTILINE
+)
+#: Seconds: for the lists of all suites, from a slow service.
+_PATIENCE = 900.0
 _ASKED = {
     "http": "Acquire::http::Proxy",
     "https": "Acquire::https::Proxy",
@@ -116,3 +124,63 @@ def plain(path: Path) -> bytes:
     if result.status != 0:
         raise ToolFailedError(f"reading apt's lists: {result.last_words}")
     return result.stdout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A .deb that apt would fetch: its address, its name there, and its SHA-256 in hex."""
+
+    url: str
+    file: str
+    sha256: str
+
+
+def resolve(
+    sources: str, status: bytes, architecture: str, names: Sequence[str], asked: AptSettings
+) -> tuple[Taken, ...]:
+    """Return what apt would fetch to install `names` beside what a dpkg status has.
+
+    It runs in a root of its own, with these one-line `sources`, and installs nothing. Packages that
+    are recommended are among them. Raises ToolFailedError, with apt's own words.
+    """
+    process.require("apt-get", "apt")
+    with scratch() as folder:
+        for path in ("state/lists/partial", "cache/archives/partial", "etc/preferences.d"):
+            (folder / path).mkdir(parents=True)
+        (folder / "status").write_bytes(status)
+        (folder / "etc/sources.list").write_text(sources)
+        settings = {
+            "Dir": f"{folder}/",
+            "Dir::Etc": "etc/",
+            "Dir::Etc::sourceparts": "none",
+            "Dir::State": "state/",
+            "Dir::State::status": f"{folder}/status",
+            "Dir::Cache": "cache/",
+            "APT::Architecture": architecture,
+            "APT::Architectures": architecture,
+            "APT::Sandbox::User": "",
+            "Acquire::ForceHash": "SHA256",
+            "Acquire::Languages": "none",
+            "Acquire::Retries": "3",
+        }
+        settings |= {
+            f"Acquire::{scheme}::Proxy": proxy or "DIRECT"
+            for scheme, proxy in asked.proxies.items()
+        }
+        (folder / "conf").write_text("".join(f'{k} "{v}";\n' for k, v in settings.items()))
+        env = {"APT_CONFIG": str(folder / "conf")}
+        words = ["apt-get", "-qq", "--yes"]
+
+        def ask(*more: str) -> str:
+            result = process.run([*words, *more], env=env, timeout=_PATIENCE)
+            if result.status != 0:
+                raise ToolFailedError(f"apt-get: {result.last_words.removeprefix('E: ')[:300]}")
+            return result.stdout.decode(errors="replace")
+
+        ask("update", "--error-on=any")
+        return tuple(_taken(ask("install", "--print-uris", "--", *names)))
+
+
+def _taken(text: str) -> Iterator[Taken]:
+    for match in _URI.finditer(text):
+        yield Taken(url=match["url"], file=match["file"], sha256=match["digest"])

@@ -18,6 +18,7 @@ from repaudit.model.pins import Edit, PinFinding, PinsReport
 from repaudit.model.text import printable
 from repaudit.stages.pin_addresses import commits, downloads, images
 from repaudit.stages.pin_apt import snapshots
+from repaudit.stages.pin_debs import debs
 from repaudit.stages.pin_maven import maven
 from repaudit.stages.pin_python import requirements
 from repaudit.stages.pins import audit_bytes
@@ -32,7 +33,10 @@ def carried(place: Place, wish: Wish) -> Iterator[Edit]:
     yield from (one.edit for one in place.findings if one.edit is not None)
 
 
-WRITERS: tuple[Writer, ...] = (carried, images, downloads, commits, snapshots, requirements, maven)
+WRITERS: tuple[Writer, ...] = (
+    *(carried, images, downloads, commits),
+    *(snapshots, debs, requirements, maven),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +58,13 @@ class Written:
 
 def write_pins(audited: PinsReport, wish: Wish, now: float) -> Written:
     """Return the files with their edits made. Of two edits that overlap the first is made."""
-    places: dict[str, list[PinFinding]] = defaultdict(list)
-    for finding in audited.findings:
-        places[finding.location.path].append(finding)
     changes: dict[str, Change] = {}
     entries: list[Locked] = []
     unknown: list[str] = []
-    for path, found in sorted(places.items()):
-        before = wish.tree.read(path, _LARGEST)
-        if before is None or path in changes:
+    for place in _places(audited, wish):
+        path, before = place.path, place.data
+        if path in changes:
             continue
-        place = Place(path=path, data=before, findings=tuple(found))
         edits: list[Edit] = []
         for one in (one for writer in WRITERS for one in writer(place, wish)):
             match one:
@@ -84,6 +84,19 @@ def write_pins(audited: PinsReport, wish: Wish, now: float) -> Written:
         changes=tuple(one for _, one in sorted(changes.items()) if one.after != one.before),
         unknown=tuple(unknown),
     )
+
+
+def _places(audited: PinsReport, wish: Wish) -> Iterator[Place]:
+    """Yield each file in which something falls short, or may be said more firmly."""
+    found: dict[str, list[PinFinding]] = defaultdict(list)
+    for finding in audited.findings:
+        found[finding.location.path].append(finding)
+    for pin in wish.pins if wish.versions else ():
+        found.setdefault(pin.location.path, [])
+    for path, findings in sorted(found.items()):
+        data = wish.tree.read(path, _LARGEST)
+        if data is not None:
+            yield Place(path=path, data=data, findings=tuple(findings))
 
 
 def _told(one: Left) -> str:

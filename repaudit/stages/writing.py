@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from repaudit.host.apt import AptSettings
 from repaudit.host.fetch import Fetcher
 from repaudit.host.tree import Tree
 from repaudit.model.lock import Locked
@@ -15,13 +16,16 @@ from repaudit.model.pins import Edit, Location, Pin, PinFinding
 class Wish:
     """What is asked for: `at` is the instant (YYYYMMDDTHHMMSSZ) of which things shall be.
 
-    `pins` are those of the whole tree.
+    `pins` are those of the whole tree. `versions` asks for those of Debian packages as well, which
+    a snapshot fixes already: then `apt` says what apt on this machine is set to.
     """
 
     tree: Tree
     pins: Sequence[Pin]
     fetcher: Fetcher
     at: str | None = None
+    versions: bool = False
+    apt: AptSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

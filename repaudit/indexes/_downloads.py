@@ -1,0 +1,46 @@
+"""What is pinned by its address and its hash: whether the address still serves those bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from packageurl import PackageURL
+
+from repaudit.host.fetch import Fetcher, Known, shown
+from repaudit.indexes.interface import GONE, OTHER_BYTES, UNKNOWN
+from repaudit.model.installed import Installed
+from repaudit.model.pins import Observation, Pin
+
+#: What the answer has hashes of.
+_KINDS = ("sha512:", "sha256:", "sha1:")
+
+
+class Downloads:
+    """The index of a kind of pin whose package URL says `download_url`."""
+
+    def __init__(self, kind: str) -> None:
+        self.name = self.kind = kind
+
+    def verify(self, pins: Iterable[Pin], fetcher: Fetcher) -> Iterator[Observation]:
+        """Yield what is wrong with pins that have an address."""
+        for pin in sorted(pins, key=lambda one: one.purl):
+            url = dict(PackageURL.from_string(pin.purl).qualifiers).get("download_url")
+            locked = [one for one in pin.digests if one.startswith(_KINDS)]
+            if url and locked:
+                yield from _look_up(pin, url, locked, fetcher)
+
+    def prove(self, installed: Installed, pin: Pin, fetcher: Fetcher) -> Iterator[Observation]:
+        """Yield nothing: no tie is made of a download."""
+        yield from ()
+
+
+def _look_up(pin: Pin, url: str, locked: list[str], fetcher: Fetcher) -> Iterator[Observation]:
+    answer = fetcher.digests(url)
+    if answer.known is Known.UNKNOWN:
+        yield Observation(rule=UNKNOWN, message=answer.reason, location=pin.location)
+    elif answer.known is Known.ABSENT:
+        message = f"{shown(url)} is there no more"
+        yield Observation(rule=GONE, message=message, location=pin.location)
+    elif set(locked).isdisjoint(answer.data.decode().split()):
+        message = f"{shown(url)} is locked as {locked[0]}, and serves other bytes"
+        yield Observation(rule=OTHER_BYTES, message=message, location=pin.location)
