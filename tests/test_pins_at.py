@@ -352,6 +352,43 @@ def test_a_clone_that_no_edit_is_sure_of_stays(tmp_path: Path, repository: str, 
     left(tmp_path)
 
 
+# Maven. The plugin itself is on no stand-in: what it is asked, and where, is what is shown here.
+
+MVN = """#!/bin/sh
+case "$*" in *maven-lockfile:generate*SHA-256*) ;; *) exit 2 ;; esac
+while [ "$1" != -f ]; do shift; done
+cd "$(dirname "$2")" && grep -q broken pom.xml && { echo "[ERROR] no such artifact"; exit 1; }
+echo '{"artifactId": "a", "lockFileVersion": 1, "dependencies": []}' > lockfile.json
+"""
+POM = "<project><artifactId>a</artifactId><dependencies/>{more}</project>\n"
+
+
+@pytest.fixture
+def mvn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "bin/mvn"
+    path.parent.mkdir()
+    path.write_text(MVN)
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
+    (tmp_path / "project/sub").mkdir(parents=True)
+    return tmp_path / "project"
+
+
+def test_a_pom_without_a_lock_gets_one_and_nothing_else_is_written(mvn: Path):
+    (mvn / "sub/pom.xml").write_text(POM.format(more=""))
+    assert wrong(mvn) == ["JV003"]
+    edits(mvn).write()
+
+    assert sorted(path.name for path in (mvn / "sub").iterdir()) == ["lockfile.json", "pom.xml"]
+    assert wrong(mvn) == []
+    assert edits(mvn).diff == b""
+
+
+def test_a_lock_that_maven_cannot_make_is_told_with_its_own_words(mvn: Path):
+    (mvn / "pom.xml").write_text(POM.format(more="<!-- broken -->"))
+    assert left(mvn) == "pom.xml:1: pom.xml: mvn: no such artifact"
+
+
 # repaudit.lock.
 
 
