@@ -559,7 +559,14 @@ def test_a_strangers_reference_is_a_link_only_if_it_is_one():
 def test_the_templates_are_in_the_package():
     folder = Path(__file__).parent.parent / "repaudit" / "reporters" / "templates"
 
-    wanted = {"report.html", "report.css", "sign-off.html", "reproduce.sh", "gate.html"}
+    wanted = {
+        "report.html",
+        "report.css",
+        "sign-off.html",
+        "reproduce.sh",
+        "gate.html",
+        "head.html",
+    }
     assert {path.name for path in folder.iterdir()} == wanted
 
 

@@ -14,8 +14,8 @@ from repaudit.model.errors import UsageError
 from repaudit.model.text import printable
 from repaudit.stages.allow import Rules, load_allowances
 from repaudit.stages.attest import gather
-from repaudit.stages.bundle import archive, bundle
 from repaudit.stages.sign_off import SignOffRequest, collect, run_at
+from repaudit.stages.sign_off_files import as_files, as_tar
 
 EXAMPLES = """Examples:
 
@@ -96,9 +96,9 @@ def sign_off(
             evidence,
             folder,
         )
-    files = bundle(found, evidence, signing)
+    files = as_files(found, evidence, signing)
     if output.suffix == ".tar":
-        write(output, archive(files, output.stem, found.run_at))
+        write(output, as_tar(files, output.stem, found.run_at))
     else:
         write_folder(output, files)
     accepted = f", {len(found.accepted)} accepted" if found.accepted else ""

@@ -15,7 +15,7 @@ from repaudit.reporters._sign_off import reproduce_script, sign_off_page
 from repaudit.stages.attest import attest
 
 
-def bundle(sign_off: SignOff, evidence: Evidence, key: SigningKey | None) -> dict[str, bytes]:
+def as_files(sign_off: SignOff, evidence: Evidence, key: SigningKey | None) -> dict[str, bytes]:
     """Return the files by name. SHA256SUMS is of all others, and its signature is over its bytes.
 
     Only the signatures of an ECDSA key are not the same each time.
@@ -39,10 +39,10 @@ def bundle(sign_off: SignOff, evidence: Evidence, key: SigningKey | None) -> dic
     return files
 
 
-def archive(files: dict[str, bytes], folder: str, time: int) -> bytes:
+def as_tar(files: dict[str, bytes], folder: str, time: int) -> bytes:
     """Return the files as a tar of one folder, all of it as of `time`: the same bytes each time."""
     made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, data in sorted(files.items()):
             entry = tarfile.TarInfo(f"{folder}/{name}")
             entry.size, entry.mtime = len(data), time
