@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repaudit.host import memory
+from repaudit.host.code import fingerprint
 from repaudit.host.scratch import cache_path, scratch
 from repaudit.host.store import Store
 from repaudit.model.difference import Difference
@@ -81,12 +82,14 @@ def _beside(meanwhile: Callable[[], None]) -> Iterator[None]:
     def load() -> None:
         from repaudit.comparators import COMPARATORS
         from repaudit.forensics import FORENSICS, causes
+        from repaudit.formats import FORMATS
         from repaudit.stages import attribute, contents
 
         del attribute, contents
-        COMPARATORS.all()
-        FORENSICS.all()
+        for plugins in (COMPARATORS, FORENSICS, FORMATS):
+            plugins.all()
         causes()
+        fingerprint()
         meanwhile()
 
     with ThreadPoolExecutor(1) as pool:

@@ -79,7 +79,7 @@ class Record:
         """Return the glob under which this cause is known to show there, None if it is not."""
         if aspect not in self.aspects:
             return None
-        return next((glob for glob in self.paths if _pattern(glob).fullmatch(path)), None)
+        return next((glob for glob in self.paths if _matches(glob, path)), None)
 
 
 def cause(slug: str) -> Cause:
@@ -149,6 +149,18 @@ def _mend(table: dict[str, Any]) -> Mend:
         unless=tuple(table.get("unless", ())),
         where=tuple(table.get("where", ())),
     )
+
+
+def _matches(glob: str, path: str) -> bool:
+    start, end = _ends(glob)
+    return path.startswith(start) and path.endswith(end) and bool(_pattern(glob).fullmatch(path))
+
+
+@cache
+def _ends(glob: str) -> tuple[str, str]:
+    """Return how all paths of a glob begin and end: few patterns need be compiled then."""
+    words = re.split(r"[*?]|\[[^]]+\]", glob)
+    return words[0], words[-1].lstrip("/") if len(words) > 1 else glob
 
 
 @cache
