@@ -13,6 +13,7 @@ from repaudit.model.history import Source
 #: A context may be a stranger's, and a repository's own configuration can name programs to run.
 #: git's guard (safe.directory) stays on as well: a repository of another owner has no commits here.
 TAME = (
+    "--no-optional-locks",  # or else `git status` writes the index anew, in the user's folder
     *("-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.pager=cat"),
     *("-c", "log.showSignature=false", "-c", "gpg.program=false", "-c", "protocol.allow=never"),
 )
