@@ -528,6 +528,7 @@ class Bench:
             "steps": str(self.steps),
             "readings": str(self.readings),
             "traces": None,
+            "asked": [],
             "unmoved": str(folder / "unmoved"),
             "cgroup": "repaudit-test",
             "factors": {factor: changes(factor) for factor in factors},

@@ -47,6 +47,7 @@ class Workplace:
         room: int,
         *,
         traced: bool = False,
+        asked: Sequence[str] = (),
     ) -> None:
         self.jail = jail
         self.store = folder / "store"
@@ -57,6 +58,7 @@ class Workplace:
         self._folder = folder
         self._edits = edits
         self._traced = traced
+        self._asked = asked
         for name in ("store", "helpers", "readings", "state", "traces"):
             (folder / name).mkdir(parents=True)
         self.blobs.mkdir(parents=True)
@@ -131,6 +133,7 @@ class Workplace:
             "readings": str(self._folder / "readings"),
             "traces": str(self._folder / "traces") if self._traced else None,
             "unmoved": str(self._folder / "unmoved"),
+            "asked": self._asked,
             "cgroup": scratch.CGROUP_PREFIX + self._folder.parent.name,
             "factors": {
                 factor: [(e.slot, e.value, e.unless, e.needs) for e in edits]
@@ -215,6 +218,7 @@ def read_trace(path: Path) -> Trace | None:
                 executable=program["executable"],
                 argv=tuple(program["argv"]),
                 cwd=program["cwd"],
+                fed=tuple(program["fed"]),
                 inputs=tuple(
                     Input(kind=kind, detail=detail, count=count)
                     for kind, details in sorted(program["inputs"].items())

@@ -75,7 +75,9 @@ class _Buildah:
         began = clock.ticks()
         folder.mkdir(parents=True, exist_ok=True)
         with Jail(folder) as jail:
-            place = Workplace(folder, jail, edits, prepared.room, traced=run.traced)
+            place = Workplace(
+                folder, jail, edits, prepared.room, traced=run.traced, asked=run.asked
+            )
             order = (("root", "storage"), ("file_order", place.listing()))
             storage = _storage(place.store, prepared.stores)
             steps: deque[str] = deque(maxlen=1)

@@ -39,7 +39,8 @@ def _attached(wish: Wish) -> str | None:
     ready, said = os.pipe()
     wait, go = os.pipe()
     more = seccomp.PROVENANCE if wish.out else seccomp.OTHERS
-    filter_ = seccomp.program((*seccomp.CLOCK, *more))
+    reads = seccomp.READS if wish.asked else ()
+    filter_ = seccomp.program((*seccomp.CLOCK, *reads, *more))
     parent = os.getpid()
     child = os.fork()
     if child == 0:

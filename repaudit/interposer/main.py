@@ -98,7 +98,13 @@ def _traced(plan: dict[str, Any], edited: edit.Edited, out: str | None) -> str |
     if edited.clock:
         with open(os.path.join(plan["helpers"], "clock"), encoding="ascii") as file:
             offset = int(file.read())
-    wish = tracer.Wish(offset=offset, preload=_PRELOAD, out=out, unmoved=plan["unmoved"])
+    wish = tracer.Wish(
+        offset=offset,
+        preload=_PRELOAD,
+        out=out,
+        asked=frozenset(plan["asked"] if out else ()),
+        unmoved=plan["unmoved"],
+    )
     return attach.attach(wish)
 
 

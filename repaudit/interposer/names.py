@@ -38,6 +38,11 @@ class Names:
         if node is not None:
             node.writer, node.named, node.opener = program, None, None
 
+    def known(self, path: str) -> bool:
+        """Tell whether a path was written."""
+        node = self._node(path, make=False)
+        return node is not None and node.writer is not None
+
     def inherited(self, path: str, program: int, parent: int | None) -> None:
         """Note that a program starts with a file that its parent has opened for output.
 
@@ -83,11 +88,11 @@ class Names:
         for part in path.split("/"):
             if part in {"", "."}:
                 continue
-            node.below = {} if node.below is None else node.below
-            found = node.below.get(part)
+            found = node.below.get(part) if node.below is not None else None
             if found is None:
                 if not make:
                     return None
+                node.below = {} if node.below is None else node.below
                 if self._count >= _MOST:
                     self.full = True
                     return None

@@ -166,3 +166,16 @@ def in_libc(tid: int, address: int) -> bool:
             if int(first, 16) <= address < int(last, 16):
                 return os.path.basename(line.rstrip()).startswith(("libc.so", "libc-2", "ld-"))
     return False
+
+
+def ends(tid: int, *descriptors: int) -> set[str]:
+    """Return what a process has for its standard input, output or error, by their numbers."""
+    found = set()
+    for descriptor in descriptors:
+        try:
+            found.add(os.readlink(f"/proc/{tid}/fd/{descriptor}"))
+        except FileNotFoundError:  # closed
+            continue
+        except OSError as error:
+            raise ptrace.Gone from error
+    return found

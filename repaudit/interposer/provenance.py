@@ -2,6 +2,9 @@
 
 A program is one execve of one process; what a process does before its first, or in a fork of its
 own, counts for the program that it comes from. Paths are those of the step's root directory.
+
+What a program reads of other files is recorded where that was asked for: of the paths asked for and
+of those that the step writes.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ import os
 import struct
 from typing import Any, NamedTuple
 
-from repaudit.interposer import names, ptrace, rootfs, seccomp
+from repaudit.interposer import names, pipes, ptrace, rootfs, seccomp
+from repaudit.interposer.program import ends
 
 _MOST_PROGRAMS = 20_000
 _MOST_WORDS, _MOST_ARGV = 256, 2048
@@ -23,6 +27,14 @@ _AT_FDCWD = -100
 _EXCHANGE = 2  # RENAME_EXCHANGE
 _MALLOC = "8"  # bytes of randomness that glibc's malloc takes once in each program
 _NOWHERE = tuple(map(str.encode, names.NO_FILES))
+#: Files that are read for chance or for the time: seen where all that is read is.
+_DRAWN = {
+    b"/dev/random": "random",
+    b"/dev/urandom": "random",
+    b"/proc/sys/kernel/random/": "random",
+    b"/proc/uptime": "clock",
+    b"/proc/stat": "clock",
+}
 _ROOTS = {seccomp.CHROOT, seccomp.PIVOT_ROOT}
 _KINDS = {seccomp.UNAME: "uname", seccomp.GETAFFINITY: "cpus", seccomp.SYSINFO: "memory"}
 
@@ -68,7 +80,9 @@ class Undone(NamedTuple):
 class Record:
     """What a step did, within bounds of memory; `cut` names those that were reached."""
 
-    def __init__(self) -> None:
+    def __init__(self, asked: frozenset[str] = frozenset()) -> None:
+        self._asked = asked
+        self._pipes = pipes.Pipes()
         self.programs: list[dict[str, Any]] = []
         self.cut: set[str] = set()
         self._room = _MOST_TEXT
@@ -106,9 +120,26 @@ class Record:
         )
         self._noise.append({"clock": {"": int(noisy)}, "random": {_MALLOC: 1 + int(noisy)}})
         number = len(self.programs) - 1
-        for path in _outputs(tid):
-            self._names.inherited(path, number, parent)
+        outputs = ends(tid, 1, 2)
+        for path in outputs:
+            if path.startswith("/") and not path.startswith(names.NO_FILES):
+                self._names.inherited(path, number, parent)
+        if self._asked:
+            inputs = ends(tid, 0)
+            self._pipes.starts(number, inputs, outputs)
+            for path in inputs:
+                self._reads(number, path)
         return number
+
+    def _reads(self, program: int, path: str) -> None:
+        plain = path.lstrip("/")
+        if plain in self._asked or self._names.known(path):
+            self.read(program, "file", plain)
+
+    def _draws(self, program: int, path: bytes) -> None:
+        for beginning, kind in _DRAWN.items():
+            if path.startswith(beginning):
+                self.read(program, kind)
 
     def read(self, program: int | None, kind: str, detail: str = "") -> None:
         """Note that a program read something that is not the same in two builds."""
@@ -148,12 +179,15 @@ class Record:
             return None
         path = ptrace.text(tid, call.args[place.path])
         if path.startswith(_NOWHERE):
+            self._draws(program, path)
             return None
         folder = None if place.folder is None else call.args[place.folder]
         if not flags & seccomp.O_WRITES:
             if flags & seccomp.O_DIRECTORY:
                 where = self._absolute(tid, folder, os.fsdecode(path))
                 self.read(program, "listing", os.path.normpath(where))
+            elif self._asked:
+                self._reads(program, self._place(tid, folder, path))
             return None
         if flags & seccomp.O_CREAT and not flags & seccomp.O_DIRECTORY:
             where = self._place(tid, folder, path)
@@ -261,6 +295,9 @@ class Record:
         """Return all of it, in an order that does not depend on chance."""
         for program, noise in zip(self.programs, self._noise, strict=True):
             program["inputs"] = _without(noise, program["inputs"])
+        fed = self._pipes.fed([program["parent"] for program in self.programs])
+        for number, program in enumerate(self.programs):
+            program["fed"] = sorted(fed.get(number, ()))
         writers = self._names.writers()
         return {
             "programs": self.programs,
@@ -280,18 +317,3 @@ def _without(
             if own > 0:
                 left.setdefault(kind, {})[detail] = own
     return left
-
-
-def _outputs(tid: int) -> set[str]:
-    """Return the files that a process has for its standard output and error."""
-    found = set()
-    for descriptor in (1, 2):
-        try:
-            path = os.readlink(f"/proc/{tid}/fd/{descriptor}")
-        except FileNotFoundError:  # closed
-            continue
-        except OSError as error:
-            raise ptrace.Gone from error
-        if path.startswith("/") and not path.startswith(names.NO_FILES):
-            found.add(path)
-    return found

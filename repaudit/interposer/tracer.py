@@ -26,14 +26,16 @@ class Wish(NamedTuple):
 
     `offset`: seconds by which the clock of unpreloaded programs is moved (None: not at all);
     `preload`: the library that moves it for all others; `out`: the file for the record (None: no
-    record). `everywhere` counts the first program as part of the step; else the step is what has
-    another root directory than we have. `unmoved` is the file to add a line to for what the clock
-    was not moved of.
+    record); `asked`: the paths, without a first slash, of which it is recorded who reads them (if
+    there are none, reading is not recorded). `everywhere` counts the first program as part of the
+    step; else the step is what has another root directory than we have. `unmoved` is the file to
+    add a line to for what the clock was not moved of.
     """
 
     offset: int | None
     preload: str
     out: str | None
+    asked: frozenset[str] = frozenset()
     everywhere: bool = False
     unmoved: str | None = None
 
@@ -56,7 +58,7 @@ class Tracer:
     """The loop that serves every stop of every thread of a step."""
 
     def __init__(self, wish: Wish, first: int) -> None:
-        self.record = provenance.Record() if wish.out else None
+        self.record = provenance.Record(wish.asked) if wish.out else None
         self.faults: set[str] = set()
         self._told: set[str] = set()
         self._wish = wish

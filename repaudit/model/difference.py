@@ -44,7 +44,8 @@ class Difference:
     JSON pointer into the config, manifest or index. `left` and `right` are readable forms of both
     sides, None where a side has nothing. `detail` shows the difference itself (a unified diff,
     diffoscope's answer), bounded, when there is one. `derived_from` names the files whose digests
-    or bytes are all that differs here. `process` is the one that wrote it, where a run was traced.
+    or bytes are all that differs here, or that were read for this one, which has no cause of its
+    own. `process` is the one that wrote it, where a run was traced.
     """
 
     layer: int | None

@@ -96,14 +96,15 @@ class Outcome(StrEnum):
 class PlannedRun:
     """One build to be made: its name, its role, and one level for each factor.
 
-    In a `traced` one it is recorded who wrote what (model.trace). It is no replicate for a race:
-    tracing hides those.
+    In a `traced` one it is recorded who wrote what (model.trace), and who read the paths that are
+    `asked` for. It is no replicate for a race: tracing hides those.
     """
 
     name: str
     role: Role
     levels: tuple[Level, ...]
     traced: bool = False
+    asked: tuple[str, ...] = ()
 
     def level(self, factor: str) -> Level | None:
         """Return the level that this run gives `factor`, None where it gives none."""

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 class Input:
     """Something that a program read and that need not be the same in two builds.
 
-    `kind` is `clock`, `random` (`detail` is the number of bytes asked for), `listing` (`detail` is
-    the directory), `uname` (host name and kernel), `cpus` or `memory`; `count` is how often.
+    `kind` is `clock`, `random` (`detail` is the number of bytes asked for, if known), `listing`
+    (`detail` is the directory), `uname` (host name and kernel), `cpus`, `memory` or `file`
+    (`detail` is the path: of a file that was asked for, or that the step wrote); `count` is how
+    often.
     """
 
     kind: str
@@ -26,7 +28,7 @@ class Input:
 class Program:
     """One execve: the program that it came from (an index; None: the step's first), and its start.
 
-    `executable` and `cwd` are paths in the image.
+    `executable` and `cwd` are paths in the image. `fed` are the programs that wrote into its pipes.
     """
 
     parent: int | None
@@ -34,6 +36,7 @@ class Program:
     argv: tuple[str, ...]
     cwd: str
     inputs: tuple[Input, ...]
+    fed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,10 +91,9 @@ def conclusion(report: Report) -> Iterator[str]:
             )
     elif report.verdict is Verdict.UNREPRODUCIBLE:
         differences = {d.place: d for finding in report.findings for d in finding.differences}
-        follow = sum(bool(d.derived_from) for d in differences.values())
-        derived = (
-            f", {follow} of which only hold the digest or the bytes of another" if follow else ""
-        )
+        own = {d.place for f in report.findings for d in f.differences if not d.derived_from}
+        follow = len(differences.keys() - own)
+        derived = f", {follow} of which only follow from another" if follow else ""
         unexplained = sum(
             finding.confidence is Confidence.UNEXPLAINED for finding in report.findings
         )
@@ -150,7 +149,7 @@ def change(difference: Difference) -> str:
     if difference.derived_from:
         root, *others = difference.derived_from
         more = f" and {count(len(others), 'other file')}" if others else ""
-        return f"only in what it holds of {root}{more}"
+        return f"follows from {root}{more}"
     if difference.detail:
         return ""
     if difference.aspect is Aspect.PRESENCE:

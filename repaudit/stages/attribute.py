@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from repaudit.model.finding import (
     Instruction,
     Suspect,
 )
+from repaudit.stages.chains import Follower, Told, causeless, holder, read_for, reader
 from repaudit.stages.contents import Contents
 from repaudit.stages.derive import derived
 from repaudit.stages.findings import MOST_EVIDENCE, RANKS, identity, order
@@ -30,18 +30,10 @@ if TYPE_CHECKING:
     from repaudit.stages.explain import Decoded
     from repaudit.stages.provenance import Author, Provenance
 
-BY_ITSELF = "differs_without_variation"
 #: Aspects that the builder decides for the whole image, not one instruction for its files.
 _BUILDERS = {Aspect.MTIME, Aspect.HISTORY, Aspect.CONFIG, Aspect.ANNOTATION, Aspect.COMPRESSION}
+BY_ITSELF = "differs_without_variation"
 _MOST_ROOTS = 20
-_LONGEST = 120
-_SOURCES = {
-    "clock": "the clock",
-    "random": "random bytes",
-    "listing": "a directory",
-    "uname": "the host's name",
-    "cpus": "the number of CPUs",
-}
 _CONFIDENCES = list(Confidence)
 
 
@@ -118,6 +110,7 @@ def attribute(
     forensics = FORENSICS.all()
     groups: dict[tuple[str, str], _Group] = {}
     follow = derived(differences, contents)
+    examined: list[tuple[Told, list[_Sourced]]] = []
     for difference in differences:
         if difference.place in follow:
             continue
@@ -135,14 +128,22 @@ def attribute(
         decoded = scene.decoded.get(difference.place)
         if decoded is not None:
             clues = _sharpened(clues, decoded, scene)
-        if not clues:
-            _add(groups, difference, UNEXPLAINED, None, scene)
-        if author:
-            clues += [_seen(author, found.clue) for found in clues]
+        told = Told(difference=difference, author=author, clues=[found.clue for found in clues])
+        examined.append((told, clues))
+    read = read_for([told for told, _ in examined], differences, follow)
+    for told, clues in examined:
+        if told.difference.place in read:
+            clues = [found for found in clues if not causeless(found.clue)]
+        elif not clues:
+            _add(groups, told.difference, UNEXPLAINED, None, scene)
         # A detector that could name a part of a file says of the rest that it is unexplained.
-        for found in clues:
-            _add(groups, difference, found.clue.slug, found, scene)
-    _put_under_roots([d for d in differences if d.place in follow], follow, groups)
+        for found in [*clues, *(_seen(told.author, found.clue) for found in clues if told.author)]:
+            _add(groups, told.difference, found.clue.slug, found, scene)
+    holding = [holder(d, follow[d.place]) for d in differences if d.place in follow]
+    reading = [
+        reader(told, roots) for told, _ in examined if (roots := read.get(told.difference.place))
+    ]
+    _put_under_roots([*holding, *reading], groups)
     findings = [_finding(slug, place, group, scene) for (slug, place), group in groups.items()]
     return tuple(sorted(findings, key=order))
 
@@ -202,15 +203,7 @@ def _told(slug: str, factors: tuple[str, ...], decoded: Decoded) -> _Sourced:
 
 def _seen(author: Author, clue: Clue) -> _Sourced:
     """Say which process wrote it, and whether that read what the blamed factors move."""
-    from repaudit.stages.provenance import READS  # two images alone have no steps
-
-    detail = f"the step was not traced: {author.untraced}"
-    if author.process:
-        read = sorted({READS[f] for f in clue.factors if READS.get(f) in author.reads})
-        detail = f"written by {shlex.join(author.process.argv)[:_LONGEST]}"
-        detail += f", which read {' and '.join(_SOURCES[kind] for kind in read)}" if read else ""
-    if author.named:
-        detail += f"; named by {shlex.join(author.named.argv)[:_LONGEST]}"
+    detail = author.words(clue.factors)
     return _Sourced("trace", replace(clue, kind=EvidenceKind.TRACE, detail=detail))
 
 
@@ -263,24 +256,19 @@ def _add(
 
 
 def _put_under_roots(
-    differences: Sequence[Difference],
-    follow: Mapping[Place, Sequence[Place]],
-    groups: Mapping[tuple[str, str], _Group],
+    followers: Sequence[Follower], groups: Mapping[tuple[str, str], _Group]
 ) -> None:
-    """Add what only holds digests to the groups of the files that they are of."""
+    """Add what follows from other files to the groups of those."""
     of: dict[Place, list[_Group]] = {}
     for group in groups.values():
         for place in {difference.place for difference in group.differences}:
             of.setdefault(place, []).append(group)
-    for difference in differences:
-        roots = follow[difference.place]
-        names = tuple(sorted({path for _, path, _ in roots}))
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        detail = f"{difference.path} differs only in what it holds of {names[0]}{more}"
-        clue = Clue(slug="", factors=(), kind=EvidenceKind.SIGNATURE, detail=detail)
-        for group in {id(g): g for root in roots for g in of.get(root, ())}.values():
-            group.differences.append(replace(difference, derived_from=names[:_MOST_ROOTS]))
-            group.clues.append(_Sourced("derive", clue))
+    for one in followers:
+        names = one.names
+        clue = Clue(slug="", factors=(), kind=one.kind, detail=one.words)
+        for group in {id(g): g for root in one.roots for g in of.get(root, ())}.values():
+            group.differences.append(replace(one.difference, derived_from=names[:_MOST_ROOTS]))
+            group.clues.append(_Sourced(one.source, clue))
 
 
 def _finding(slug: str, place: str, group: _Group, scene: Scene) -> Finding:

@@ -108,7 +108,7 @@ def derived(
     }
     search = _Search(kept)
     held = {place: found for place in islice(kept, MOST_FILES) if (found := search.held(place))}
-    return _roots(held)
+    return roots(held)
 
 
 class _Search:
@@ -157,11 +157,14 @@ class _Search:
         return one if one == other != place else None
 
 
-def _roots(held: Mapping[Place, frozenset[Place]]) -> dict[Place, tuple[Place, ...]]:
-    """Follow what each place holds down to what holds nothing."""
+def roots(held: Mapping[Place, Iterable[Place]]) -> dict[Place, tuple[Place, ...]]:
+    """Follow what each place follows from down to what follows from nothing; a circle has no end.
+
+    No two files hold each other's digest, but two may each be read for the other.
+    """
     try:
         order = tuple(TopologicalSorter(held).static_order())
-    except CycleError:  # no two files hold each other's digest, unless by a crafted collision
+    except CycleError:
         return {}
     found: dict[Place, frozenset[Place]] = {}
     for place in order:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from repaudit import containerfile as cf
@@ -153,7 +153,8 @@ class Experiment:
         settled: Settled,
     ) -> Iterator[Finding]:
         instructions = self._instructions(left)
-        provenance = self._provenance(settled.traced) if settled.traced else None
+        differing = {d.path for one in compared for d in one.differences}
+        provenance = self._provenance(settled.traced, differing) if settled.traced else None
         for one in compared:
             replicate = one.run.planned.role is Role.REPLICATE
             scene = Scene(
@@ -167,7 +168,7 @@ class Experiment:
             found = attribute(one.differences, one.contents, scene)
             yield from (_shown_by_replicate(f, one.run) if replicate else f for f in found)
 
-    def _provenance(self, traced: BuildRun) -> Provenance:
+    def _provenance(self, traced: BuildRun, differing: Collection[str]) -> Provenance:
         failed = traced.outcome is Outcome.FAILED
         return Provenance(
             self.parsed,
@@ -175,6 +176,7 @@ class Experiment:
             path=self.shown,
             target=self.target,
             build_args=dict(self.bench.prepared.request.build_args),
+            differing=differing,
             failed=f"the build fails under a tracer: {last_words(traced)}" if failed else None,
         )
 

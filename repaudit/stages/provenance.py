@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -13,7 +14,7 @@ from repaudit.model.finding import Instruction
 from repaudit.model.trace import Program, Trace
 
 #: What a program must have read for a factor to reach it.
-READS = {
+_READS = {
     "time": "clock",
     "random": "random",
     "file_order": "listing",
@@ -21,6 +22,15 @@ READS = {
     "kernel": "uname",
     "cpus": "cpus",
 }
+_SOURCES = {
+    "clock": "the clock",
+    "random": "random bytes",
+    "listing": "a directory",
+    "uname": "the host's name",
+    "cpus": "the number of CPUs",
+}
+_SHOWN = 120
+_DRAWN = {"clock", "random", "listing", "uname"}
 _LONGEST = 500
 _MOST_WORDS = 40
 _DEEPEST = 8
@@ -34,21 +44,37 @@ class Author:
 
     `process` is None where the step was not traced, `untraced` then says why it was not. `named` is
     the process that gave the file its name, where that is another. `reads` are kinds of input
-    (model.trace) that need not be the same in two builds.
+    (model.trace) that need not be the same in two builds. `sources` are paths that differ, of which
+    something came to it: read by it, or by what fed it; and `drew` tells whether any of those read
+    the clock, random bytes, a directory or the host's name as well.
     """
 
     instruction: Instruction
     process: Process | None
     named: Process | None = None
     reads: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    drew: bool = False
     untraced: str | None = None
+
+    def words(self, factors: Iterable[str]) -> str:
+        """Say which process wrote it, and whether that read what these factors move."""
+        said = f"the step was not traced: {self.untraced}"
+        if self.process:
+            read = sorted({_READS[f] for f in factors if _READS.get(f) in self.reads})
+            said = f"written by {shlex.join(self.process.argv)[:_SHOWN]}"
+            said += f", which read {' and '.join(_SOURCES[kind] for kind in read)}" if read else ""
+        if self.named:
+            said += f"; named by {shlex.join(self.named.argv)[:_SHOWN]}"
+        return said
 
 
 class Provenance:
     """What a traced run's steps show of a Containerfile's lines.
 
-    `path` is what findings call the Containerfile; `failed` says why the run did not come to its
-    end, so that its last step, and those that follow, show nothing.
+    `path` is what findings call the Containerfile, `differing` are the paths that differ; `failed`
+    says why the run did not come to its end, so that its last step, and those that follow, show
+    nothing.
     """
 
     def __init__(
@@ -59,9 +85,11 @@ class Provenance:
         path: str,
         target: str | None = None,
         build_args: Mapping[str, str] = _NOTHING,
+        differing: Collection[str] = (),
         failed: str | None = None,
     ) -> None:
         self._parsed = parsed
+        self._differing = differing
         self._path = path
         self._build_args = build_args
         last = parsed.stage(target, build_args).index
@@ -91,7 +119,7 @@ class Provenance:
             if reason is None:
                 return None
             return Author(instruction=instruction, process=None, untraced=reason)
-        return _written(path, step.trace, instruction)
+        return _written(path, step.trace, instruction, self._differing)
 
     def _copied(self, path: str, statement: cf.Statement, depth: int) -> Author | None:
         """Follow a copy to the last step of the other stage that wrote the file."""
@@ -140,9 +168,12 @@ def _same(args: Sequence[str], statement: cf.Statement) -> bool:
     return bool(args) and args[-1].split() == statement.arguments.split()
 
 
-def _written(path: str, trace: Trace, instruction: Instruction) -> Author | None:
+def _written(
+    path: str, trace: Trace, instruction: Instruction, differing: Collection[str]
+) -> Author | None:
     writer = trace.writers.get(path)
     numbers = (writer.wrote, writer.named) if writer else (None, None)
+    makers, sources = _origins(path, trace, numbers[0], differing)
     wrote, named = (None if n is None else trace.programs[n] for n in numbers)
     if wrote is None:
         wrote, named = named, None
@@ -152,8 +183,37 @@ def _written(path: str, trace: Trace, instruction: Instruction) -> Author | None
         instruction=instruction,
         process=_process(wrote),
         named=_process(named) if named and named != wrote else None,
-        reads=tuple(sorted({one.kind for one in wrote.inputs})),
+        reads=_kinds([wrote]),
+        sources=sources,
+        drew=bool(_DRAWN.intersection(_kinds(makers))),
     )
+
+
+def _kinds(programs: Iterable[Program]) -> tuple[str, ...]:
+    return tuple(sorted({one.kind for program in programs for one in program.inputs}))
+
+
+def _origins(
+    path: str, trace: Trace, writer: int | None, differing: Collection[str]
+) -> tuple[list[Program], tuple[str, ...]]:
+    """Return the programs that had a part in a path, and the differing paths that they read.
+
+    A path that does not differ, such as one that was removed again, is followed to its own writer.
+    """
+    sources: set[str] = set()
+    todo = [] if writer is None else [writer]
+    seen = set(todo)
+    while todo:
+        program = trace.programs[todo.pop()]
+        more = list(program.fed)
+        for one in program.inputs:
+            if one.kind == "file" and one.detail in differing:
+                sources.add(one.detail)
+            elif one.kind == "file" and (known := trace.writers.get(one.detail)):
+                more += [known.wrote] if known.wrote is not None else []
+        todo += [number for number in dict.fromkeys(more) if number not in seen]
+        seen.update(more)
+    return [trace.programs[number] for number in sorted(seen)], tuple(sorted(sources - {path}))
 
 
 def _process(program: Program) -> Process:

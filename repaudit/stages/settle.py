@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from repaudit.model.difference import Difference, Place
 from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role
@@ -11,6 +12,7 @@ from repaudit.sources import Opened
 from repaudit.stages.build import Bench, open_run
 from repaudit.stages.compare import compare
 from repaudit.stages.contents import Contents, contents_of, with_details
+from repaudit.stages.derive import MOST_FILES
 from repaudit.stages.design import rows
 from repaudit.stages.explain import Decoded, Observations
 from repaudit.stages.reading import Reading
@@ -113,8 +115,16 @@ class _Search:
             self._make((doubts * self._bench.jobs)[: self._bench.jobs])
 
     def trace(self) -> BuildRun:
-        """See who writes what; this is no replicate, since races hide from a tracer."""
-        planned = replace(self._control.planned, name="traced", traced=True)
+        """See who writes what; this is no replicate, since races hide from a tracer.
+
+        Who reads what differs is of use where something differs without a cause of its own.
+        """
+        known = self.seen.decode(self.factors).values()
+        asked: set[str] = set()
+        if any(one.chance or one.baffling or not one.followed for one in known):
+            asked = {d.path for one in self._compared for d in one.differences if d.path}
+        some = tuple(islice(sorted(asked), MOST_FILES))
+        planned = replace(self._control.planned, name="traced", traced=True, asked=some)
         return self._bench.make([planned])[0]
 
     def _make(self, moved: Sequence[frozenset[str]]) -> None:
