@@ -160,14 +160,19 @@ class Observations:
         for place in self._places():
             open_, chance = self._sorted(place)
             for pattern in open_:
-                if not self._sure(pattern, factors):
-                    if not chance or _explained(pattern, self.moved, factors):
-                        yield pattern
+                sure = self._sure(pattern, factors)
+                if not sure and not (chance and self._strays(pattern, factors)):
+                    yield pattern
+
+    def _strays(self, pattern: tuple[int, ...], factors: tuple[str, ...]) -> bool:
+        """Whether no single factor explains a pattern: of pairs, one fits chance soon enough."""
+        sets = _explained(pattern, self.moved, factors)
+        return not sets or len(sets[0]) > 1
 
     def _sorted(self, place: Place) -> tuple[list[tuple[int, ...]], bool]:
         """Return the patterns of a place that are not chance's, and whether some are.
 
-        What follows nothing, in a place where chance is seen to strike, is chance's as well.
+        What is not shown to follow a factor, where chance is seen to strike, is chance's as well.
         """
         patterns = [region.pattern for region in self._cut(place) if not region.steady]
         others = [pattern for pattern in patterns if not self._by_chance(pattern)]
@@ -195,14 +200,16 @@ class Observations:
     def _decode(self, place: Place, factors: tuple[str, ...]) -> Decoded:
         found: dict[str, Followed] = {}
         settled, baffling = True, False
+        others, chance = self._sorted(place)
         for region in self._cut(place):
             for one in self._followed(region, factors):
+                if chance and not (one.sure or region.steady):
+                    continue
                 known = found.get(one.factor)
                 if known is None or one.sure > known.sure:
                     found[one.factor] = one
             if region.steady:
                 settled &= not region.told or shown(("time",), self.moved)
-        others, chance = self._sorted(place)
         for pattern in others:
             explained = bool(_explained(pattern, self.moved, factors))
             settled &= self._sure(pattern, factors) or (chance and not explained)
