@@ -181,12 +181,12 @@ def _invented(wanted: Sequence[Truth], findings: Sequence[dict[str, Any]]) -> It
     yield from sorted(f["cause"]["slug"] for f in findings if not f["differences"])
 
 
-def explain(case: str, *, package: Path = ROOT) -> dict[str, Any]:
+def explain(case: str, *options: str, package: Path = ROOT) -> dict[str, Any]:
     """Return the report of `rebuild --explain` by the repaudit in `package`."""
     argv = [sys.executable, "-m", "repaudit", "rebuild", "--explain", "--quiet", "--format", "json"]
     environment = os.environ | base.storage(*images(case)) | {"PYTHONPATH": str(package)}
     done = subprocess.run(
-        [*argv, "--timestamp", "1700000000", str(GOLDEN / case)],
+        [*argv, *options, "--timestamp", "1700000000", str(GOLDEN / case)],
         cwd=package,
         env=environment,
         stdout=subprocess.PIPE,
@@ -226,11 +226,11 @@ def evaluate(cases: Iterable[str], reports: Path) -> tuple[list[Outcome], list[O
     return full, bare
 
 
-def kept(path: Path, case: str, package: Path) -> dict[str, Any]:
+def kept(path: Path, case: str, package: Path, *options: str) -> dict[str, Any]:
     """Return the report in `path`, made if it is not there, and say how long that took."""
     if not path.exists():
         began = time.monotonic()
-        path.write_text(json.dumps(explain(case, package=package)), "utf-8")
+        path.write_text(json.dumps(explain(case, *options, package=package)), "utf-8")
         print(f"{path.stem}: {time.monotonic() - began:.0f} s", flush=True)
     report: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return report
@@ -240,6 +240,7 @@ def scores(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Return the counts of some cases, and the shares that are held to bounds."""
     verdicts = [verdict for outcome in outcomes for verdict in outcome.verdicts]
     shown = [factor in v.truth.factors for v in verdicts for factor in v.demonstrated]
+    rest = [f in v.truth.factors for v in verdicts for f in v.told if f not in v.demonstrated]
     return {
         "truths": len(verdicts),
         "first": sum(v.first for v in verdicts),
@@ -252,6 +253,21 @@ def scores(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "process": sum(v.process for v in verdicts),
         "demonstrated": len(shown),
         "demonstrated_right": sum(shown),
+        "indicated": len(rest),
+        "indicated_right": sum(rest),
+    }
+
+
+def shares(found: dict[str, int]) -> dict[str, float]:
+    """Return what is right at first place, and how far each confidence is to be believed."""
+
+    def share(right: str, of: str) -> float:
+        return round(found[right] / found[of], 3) if found[of] else 1.0
+
+    return {
+        **{word: share(word, "truths") for word in ("first", "line", "process")},
+        "precision_demonstrated": share("demonstrated_right", "demonstrated"),
+        "precision_indicated": share("indicated_right", "indicated"),
     }
 
 
@@ -294,6 +310,7 @@ def record(full: Sequence[Outcome], bare: Sequence[Outcome]) -> dict[str, Any]:
     counts = [outcome.builds for outcome in full if outcome.verdicts]
     factors = max(outcome.factors for outcome in full)
     return {
+        "shares": shares(scores(full)),
         "all": scores(full),
         "without_known_path": scores(bare),
         "cases": {outcome.case: scores([outcome]) for outcome in full},
@@ -303,10 +320,13 @@ def record(full: Sequence[Outcome], bare: Sequence[Outcome]) -> dict[str, Any]:
         "builds": {
             "median": statistics.median(counts),
             "most": max(counts),
+            # Beside these, to name the process.
+            "traced": 1,
             "of_a_clean_image": max(o.builds for o in full if not o.verdicts),
             # Control and replicate, then one factor a build.
             "one_at_a_time": factors + 2,
-            # reprotest --auto-build: control, all, all again, then one factor a build.
+            # reprotest --auto-build: control, again, all, then one factor a build; what it says of
+            # cases that it can run is in reprotest.json.
             "reprotest": factors + 3,
         },
     }
@@ -333,6 +353,7 @@ def show(found: dict[str, Any]) -> None:
         told = (" ".join(miss["told"]) or "nothing") + cause
         wanted = " ".join(miss["factors"])
         console.print(f"{miss['case']} {miss['step']}: {wanted}; told {told}")
+    console.print(f"shares: {found['shares']}")
     console.print(f"builds: {found['builds']}")
 
 
