@@ -54,6 +54,8 @@ class Workplace:
         self.helpers = folder / "helpers"
         self.runtime = folder / "runtime"
         self.blobs = folder / "blobs" / "sha256"
+        #: What all runs have read out so far, by digest.
+        self.layers = folder.parent / "layers"
         self.log = folder / "log"
         self._folder = folder
         self._edits = edits
@@ -62,6 +64,7 @@ class Workplace:
         for name in ("store", "helpers", "readings", "state", "traces"):
             (folder / name).mkdir(parents=True)
         self.blobs.mkdir(parents=True)
+        self.layers.mkdir(exist_ok=True)
         self._mount(room)
         self._write_shim()
 

@@ -246,8 +246,9 @@ def _listed(path: Path) -> str:
 def _export(place: Workplace, prepared: Prepared) -> str:
     """Copy manifest, config and new layers out of the storage; return the manifest's digest.
 
-    New is what no base image has. A layer that an earlier build left in a shared storage is taken
-    from there: buildah does not store an equal one twice.
+    New is what no base image has. A layer that another run has read out already is not read again.
+    One that an earlier build left in a shared storage is taken from there: buildah does not store
+    an equal one twice.
     """
     config = place.jail.path(place.store / "image-id").read_text("ascii").strip()
     identity = config.removeprefix("sha256:")
@@ -266,11 +267,22 @@ def _export(place: Workplace, prepared: Prepared) -> str:
         digest = layer.get("diff-digest", "")
         if digest in new:
             target = place.blobs / digest.removeprefix("sha256:")
-            ask("diff", "--uncompressed", f"--file={target}", layer["id"])
+            if not _named(target, place.layers / target.name):
+                ask("diff", "--uncompressed", f"--file={target}", layer["id"])
+                _named(place.layers / target.name, target)
             new.remove(digest)
     for blob in (manifest, config_text):
         (place.blobs / sha256(blob).removeprefix("sha256:")).write_bytes(blob)
     return sha256(manifest)
+
+
+def _named(name: Path, file: Path) -> bool:
+    """Give a file another name; tell whether it could be: not where another run did so first."""
+    try:
+        name.hardlink_to(file)
+    except (FileNotFoundError, FileExistsError):
+        return False
+    return True
 
 
 BUILDER: Builder = _Buildah()
