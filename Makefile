@@ -67,6 +67,7 @@ bench: tools extra .venv/developing
 	@.venv/bin/python -m tests.bench
 	@.venv/bin/python -m tests.bench_pins
 	@.venv/bin/python -m tests.bench_diff
+	@.venv/bin/python -m tests.bench_explain
 	@.venv/bin/python -m tests.bench_diffoscope
 
 accuracy: tools extra .venv/developing
