@@ -15,7 +15,7 @@ from repaudit.model.errors import UsageError
 from repaudit.model.pins import Observation, PinsReport
 from repaudit.oci.filesystem import merge
 from repaudit.sources import open_image
-from repaudit.stages.debian import Asked, of_debian, of_packages, packages_report
+from repaudit.stages.debian import Asked, of_packages, packages_report
 from repaudit.stages.installed import Tie, absent, compare, locks_of
 from repaudit.stages.pin import Written, write_pins
 from repaudit.stages.pin_apt import parse_instant
@@ -48,9 +48,7 @@ def verify_pins(paths: Sequence[Path], image: str | None, fetcher: Fetcher) -> P
         seen += absent(locks)
     seen += against_indexes(audited.pins, ties, fetcher)
     report = verified(audited, seen)
-    # Of an image without dpkg, what else it has installed is the answer.
-    told = packages is not None and (of_debian(packages) or not ties)
-    return joined(report, packages) if packages and told else report
+    return joined(report, packages) if packages else report
 
 
 def _asked(fetcher: Fetcher) -> Asked:

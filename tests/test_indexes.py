@@ -137,6 +137,41 @@ def test_yanked_and_built_from_source_and_vanished(
     assert report.verdict is PinsVerdict.FLOATING
 
 
+@pytest.mark.parametrize("offline", [False, True])
+@pytest.mark.parametrize(
+    ("name", "text", "kinds"),
+    [
+        ("Dockerfile", f"FROM debian:12@sha256:{'a' * 64}\n", ["image"]),
+        ("Cargo.sh", "cargo install --locked --version 1.2.3 ripgrep\n", ["cargo"]),
+        ("pom.sh", "curl -o a https://x.example/a && sha256sum -c sums && sh a\n", ["http"]),
+    ],
+)
+def test_a_pin_that_nobody_was_asked_about_is_unknown(
+    tmp_path: Path, fetcher: Fetcher, name: str, text: str, kinds: list[str], offline: bool
+):
+    (tmp_path / name).write_text(text)
+    fetcher.offline = offline
+    report = verify_pins([tmp_path / name], None, fetcher)
+
+    unknown = [one.message for one in report.findings if one.id == "IDX001"]
+    assert [message.split()[1] for message in unknown] == kinds
+    assert report.verdict is not PinsVerdict.PINNED
+
+
+def test_what_floats_before_anything_is_asked_stays_told(
+    tmp_path: Path, simple: Simple, fetcher: Fetcher
+):
+    project = uv_lock(tmp_path / "p", simple.server.url, sha256(WHEEL), sha256(SDIST))
+    (project / "requirements.txt").write_text("requests>=2.0\n")
+    report = verify_pins([project], None, fetcher)
+
+    assert report.verdict is PinsVerdict.FLOATING
+    assert sorted((f.id, f.location.path) for f in report.findings) == [
+        ("IDX001", "requirements.txt"),
+        ("PY001", "requirements.txt"),
+    ]
+
+
 FAULTS = [
     Reply(status=429, headers=(("Retry-After", "0"),)),
     Reply(status=503),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from repaudit.audit import audit_pins
+from repaudit.host.fetch import Fetcher
 from repaudit.host.scratch import scratch
 from repaudit.inventories import INVENTORIES
 from repaudit.model.canonical import pins_schema
@@ -20,7 +23,7 @@ from repaudit.model.pins import PinsReport, PinsVerdict, Severity
 from repaudit.oci.filesystem import merge
 from repaudit.sources import open_image
 from repaudit.stages.installed import absent, compare, locks_of
-from repaudit.stages.pinned import verified
+from repaudit.stages.pinned import against_indexes, verified
 from tests.command import repaudit
 from tests.images import Store, member, tar, write_files
 from tests.packages import (
@@ -44,7 +47,9 @@ TARBALL = b"the archive of left-pad"
 
 
 def layout(folder: Path, *layers: Mapping[str, bytes]) -> str:
+    """An image of layers, the first of which has a dpkg that has installed nothing."""
     store = Store()
+    layers = ({"var/lib/dpkg/status": b""}, *layers)
     tars = [tar(*(member(n.encode(), d) for n, d in layer.items())) for layer in layers]
     write_files(folder, store.layout(store.image(*tars)))
     return str(folder)
@@ -104,7 +109,9 @@ def verdict_of(folder: Path, *layers: Mapping[str, bytes]) -> tuple[PinsVerdict,
 
 
 def test_an_image_as_locked_is_in_order(tmp_path: Path):
-    assert verdict_of(tmp_path, image_tree()) == (PinsVerdict.PINNED, [])
+    tree = image_tree() | {"app/lib/beta-2.0.jar": JAR}
+    del tree["app/app.jar"]
+    assert verdict_of(tmp_path, tree) == (PinsVerdict.PINNED, [])
 
 
 def test_what_was_swapped_for_other_bytes_is_named(tmp_path: Path):
@@ -124,8 +131,8 @@ def test_what_was_swapped_for_other_bytes_is_named(tmp_path: Path):
             "other bytes than locked",
             "INS004 image:/app/lib/gamma-3.0.jar is org.example/gamma 3.0 with other bytes than "
             "locked",
-            "INS004 image:/app/node_modules/left-pad/package.json is left-pad 1.3.0 with other "
-            "bytes than locked",
+            "INS004 image:/app/node_modules/left-pad/package.json is left-pad 1.3.0, whose own "
+            "record names other bytes than locked",
         ],
     )
 
@@ -152,8 +159,8 @@ def test_another_version_and_a_stranger_are_named(tmp_path: Path):
 
 def test_what_is_locked_and_not_there_is_a_note(tmp_path: Path):
     project = locks(tmp_path / "project")
-    tree = image_tree()
-    del tree["app/lib/gamma-3.0.jar"]
+    tree = image_tree() | {"app/lib/beta-2.0.jar": JAR}
+    del tree["app/lib/gamma-3.0.jar"], tree["app/app.jar"]
     report = held(project, layout(tmp_path / "image", tree))
 
     assert report.verdict is PinsVerdict.PINNED
@@ -190,17 +197,100 @@ def test_without_any_lock_packages_are_counted(tmp_path: Path):
     ]
 
 
-def test_what_dpkg_installed_and_what_was_built_here_is_no_stranger(tmp_path: Path):
+STATUS = b"Package: python3-deb\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n"
+
+
+@pytest.mark.parametrize("name", ["python3-deb", "python3-deb:all"])
+def test_what_dpkg_installed_is_no_stranger_unless_it_has_no_such_package(
+    tmp_path: Path, name: str
+):
     debian = {
         path.replace("usr/local", "usr"): data for path, data in installed_wheel("deb", "1").items()
     }
-    listed = "".join(f"/{path}\n" for path in debian).encode()
-    own = installed_wheel("own", "0") | {
-        SITE + "own-0.dist-info/direct_url.json": b'{"url": "file:///src", "dir_info": {}}'
-    }
-    layer = {**debian, "var/lib/dpkg/info/python3-deb.list": listed, **own}
+    listed = {f"var/lib/dpkg/info/{name}.list": "".join(f"/{path}\n" for path in debian).encode()}
+    status = {"var/lib/dpkg/status": STATUS}
 
-    assert verdict_of(tmp_path, image_tree(), layer)[1] == []
+    assert verdict_of(tmp_path, image_tree(), debian | listed | status)[1] == []
+    for other in (b"", STATUS.replace(b"python3", b"python4")):
+        layer = debian | listed | {"var/lib/dpkg/status": other}
+        told = verdict_of(tmp_path, image_tree(), layer)[1]
+        assert told == ["INS001 deb 1 is in the image and in no lock"]
+
+
+def test_what_says_that_it_was_built_here_is_unknown_and_what_came_from_a_file_is_not(
+    tmp_path: Path,
+):
+    def told(origin: bytes) -> tuple[PinsVerdict, list[tuple[str, str]]]:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        tree = installed_wheel("own", "0") | {SITE + "own-0.dist-info/direct_url.json": origin}
+        report = held(locks(folder), layout(folder / "image", tree))
+        return report.verdict, [(f.id, f.message) for f in report.findings]
+
+    verdict, found = told(b'{"url": "file:///src", "dir_info": {}}')
+    message = (
+        f"image:/{SITE}own-0.dist-info/METADATA says that it was built here, so no lock names the "
+        "bytes of it"
+    )
+    assert (verdict, found) == (PinsVerdict.INCONCLUSIVE, [("INS006", message)])
+    verdict, found = told(b'{"url": "file:///own.whl", "archive_info": {}}')
+    stranger = ("INS001", "own 0 is in the image and in no lock")
+    assert (verdict, found) == (PinsVerdict.FLOATING, [stranger])
+
+
+def test_a_jar_that_holds_another_is_not_passed_over(tmp_path: Path):
+    padded = zipped({"A.class": b"x", "pad.jar": zipped({"META-INF/MANIFEST.MF": b""})})
+    image = layout(tmp_path / "image", {"app/lib/gamma-3.0.jar": SECOND, "app/evil-6.jar": padded})
+    report = held(locks(tmp_path / "project"), image)
+
+    assert report.verdict is PinsVerdict.INCONCLUSIVE
+    assert ("INS006", "image:/app/evil-6.jar") in {(f.id, f.location.path) for f in report.findings}
+
+
+def test_no_package_hides_behind_capitals_an_egg_or_holes(tmp_path: Path):
+    evil = jar("org.evil", "evil", "6")
+    eggs = {
+        "lib/one-1.egg-info/PKG-INFO": b"Name: one\nVersion: 1\n",
+        "lib/two-2.egg-info": b"Name: two\nVersion: 2\n",
+        "lib/three.egg/EGG-INFO/PKG-INFO": b"Name: three\nVersion: 3\n",
+    }
+    told = verdict_of(tmp_path, image_tree(), eggs | {"app/evil.JAR": evil})[1]
+    assert told == [
+        f"INS001 {name} is in the image and in no lock"
+        for name in ("org.evil/evil 6", "one 1", "three 3", "two 2")
+    ]
+    files = merged(sparse(evil), tar(member(b"lib/full.jar", SECOND)))
+    seen, _ = compare(locks_of(()), files)
+    assert [(one.rule, one.message) for one in seen] == [
+        ("INS001", "1 maven packages are in the image, and there is no lock"),
+        ("INS006", "app/evil.jar: sparse files are not looked into"),
+    ]
+
+
+def sparse(data: bytes) -> bytes:
+    """A layer as GNU tar makes it of a file that begins with a hole."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "app/evil.jar")
+        path.parent.mkdir()
+        with path.open("wb") as file:
+            file.seek(1 << 20)
+            file.write(data)
+        argv = ["tar", "--sparse", "--format=gnu", "-C", folder, "-cf", "-", "app/evil.jar"]
+        return subprocess.run(argv, check=True, capture_output=True).stdout
+
+
+def test_a_package_of_npm_whose_archive_nobody_compared_is_unknown(tmp_path: Path):
+    """The image's own record of the archive is the image's word."""
+    project = locks(tmp_path / "project")
+    message = "1 npm package in the image could not be compared with what is locked"
+    for name, layer in (("kept", hidden_lock({"left-pad": ("1.3.0", TARBALL)})), ("none", {})):
+        tree = node_package("left-pad", "1.3.0") | layer
+        files = merged(tar(*(member(path.encode(), data) for path, data in tree.items())))
+        audited = audit_pins([project])
+        seen, ties = compare(locks_of(audited.pins), files)
+        assert ([one.rule for one in seen], len(ties)) == ([], 1), name
+        seen = list(against_indexes(audited.pins, ties, Fetcher(offline=True)))
+        unknown = [one for one in seen if one.rule == "INS006"]
+        assert [one.message.partition(":")[0] for one in unknown] == [message], name
 
 
 def test_a_shaded_jar_is_the_one_that_its_file_is_called(tmp_path: Path):
@@ -271,4 +361,5 @@ def test_the_command_names_what_was_swapped(tmp_path: Path):
     assert done.returncode == 1
     report = json.loads(done.stdout)
     jsonschema.Draft202012Validator(pins_schema()).validate(report)
-    assert sorted(one["id"] for one in report["findings"]) == ["IDX001", "IDX001", "INS004"]
+    ids = sorted(one["id"] for one in report["findings"])
+    assert ids == [*["IDX001"] * 3, "INS004", *["INS006"] * 3]

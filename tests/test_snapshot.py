@@ -297,6 +297,17 @@ def test_an_image_without_dpkg_leaves_the_verdict_open(verify: Verify):
     assert report.verdict is PinsVerdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("path", ["lib/apk/db/installed", "var/lib/rpm/rpmdb.sqlite"])
+def test_packages_that_nobody_reads_leave_the_verdict_open(
+    whole: dict[str, bytes], verify: Verify, path: str
+):
+    assert verify(whole | {f"{path}.bak": b""}).verdict is PinsVerdict.PINNED
+    report = verify(whole | {path: b""})
+
+    assert report.verdict is PinsVerdict.INCONCLUSIVE
+    assert path in told(report)["APT016"]
+
+
 @pytest.mark.parametrize("data", [b"\xff\x00", b"Package: \n", b"Version: 1\n\n\n", b":\n" * 99])
 def test_a_status_of_any_bytes_is_refused_by_name(verify: Verify, data: bytes):
     report = verify({"var/lib/dpkg/status": data})

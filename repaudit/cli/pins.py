@@ -68,7 +68,11 @@ def verify(
         list[str] | None, typer.Option("--format", help="text, json, …; or NAME=FILE; repeatable.")
     ] = None,
 ) -> None:
-    """Hold locks against what the indexes serve, and what an image really contains."""
+    """Hold locks against what the indexes serve, and what an image really contains.
+
+    What `pins audit` finds stays told. Exit code 3: nothing falls short, and something could not be
+    looked up.
+    """
     from repaudit import pinning  # what other commands need not wait for
     from repaudit.host.fetch import Fetcher
 

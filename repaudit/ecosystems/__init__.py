@@ -1,7 +1,7 @@
 """What a build depends on, read from the files that say so: one kind of file a module."""
 
 from repaudit.ecosystems._apt import snapshot_of
-from repaudit.ecosystems._catalogue import Rule, finding, rule, rules
+from repaudit.ecosystems._catalogue import Rule, finding, rule, rules, verdict
 from repaudit.ecosystems._deb import Contents, Placing, contents, placing, unpacked
 from repaudit.ecosystems._debian import (
     STATUS,
@@ -60,4 +60,5 @@ __all__ = [
     "stamp",
     "suites",
     "unpacked",
+    "verdict",
 ]

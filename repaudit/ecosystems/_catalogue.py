@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from repaudit.model.pins import Edit, Location, PinFinding, Severity
+from repaudit.model.pins import Edit, Location, PinFinding, PinsVerdict, Severity, judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,13 @@ def _by_id() -> dict[str, Rule]:
 def rule(name: str) -> Rule:
     """Return the rule whose id is `name`; one that is not in the catalogue is a KeyError."""
     return _by_id()[name]
+
+
+def verdict(findings: Iterable[PinFinding]) -> PinsVerdict:
+    """Return the verdict that findings of the catalogue's rules give."""
+    undecided = frozenset(one.id for one in rules() if one.open)
+    unknown = frozenset(one.id for one in rules() if one.unknown)
+    return judge(findings, undecided, unknown)
 
 
 def finding(

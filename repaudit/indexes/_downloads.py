@@ -21,17 +21,26 @@ class Downloads:
     def __init__(self, kind: str) -> None:
         self.name = self.kind = kind
 
+    def knows(self, pin: Pin) -> bool:
+        """Whether a pin has an address, and a hash of a kind that is compared."""
+        return bool(_address(pin) and _locked(pin))
+
     def verify(self, pins: Iterable[Pin], fetcher: Fetcher) -> Iterator[Observation]:
-        """Yield what is wrong with pins that have an address."""
+        """Yield what is wrong with pins that it knows."""
         for pin in sorted(pins, key=lambda one: one.purl):
-            url = dict(PackageURL.from_string(pin.purl).qualifiers).get("download_url")
-            locked = [one for one in pin.digests if one.startswith(_KINDS)]
-            if url and locked:
-                yield from _look_up(pin, url, locked, fetcher)
+            yield from _look_up(pin, _address(pin), _locked(pin), fetcher)
 
     def prove(self, installed: Installed, pin: Pin, fetcher: Fetcher) -> Iterator[Observation]:
         """Yield nothing: no tie is made of a download."""
         yield from ()
+
+
+def _address(pin: Pin) -> str:
+    return str(dict(PackageURL.from_string(pin.purl).qualifiers).get("download_url", ""))
+
+
+def _locked(pin: Pin) -> list[str]:
+    return [one for one in pin.digests if one.startswith(_KINDS)]
 
 
 def _look_up(pin: Pin, url: str, locked: list[str], fetcher: Fetcher) -> Iterator[Observation]:

@@ -30,8 +30,11 @@ class Index(Protocol):
     def kind(self) -> str:
         """The kind of pin that it knows."""
 
+    def knows(self, pin: Pin) -> bool:
+        """Whether it can be asked about a pin of its kind: it names what the index has."""
+
     def verify(self, pins: Iterable[Pin], fetcher: Fetcher) -> Iterator[Observation]:
-        """Yield what is wrong with pins of this kind, and what could not be looked up."""
+        """Yield what is wrong with pins that it knows, and what could not be looked up."""
 
     def prove(self, installed: Installed, pin: Pin, fetcher: Fetcher) -> Iterator[Observation]:
         """Yield what tells that an installed package was not unpacked from the pinned file."""

@@ -37,12 +37,14 @@ class _Maven:
     name = "maven"
     kind = "maven"
 
+    def knows(self, pin: Pin) -> bool:
+        package = PackageURL.from_string(pin.purl)
+        moving = not package.version or _MOVING.fullmatch(package.version)
+        return not moving and bool(package.namespace)
+
     def verify(self, pins: Iterable[Pin], fetcher: Fetcher) -> Iterator[Observation]:
         for pin in sorted(pins, key=lambda one: one.purl):
-            package = PackageURL.from_string(pin.purl)
-            moving = not package.version or _MOVING.fullmatch(package.version)
-            if not moving and package.namespace:
-                yield from _look_up(pin, package, fetcher)
+            yield from _look_up(pin, PackageURL.from_string(pin.purl), fetcher)
 
     def prove(self, installed: Installed, pin: Pin, fetcher: Fetcher) -> Iterator[Observation]:
         yield from ()  # a jar is in the image as it was locked, byte for byte

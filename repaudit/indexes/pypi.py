@@ -40,12 +40,15 @@ class _Pypi:
     name = "pypi"
     kind = "pypi"
 
+    def knows(self, pin: Pin) -> bool:
+        package = PackageURL.from_string(pin.purl)
+        return bool(package.version) and not _elsewhere(package)
+
     def verify(self, pins: Iterable[Pin], fetcher: Fetcher) -> Iterator[Observation]:
         projects: dict[tuple[str, str], list[tuple[Pin, PackageURL]]] = defaultdict(list)
         for pin in pins:
             package = PackageURL.from_string(pin.purl)
-            if package.version and not _elsewhere(package):
-                projects[_index(package), package.name].append((pin, package))
+            projects[_index(package), package.name].append((pin, package))
         for (index, name), asked in sorted(projects.items(), key=lambda item: item[0]):
             files = _files(index, name, fetcher)
             for pin, package in asked:

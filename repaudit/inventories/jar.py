@@ -31,7 +31,7 @@ class _Jar:
     kind = "maven"
 
     def installed(self, files: Files) -> Iterator[Installed | Unidentified]:
-        paths = [path for path in files.digests if path.endswith(_ARCHIVES)]
+        paths = [path for path in files.digests if path.lower().endswith(_ARCHIVES)]
         small = {path: _LARGEST for path in paths if files.size(path) <= _LARGEST}
         for path in paths:
             if path not in small:
@@ -56,7 +56,7 @@ def _look(
                 continue
             if _POM.fullmatch(part.name):
                 said.append(_coordinate(part.data[:_MOST_PROPERTIES]))
-            elif part.name.endswith(_ARCHIVES):
+            elif part.name.lower().endswith(_ARCHIVES):
                 inner = True
                 name = part.name.removeprefix("member ").partition(STEP)[0]
                 own = "sha256:" + hashlib.sha256(part.data).hexdigest()

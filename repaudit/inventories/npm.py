@@ -75,7 +75,7 @@ def _package(
     except ValueError:
         return Unidentified(kind="npm", path=path, reason="package.json names no package")
     digests = unpacked.get(path.removesuffix("/package.json"), ())
-    return Installed(kind="npm", purl=package, path=path, digests=digests)
+    return Installed(kind="npm", purl=package, path=path, digests=digests, unpacked=True)
 
 
 INVENTORY: Inventory = _Npm()

@@ -1,6 +1,7 @@
-"""Installed Python packages: *.dist-info and its RECORD.
+"""Installed Python packages: *.dist-info and its RECORD, and eggs, which have none.
 
-The format is that of packaging.python.org, "Recording installed projects".
+The format is that of packaging.python.org, "Recording installed projects"; that of eggs is in the
+documentation of setuptools, "The Internal Structure of Python Eggs".
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import csv
 import json
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from email.parser import BytesHeaderParser
 from posixpath import normpath
 
@@ -22,6 +24,7 @@ from repaudit.oci.filesystem import Files
 
 _METADATA, _RECORD, _WHEEL, _ORIGIN = "METADATA", "RECORD", "WHEEL", "direct_url.json"
 _SUFFIX = ".dist-info"
+_EGG = (".egg-info/PKG-INFO", "/EGG-INFO/PKG-INFO", ".egg-info")
 
 
 class _Wheel:
@@ -39,32 +42,46 @@ class _Wheel:
         texts = dict(files.contents({p: MOST_TEXT for p in wanted if p in files.digests}))
         for folder in folders:
             yield _distribution(folder, texts, files)
+        eggs = {path: MOST_TEXT for path in files.digests if path.endswith(_EGG)}
+        for path, data in files.contents(eggs):
+            yield _named(path, data) or _nameless(path)
 
 
 def _distribution(
     folder: str, texts: Mapping[str, bytes], files: Files
 ) -> Installed | Unidentified:
     path = f"{folder}/{_METADATA}"
-    fields = _headers(texts.get(path, b""))
-    name, version = fields.get("name", ""), fields.get("version", "")
-    if not name or not version:
-        return Unidentified(kind="pypi", path=path, reason="METADATA names no package")
-    try:
-        package = PackageURL(type="pypi", name=canonicalize_name(name), version=version)
-    except ValueError:
-        return Unidentified(kind="pypi", path=path, reason="METADATA names no package")
+    found = _named(path, texts.get(path, b""))
+    if found is None:
+        return _nameless(path)
     try:
         listed = tuple(_record(folder, texts.get(f"{folder}/{_RECORD}", b""), files))
     except (ValueError, csv.Error):
         return Unidentified(kind="pypi", path=path, reason="RECORD cannot be read")
-    return Installed(
-        kind="pypi",
-        purl=package.to_string(),
-        path=path,
+    return replace(
+        found,
         files=listed,
         tags=_tags(texts.get(f"{folder}/{_WHEEL}", b"")),
-        local=_from_file(texts.get(f"{folder}/{_ORIGIN}", b"")),
+        local=_from_folder(texts.get(f"{folder}/{_ORIGIN}", b"")),
     )
+
+
+def _named(path: str, data: bytes) -> Installed | None:
+    """Return the package that metadata names, None where they name none."""
+    fields = _headers(data)
+    name, version = fields.get("name", ""), fields.get("version", "")
+    if not name or not version:
+        return None
+    try:
+        package = PackageURL(type="pypi", name=canonicalize_name(name), version=version)
+    except ValueError:
+        return None
+    return Installed(kind="pypi", purl=package.to_string(), path=path, unpacked=True)
+
+
+def _nameless(path: str) -> Unidentified:
+    reason = f"{path.rpartition('/')[2]} names no package"
+    return Unidentified(kind="pypi", path=path, reason=reason)
 
 
 def _headers(data: bytes) -> dict[str, str]:
@@ -94,13 +111,14 @@ def _tags(data: bytes) -> frozenset[str]:
         return frozenset()
 
 
-def _from_file(data: bytes) -> bool:
+def _from_folder(data: bytes) -> bool:
+    """Whether it was built from a folder of the build's, not taken from an archive."""
     try:
         origin = json.loads(data) if data else {}
     except (ValueError, RecursionError):
         return False
     url = origin.get("url") if isinstance(origin, dict) else None
-    return isinstance(url, str) and url.startswith("file:")
+    return isinstance(url, str) and url.startswith("file:") and "dir_info" in origin
 
 
 INVENTORY: Inventory = _Wheel()

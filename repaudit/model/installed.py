@@ -10,9 +10,10 @@ class Installed:
     """A package that is in an image. `kind` is that of the pin that would hold it.
 
     `path` is where in the image it says so. `digests`, ALGORITHM:HEX, are of the bytes that a lock
-    names, empty where the package was unpacked and those are gone. `files` are what its own record
-    lists: the name there, the digest there, the digest in the image (empty: it is not there).
-    `tags` say what a wheel was built for. A `local` package came from a file, not from an index.
+    names. Those of an `unpacked` package are gone: what digests it has are what the image's own
+    record says they had. `files` are what its own record lists: the name there, the digest there,
+    the digest in the image (empty: it is not there). `tags` say what a wheel was built for. A
+    `local` package says that it was built here, so no lock can name it.
     """
 
     kind: str
@@ -21,6 +22,7 @@ class Installed:
     digests: tuple[str, ...] = ()
     files: tuple[tuple[str, str, str], ...] = ()
     tags: frozenset[str] = frozenset()
+    unpacked: bool = False
     local: bool = False
 
 

@@ -26,8 +26,8 @@ class _Held:
 class Files:
     """The regular files of an image, hard links among them, by their paths.
 
-    `digests` holds each one's sha256; a sparse file, whose stored bytes are not its content, has
-    none and is left out.
+    `digests` holds each one's sha256; `sparse` files, whose stored bytes are not their content,
+    have none.
     """
 
     def __init__(self, blobs: Blobs, held: Mapping[str, _Held]) -> None:
@@ -36,6 +36,7 @@ class Files:
         self.digests = {
             path: one.entry.digest or "" for path, one in held.items() if not one.sparse
         }
+        self.sparse = frozenset(path for path, one in held.items() if one.sparse)
 
     def size(self, path: str) -> int:
         """Return a file's size in bytes."""

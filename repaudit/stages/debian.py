@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,8 +19,8 @@ from repaudit.ecosystems import (
     floating,
     installed,
     placing,
-    rules,
     suites,
+    verdict,
 )
 from repaudit.host.apt import AptSettings
 from repaudit.host.fetch import Fetcher
@@ -31,8 +32,8 @@ from repaudit.model.pins import (
     PinsReport,
     Strength,
     by_place,
-    judge,
 )
+from repaudit.model.text import printable
 from repaudit.oci.filesystem import Files
 from repaudit.stages.archive import Entries, Snapshots, Wanted, own, world
 from repaudit.stages.snapshot import Cover, Interval, cover
@@ -46,6 +47,12 @@ _MOST_ARCHITECTURES = 8
 _MOST = 64 << 20
 #: Where dpkg puts files, and which it leaves out.
 _SETTINGS = ("etc/dpkg/dpkg.cfg", "var/lib/dpkg/diversions")
+#: The databases of apk and of rpm; those of others are folders.
+_OTHERS = re.compile(
+    r"(?:usr/)?lib/apk/db/installed"
+    r"|(?:var/lib/rpm|usr/lib/sysimage/rpm)/(?:Packages(?:\.db)?|rpmdb\.sqlite)"
+    r"|var/lib/pacman/local/ALPM_DB_VERSION"
+)
 _RELEASES = frozenset({"etc/os-release", "usr/lib/os-release"})
 
 
@@ -90,11 +97,7 @@ def packages_report(images: Iterable[Held], asked: Asked) -> PinsReport:
         told.update((by_place(item), item) for item in _of_image(held, asked))
     findings = tuple(one for _, one in sorted(told.items()) if isinstance(one, PinFinding))
     return PinsReport(
-        verdict=judge(
-            findings,
-            frozenset(rule.id for rule in rules() if rule.open),
-            frozenset(rule.id for rule in rules() if rule.unknown),
-        ),
+        verdict=verdict(findings),
         files=tuple(sorted(files)),
         pins=tuple(one for _, one in sorted(told.items()) if isinstance(one, Pin)),
         findings=findings,
@@ -111,11 +114,10 @@ def _of_image(held: Held, asked: Asked) -> Iterator[Pin | PinFinding]:
         whole = Location(path=STATUS, line=1, end_line=1)
         message = "the image has no status of dpkg, so what is installed cannot be known"
         yield finding("APT016", whole, message, fix="name an image of Debian")
-
-
-def of_debian(report: PinsReport) -> bool:
-    """Whether a report of packages is of an image that has any status of dpkg."""
-    return any(map(_is_status, report.files))
+    for path in sorted(filter(_OTHERS.fullmatch, held.files.digests)):
+        message = f"{printable(path)} lists packages of another package manager, and is not read"
+        whole = Location(path=printable(path), line=1, end_line=1)
+        yield finding("APT016", whole, message, fix="name an image of Debian")
 
 
 def _is_status(path: str) -> bool:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from packageurl import PackageURL
 
+from repaudit.ecosystems import STATUS, installed
 from repaudit.inventories import INVENTORIES
+from repaudit.model.errors import MalformedError
 from repaudit.model.installed import Installed, Unidentified
 from repaudit.model.pins import Location, Observation, Pin
 from repaudit.model.text import printable
@@ -78,10 +80,13 @@ def compare(locks: dict[str, Locks], files: Files) -> tuple[list[Observation], l
             seen.extend(_damaged(item))
             pins = _pins(item, lock)
             lock.met.update(pin.purl for pin in pins)
-            if not pins and not item.local:
+            if not pins and item.local:
+                seen.append(_built_here(item))
+            elif not pins:
                 strangers.append(item)
             seen.extend(_held(item, pins, ties))
         seen.extend(_strangers(strangers, lock))
+    seen.extend(_sparse(files))
     return seen, ties
 
 
@@ -103,14 +108,20 @@ def _values(qualifiers: object) -> list[str]:
 
 
 def _owned(files: Files) -> frozenset[str]:
-    lists = {
-        path: _MOST_LIST
-        for path in files.digests
-        if path.startswith(_LISTS) and path.endswith(".list")
-    }
+    """Return the files of the packages that dpkg's status has, as their lists name them.
+
+    Whether the packages are Debian's is asked elsewhere; a list of no package is nobody's.
+    """
+    try:
+        told = files.whole(lambda path: path == STATUS, _MOST_LIST)
+        packages = [one.package for name, data in told.items() for one in installed(name, data)]
+    except MalformedError:
+        return frozenset()  # told where dpkg's packages are looked at
+    names = {name for one in packages for name in (one.name, f"{one.name}:{one.architecture}")}
+    lists = {f"{_LISTS}{name}.list": _MOST_LIST for name in names}
     return frozenset(
         _plain(line)
-        for _, data in files.contents(lists)
+        for _, data in files.contents({p: most for p, most in lists.items() if p in files.digests})
         for line in data.decode("utf-8", "surrogateescape").splitlines()
     )
 
@@ -128,24 +139,25 @@ def _pins(item: Installed, lock: Locks) -> list[Pin]:
 
 def _held(item: Installed, pins: Sequence[Pin], ties: list[Tie]) -> Iterator[Observation]:
     """Yield how an installed package differs from the pins of its name."""
-    if not pins or set(item.digests) & {digest for pin in pins for digest in pin.digests}:
-        return
     version = PackageURL.from_string(item.purl).version
     same = [pin for pin in pins if PackageURL.from_string(pin.purl).version == version]
+    agreeing = [pin for pin in pins if set(item.digests) & set(pin.digests)]
     where = _in_image(item.path)
-    if not same:
+    if agreeing:
+        ties.extend(Tie(item, pin) for pin in agreeing[:1] if item.unpacked)
+    elif pins and not same:
         locked = ", ".join(sorted({PackageURL.from_string(p.purl).version or "" for p in pins}))
         message = f"{where.path} is {_shown(item.purl)}; locked is {locked[:100]}"
         yield Observation(rule="INS003", message=message, location=pins[0].location)
-    elif item.digests and any(pin.digests for pin in same):
-        if _comparable(item.digests, same):
-            message = f"{where.path} is {_shown(item.purl)} with other bytes than locked"
-            yield Observation(rule="INS004", message=message, location=same[0].location)
-        else:
-            message = f"{where.path} is {_shown(item.purl)}, whose lock has other kinds of hashes"
-            yield Observation(rule="INS006", message=message, location=same[0].location)
-    elif not item.digests:
-        ties.extend(Tie(item, pin) for pin in same[:1])
+    elif _comparable(item.digests, same):
+        what = ", whose own record names" if item.unpacked else " with"
+        message = f"{where.path} is {_shown(item.purl)}{what} other bytes than locked"
+        yield Observation(rule="INS004", message=message, location=same[0].location)
+    elif same and item.unpacked:
+        ties.append(Tie(item, same[0]))
+    elif same:
+        message = f"{where.path} is {_shown(item.purl)}, and its lock has no hash of such a kind"
+        yield Observation(rule="INS006", message=message, location=same[0].location)
 
 
 def _comparable(digests: Sequence[str], pins: Sequence[Pin]) -> bool:
@@ -162,14 +174,33 @@ def _unidentified(item: Unidentified, lock: Locks) -> Iterator[Observation]:
         yield Observation(rule="INS006", message=message, location=where)
 
 
+def _built_here(item: Installed) -> Observation:
+    where = _in_image(item.path)
+    message = f"{where.path} says that it was built here, so no lock names the bytes of it"
+    return Observation(rule="INS006", message=message, location=where)
+
+
+def _sparse(files: Files) -> Iterator[Observation]:
+    """Yield one observation of all files with holes, which may be packages and are not read."""
+    found = sorted(files.sparse)
+    if found:
+        where = _in_image(found[0])
+        message = f"{_listed(found)}: sparse files are not looked into"
+        yield Observation(rule="INS006", message=message, location=where)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return printable(", ".join(names[:_MOST_NAMED])) + more
+
+
 def _damaged(item: Installed) -> Iterator[Observation]:
     where = _in_image(item.path)
     changed = sorted(name for name, said, found in item.files if found and said != found)
     gone = sum(1 for _, _, found in item.files if not found)
     if changed:
-        named = ", ".join(changed[:_MOST_NAMED])
-        more = f" and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
-        message = f"{_shown(item.purl)}: changed after it was installed: {printable(named)}{more}"
+        message = f"{_shown(item.purl)}: changed after it was installed: {_listed(changed)}"
         yield Observation(rule="INS005", message=message, location=where)
     if gone:
         message = f"{_shown(item.purl)}: {gone} of the files in its RECORD are not there"

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from repaudit.ecosystems import UNREADABLE, finding, rules
+from repaudit.ecosystems import finding, rules, verdict
 from repaudit.host.fetch import Fetcher
 from repaudit.indexes import INDEXES
-from repaudit.indexes.interface import UNKNOWN
+from repaudit.indexes.interface import UNKNOWN, Index
 from repaudit.model.pins import (
     Observation,
     Pin,
     PinFinding,
     PinsReport,
+    Severity,
     Strength,
     by_place,
-    judge,
 )
 from repaudit.stages.installed import Tie
 
-#: Of what `pins audit` finds, what says that a lock is not to be believed.
-_OF_LOCKS = frozenset({UNREADABLE, "JV005", "JV006"})
+_FLOATS = "what is named is not fixed"
+_NO_INDEX = "repaudit asks no index of that kind"
+_NO_FORM = "the index cannot be asked for what is named so"
+_OFFLINE = "offline"
 
 
 def against_indexes(
@@ -32,33 +34,61 @@ def against_indexes(
 
     `ties` are installed packages that are held against the file that their pin names.
     """
-    for index in INDEXES.all():
-        own = [pin for pin in pins if pin.kind == index.kind and _exact(pin)]
-        if fetcher.offline:
-            yield from _not_asked(own)
-            continue
+    indexes = {one.kind: one for one in INDEXES.all()}
+    why = {pin: _why_not(pin, indexes.get(pin.kind)) for pin in pins}
+    known = {pin.purl for pin in pins if why[pin] is None}
+    if fetcher.offline:
+        why = {pin: reason or _OFFLINE for pin, reason in why.items()}
+    asked = {pin for pin in pins if why[pin] is None}
+    # What a pin lacks, a lock beside may say of the same package.
+    left = [pin for pin in pins if why[pin] and (why[pin] == _OFFLINE or pin.purl not in known)]
+    yield from _not_asked(left, why)
+    for kind, index in sorted(indexes.items()):
+        own = [pin for pin in pins if pin in asked and pin.kind == kind]
         yield from index.verify(own, fetcher)
-        for tie in ties:
-            if tie.pin.kind == index.kind:
-                yield from index.prove(tie.installed, tie.pin, fetcher)
+    for tie in ties:
+        if tie.pin in asked:
+            yield from indexes[tie.pin.kind].prove(tie.installed, tie.pin, fetcher)
+    yield from _unproved([tie for tie in ties if tie.pin not in asked], why)
 
 
-def _exact(pin: Pin) -> bool:
-    named = "@" in pin.purl or bool(pin.digests)
-    return named and pin.strength in (Strength.VERSIONED, Strength.HASHED)
+def _why_not(pin: Pin, index: Index | None) -> str | None:
+    """Return why nobody can be asked about a pin, None where its index can."""
+    if pin.strength in (Strength.FLOATING, Strength.RANGED):
+        return _FLOATS
+    if index is None:
+        return _NO_INDEX
+    return None if index.knows(pin) else _NO_FORM
 
 
-def _not_asked(pins: Sequence[Pin]) -> Iterator[Observation]:
-    files = {pin.location.path: pin.location for pin in reversed(pins)}
-    counts = Counter(pin.location.path for pin in pins)
-    for path, where in sorted(files.items()):
-        message = f"{counts[path]} {pins[0].kind} pins were not looked up: offline"
-        yield Observation(rule=UNKNOWN, message=message, location=where)
+def _not_asked(pins: Sequence[Pin], why: Mapping[Pin, str | None]) -> Iterator[Observation]:
+    groups: dict[tuple[str, str, str], list[Pin]] = defaultdict(list)
+    for pin in pins:
+        groups[pin.location.path, pin.kind, why[pin] or ""].append(pin)
+    for (_, kind, reason), group in sorted(groups.items()):
+        count = f"{len(group)} {kind} pin" + ("s were" if len(group) > 1 else " was")
+        message = f"{count} not looked up: {reason}"
+        yield Observation(rule=UNKNOWN, message=message, location=group[0].location)
+
+
+def _unproved(ties: Sequence[Tie], why: Mapping[Pin, str | None]) -> Iterator[Observation]:
+    """Yield which packages have the name and version of a pin, and nobody says with which bytes."""
+    groups: dict[tuple[str, str], list[Tie]] = defaultdict(list)
+    for tie in ties:
+        groups[tie.pin.kind, why[tie.pin] or ""].append(tie)
+    for (kind, reason), group in sorted(groups.items()):
+        count = f"{len(group)} {kind} package" + ("s" if len(group) > 1 else "")
+        message = f"{count} in the image could not be compared with what is locked: {reason}"
+        yield Observation(rule="INS006", message=message, location=group[0].pin.location)
 
 
 def verified(audited: PinsReport, seen: Sequence[Observation]) -> PinsReport:
-    """Return the report: what was observed, and what makes a lock no witness."""
-    own = [one for one in audited.findings if one.id in _OF_LOCKS]
+    """Return the report: what was observed, and what falls short before anything is asked.
+
+    The audit's notes are its own, but for those that leave open what a file takes in.
+    """
+    left = {rule.id for rule in rules() if rule.open or rule.unknown}
+    own = [one for one in audited.findings if one.severity is not Severity.NOTE or one.id in left]
     return _with(audited, (*own, *_findings(seen)))
 
 
@@ -74,9 +104,7 @@ def joined(report: PinsReport, other: PinsReport) -> PinsReport:
 
 def _with(report: PinsReport, findings: Iterable[PinFinding]) -> PinsReport:
     once = tuple(sorted({_key(one): one for one in findings}.values(), key=by_place))
-    opened = frozenset(rule.id for rule in rules() if rule.open)
-    unknown = frozenset(rule.id for rule in rules() if rule.unknown)
-    return replace(report, findings=once, verdict=judge(once, opened, unknown))
+    return replace(report, findings=once, verdict=verdict(once))
 
 
 def _findings(seen: Sequence[Observation]) -> Iterator[PinFinding]:

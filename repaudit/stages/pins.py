@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from repaudit.ecosystems import ECOSYSTEMS, UNREADABLE, Ecosystem, document, finding, rules
+from repaudit.ecosystems import ECOSYSTEMS, UNREADABLE, Ecosystem, document, finding, verdict
 from repaudit.host.tree import HEAD, Tree
 from repaudit.model.errors import MalformedError
 from repaudit.model.lock import LOCK_NAME
@@ -17,7 +17,6 @@ from repaudit.model.pins import (
     Severity,
     Strength,
     by_place,
-    judge,
 )
 from repaudit.model.text import printable
 
@@ -52,9 +51,8 @@ def audit_tree(tree: Tree, now: float) -> PinsReport:
     found.sort(key=by_place)
     told = tuple(item for item in found if isinstance(item, Pin))
     findings = tuple(_locked([one for one in found if isinstance(one, PinFinding)], told))
-    undecided = frozenset(rule.id for rule in rules() if rule.open)
     return PinsReport(
-        verdict=judge(findings, undecided),
+        verdict=verdict(findings),
         files=tuple(read),
         pins=told,
         findings=findings,
