@@ -110,11 +110,11 @@ class Archives:
         files = {"Packages": index, "Packages.xz": lzma.compress(index)}
         (place / "by-hash" / "SHA256").mkdir(parents=True)
         sums = []
-        for name, data in files.items():
+        for file, data in files.items():
             digest = hashlib.sha256(data).hexdigest()
-            (place / name).write_bytes(data)
+            (place / file).write_bytes(data)
             (place / "by-hash" / "SHA256" / digest).write_bytes(data)
-            sums.append(f" {digest} {len(data)} main/binary-{ARCHITECTURE}/{name}\n")
+            sums.append(f" {digest} {len(data)} main/binary-{ARCHITECTURE}/{file}\n")
         (suite / "Release").write_text(
             self._release(archive, run, name) + "SHA256:\n" + "".join(sums)
         )
@@ -142,12 +142,14 @@ class Service:
     """Serves archives; `faults` maps a part of a path to what happens to it.
 
     `vanished`, `tampered`, `busy` (429 for ever), `busy once`, `slow` (nothing comes any more) and
-    `cut off`. `asked` holds every path that was asked for.
+    `cut off`. `moved` puts one part of a path in the place of another: what is served there is of
+    somewhere else. `asked` holds every path that was asked for.
     """
 
     def __init__(self, archives: Archives, port: int) -> None:
         self.archives, self.port = archives, port
         self.faults: dict[str, str] = {}
+        self.moved: dict[str, str] = {}
         self.asked: list[str] = []
         self.stopping = threading.Event()
 
@@ -165,6 +167,8 @@ class Service:
 
     def find(self, path: str) -> tuple[int, bytes, dict[str, str]]:
         """Return status, body and headers."""
+        for part, other in self.moved.items():
+            path = path.replace(part, other)
         parts = urlsplit(path)
         words = unquote(parts.path).strip("/").split("/")
         if words[0] == "mr":

@@ -92,6 +92,7 @@ class Verify:
         self.folder, self.service = folder, service
         self.number = 0
         self.keyring = service.archives.keyring
+        self.cache = "cache"
 
     def image(self, *layers: bytes) -> Path:
         self.number += 1
@@ -103,7 +104,7 @@ class Verify:
         return self.of(self.image(images.archive(files)), offline=offline)
 
     def of(self, image: Path, *, offline: bool = False) -> PinsReport:
-        cache = self.folder / "cache"
+        cache = self.folder / self.cache
         cache.mkdir(exist_ok=True)
         fetcher = Fetcher(
             offline=offline,
@@ -496,6 +497,36 @@ def test_what_cannot_be_trusted_or_had_leaves_the_verdict_open(
     assert verify(whole).verdict is PinsVerdict.PINNED  # nothing wrong was kept
 
 
+def test_what_is_signed_for_another_suite_is_not_taken(
+    install: Install, verify: Verify, service: Service
+):
+    files = install(("20250215T000000Z", BOTH, ("base",)))
+    sound = verify(files)
+    assert sound.verdict is PinsVerdict.PINNED, told(sound)
+    verify.cache = "other"
+    service.moved = {f"debian-security/{S2}/dists/bookworm-security": f"debian/{T2}/dists/bookworm"}
+    report = verify(files)
+
+    assert report.verdict is PinsVerdict.INCONCLUSIVE
+    assert told(report)["APT016"].endswith("bookworm-security/InRelease is of bookworm")
+
+
+def test_what_was_signed_for_an_earlier_run_is_not_taken(
+    install: Install, verify: Verify, service: Service
+):
+    """The image is of T1, and says that it is of T4."""
+    files = install((T1, MAIN, ("base", "tool")))
+    assert verify(files).verdict is PinsVerdict.PINNED
+    files[SOURCES] = files[SOURCES].replace(T1.encode(), T4.encode())
+    assert "APT011" in told(verify(files))
+    verify.cache = "other"
+    service.moved = {f"debian/{T4}/": f"debian/{T1}/"}
+    report = verify(files)
+
+    assert report.verdict is PinsVerdict.INCONCLUSIVE
+    assert f"is of {T1}, older than the run before has it" in told(report)["APT016"]
+
+
 def test_a_server_that_asks_for_patience_gets_it(
     whole: dict[str, bytes], verify: Verify, service: Service
 ):
@@ -564,7 +595,8 @@ def test_apt_itself_refuses_what_we_refuse(root: Root, service: Service, archive
 
 
 def test_apt_refuses_an_expired_snapshot_unless_it_is_told(tmp_path: Path):
-    found = Archives(tmp_path / "archives", {"debian": {T1: {"base": "1.0"}}}, lives=7)
+    runs = {run: {"base": "1.0"} for run in (T1, T2)}
+    found = Archives(tmp_path / "archives", {"debian": runs}, lives=7)
     try:
         with serve(found) as service:
             root = Root(tmp_path / "root", service)
@@ -572,7 +604,12 @@ def test_apt_refuses_an_expired_snapshot_unless_it_is_told(tmp_path: Path):
             assert "is expired" in root.apt("update", "--error-on=any").stdout
             root.sources(T1, "debian")
             root.install("base")
-            assert Verify(tmp_path, service)(root.files()).verdict is PinsVerdict.PINNED
+            verify, files = Verify(tmp_path, service), root.files()
+            assert verify(files).verdict is PinsVerdict.PINNED
+            files[SOURCES] = files[SOURCES].replace(T1.encode(), T2.encode())
+            assert verify(files).verdict is PinsVerdict.PINNED
+            verify.cache, service.moved = "other", {f"debian/{T2}/": f"debian/{T1}/"}
+            assert "InRelease ran out on 20250108T030405Z" in told(verify(files))["APT016"]
     finally:
         found.close()
 

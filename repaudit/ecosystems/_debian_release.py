@@ -26,11 +26,20 @@ _INSTANT = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """The indexes of a suite: by path, the SHA-256 in hex and the size in bytes."""
+    """The indexes of a suite: by path, the SHA-256 in hex and the size in bytes.
+
+    `names` are what the suite calls itself; it holds from `date` to `until`, where it has an end.
+    """
 
     files: Mapping[str, tuple[str, int]]
+    names: frozenset[str]
     date: datetime
+    until: datetime | None
     by_hash: bool
+
+    def called(self, suite: str) -> bool:
+        """Whether it is that suite's: by all of the name, or by what stands before /updates."""
+        return not self.names.isdisjoint((suite, suite.removesuffix("/updates")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -52,16 +61,29 @@ def release(text: bytes, name: str) -> Release:
         for match in found
         if match
     }
-    try:
-        date = parsedate_to_datetime(fields.get(b"date", b"").decode(errors="replace"))
-    except ValueError as error:
-        raise MalformedError(f"{name}: a Release file without a date") from error
+    date = _time(fields, b"date", name)
+    if date is None:
+        raise MalformedError(f"{name}: a Release file without a date")
     if not files:
         raise MalformedError(f"{name}: a Release file without SHA-256 sums")
-    by_hash = fields.get(b"acquire-by-hash", b"").lower() == b"yes"
+    called = (fields.get(key, b"").decode(errors="replace") for key in (b"suite", b"codename"))
     return Release(
-        files=files, date=date if date.tzinfo else date.replace(tzinfo=UTC), by_hash=by_hash
+        files=files,
+        names=frozenset(called) - {""},
+        date=date,
+        until=_time(fields, b"valid-until", name),
+        by_hash=fields.get(b"acquire-by-hash", b"").lower() == b"yes",
     )
+
+
+def _time(fields: Mapping[bytes, bytes], key: bytes, name: str) -> datetime | None:
+    if key not in fields:
+        return None
+    try:
+        found = parsedate_to_datetime(fields[key].decode(errors="replace"))
+    except ValueError as error:
+        raise MalformedError(f"{name}: {key.decode()} is no time") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def stamp(when: datetime) -> str:

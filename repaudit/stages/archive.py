@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import lzma
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -76,13 +76,11 @@ class Snapshots:
         return f"{self._settings.snapshots}/archive/{suite.archive}/{run}/{listed.filename}"
 
     def _read(self, suite: Suite, run: str) -> Entries:
-        base = f"{self._settings.snapshots}/archive/{suite.archive}/{run}/dists/{suite.suite}"
-        url = f"{base}/InRelease"
-        told = self._fetcher.verified(url, lambda data: self._told(data, url), most=_MOST_RELEASE)
+        told = self._release(suite, run)
         if told is None:
             return {}
-        if stamp(told.date) > run:
-            raise MalformedError(f"{url} is of {stamp(told.date)}, after its own snapshot")
+        self._check(suite, run, told)
+        base = self._base(suite, run)
         found: dict[tuple[str, str], list[Listed]] = {}
         for architecture in self._wanted.architectures:
             path = f"{suite.component}/binary-{architecture}/Packages"
@@ -90,8 +88,39 @@ class Snapshots:
                 found.setdefault(one.package.key, []).append(one)
         return {key: tuple(several) for key, several in found.items()}
 
-    def _told(self, data: bytes, url: str) -> Release:
-        return release(apt.signed_text(data, self._settings.keyrings, url), url)
+    def _base(self, suite: Suite, run: str) -> str:
+        return f"{self._settings.snapshots}/archive/{suite.archive}/{run}/dists/{suite.suite}"
+
+    def _release(self, suite: Suite, run: str) -> Release | None:
+        url = f"{self._base(suite, run)}/InRelease"
+        return self._fetcher.verified(
+            url, lambda data: self._told(data, url, suite), most=_MOST_RELEASE
+        )
+
+    def _told(self, data: bytes, url: str, suite: Suite) -> Release:
+        told = release(apt.signed_text(data, self._settings.keyrings, url), url)
+        if not told.called(suite.suite):
+            raise MalformedError(f"{url} is of {' and '.join(sorted(told.names)) or 'no suite'}")
+        return told
+
+    def _check(self, suite: Suite, run: str, told: Release) -> None:
+        """Raise MalformedError where a signed Release file is another run's than it is served for.
+
+        A suite that has not changed has the same one for months, so its date alone tells little.
+        What has run out by then, or is older than that of the run before, was not there.
+        """
+        url = f"{self._base(suite, run)}/InRelease"
+        if stamp(told.date) > run:
+            raise MalformedError(f"{url} is of {stamp(told.date)}, after its own snapshot")
+        if told.until and stamp(told.until) < run:
+            raise MalformedError(f"{url} ran out on {stamp(told.until)}, before its own snapshot")
+        runs = self.runs(suite.archive)
+        at = bisect_left(runs, run)
+        before = self._release(suite, runs[at - 1]) if at else None
+        if before and before.date > told.date:
+            raise MalformedError(
+                f"{url} is of {stamp(told.date)}, older than the run before has it"
+            )
 
     def _index(self, base: str, path: str, told: Release) -> tuple[Listed, ...]:
         form = next((form for form in _FORMS if path + form in told.files), None)
@@ -163,6 +192,8 @@ def own(
         name = one.inrelease.name
         told = release(apt.signed_text(one.inrelease.read_bytes(), keyrings, name), name)
         data = apt.plain(one.packages)
+        if not told.called(suite.suite):
+            raise MalformedError(f"{name} is not of {suite.suite}")
         if told.files.get(one.key) != (sha256(data).hexdigest(), len(data)):
             raise MalformedError(f"{name} does not name the list that lies beside it")
         entries: dict[tuple[str, str], list[Listed]] = {}
