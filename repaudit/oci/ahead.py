@@ -12,8 +12,8 @@ from typing import Self
 
 from repaudit.oci.cursor import CHUNK, Readable
 
-#: How many chunks are held in store, some 2 MiB: enough to bridge a wait, and no more memory.
-_STORE = 8
+#: How many chunks are held in store, some 4 MiB: enough to bridge a wait, and no more memory.
+_STORE = 4
 
 
 class Ahead:
