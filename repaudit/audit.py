@@ -138,7 +138,7 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
         steady.check()
         if request.output is not None:
             journal = record(plan.machine.start, request.context, path, source, prepared, runs)
-            keep(request.output, report, runs, journal)
+            keep(request.output, report, runs, journal, sorted(folder.glob("**/log")))
         return report
 
 

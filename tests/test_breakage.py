@@ -12,7 +12,7 @@ import pytest
 from repaudit.builders import Builder, Prepared
 from repaudit.cli.progress import Silent
 from repaudit.model.experiment import BuildRun, Failure, Outcome, PlannedRun
-from repaudit.stages.breakage import StandIn, stand_in
+from repaudit.stages.breakage import StandIn, last_words, stand_in
 from repaudit.stages.build import Bench
 from repaudit.stages.plan import make_plan
 from tests.fakes import MACHINE
@@ -59,6 +59,26 @@ def tried(
     )
     (failed,) = bench.make([PLAN.runs[1]], apart=0)
     return stand_in(bench, failed), script
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (["a", "b", "error: building at STEP 2"], "b"),
+        (
+            ["curl: (60) SSL certificate problem: unable to get local issuer", "No such package"],
+            "No such package (before it: curl: (60) SSL certificate problem: unable to get local "
+            "issuer)",
+        ),
+        (["checking the certificate", "No such package"], "No such package"),
+        (["Could not resolve 'host'"], "Could not resolve 'host'"),
+        ([], "no output"),
+    ],
+)
+def test_the_last_words_are_the_reason(log: list[str], words: str) -> None:
+    failure = Failure(instruction=None, status=1, log=tuple(log))
+    run = BuildRun(planned=PLAN.runs[0], outcome=Outcome.FAILED, failure=failure)
+    assert last_words(run) == words
 
 
 def blamed(found: StandIn) -> list[str | None]:

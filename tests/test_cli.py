@@ -169,6 +169,11 @@ def test_a_build_that_runs_out_of_room_is_inconclusive(shell: Shell) -> None:
         (["--target", "nope"], "nope", ["stages"]),
         (["--build-arg", "=x"], "=x", ["NAME=VALUE"]),
         (["--file", "nope"], "nope", ["Containerfile"]),
+        (["--vary", "time", "--hold", "umask,time"], "time", ["once"]),
+        (["--vary", ""], "--vary", ["all of them"]),
+        (["--hold", " , "], "--hold", ["all of them"]),
+        (["--secret", "src=Containerfile"], "no id", ["id=NAME,src=FILE"]),
+        (["--secret", "id=x,src=nope"], "no such file", ["id=NAME,src=FILE"]),
     ],
     ids=lambda value: " ".join(value) if value and value[0].startswith("--") else "",
 )
@@ -191,6 +196,20 @@ def test_what_the_command_line_does_not_know_is_wrong_usage(shell: Shell, words:
     assert done.status == 2
     assert done.stdout == b""
     assert done.stderr
+
+
+def test_a_containerfile_is_no_context(shell: Shell, copy: Path) -> None:
+    done = shell("rebuild", copy / "Containerfile")
+    refused_at_once(shell, done, "is a file")
+    assert f"--file {copy}/Containerfile {copy}" in done.way_out
+
+
+@pytest.mark.parametrize("name", ["a b", "a,b", "a:b", "a\\b", 'a"b'])
+def test_scratch_that_no_mount_can_name_is_refused(shell: Shell, copy: Path, name: str) -> None:
+    (odd := shell.cwd / name).mkdir()
+    done = shell("rebuild", copy, env={"TMPDIR": str(odd)})
+    refused_at_once(shell, done, "scratch space cannot lie below")
+    assert "TMPDIR" in done.way_out
 
 
 @pytest.mark.parametrize("value", ["yesterday", "-1", "1.5", " 1"])
@@ -379,6 +398,16 @@ def test_a_kept_run_gives_the_same_bytes_anywhere(shell: Shell) -> None:
             assert again.stdout == (shell.cwd / name).read_bytes()
     assert shell("report", kept / "report.json", "--format", "json=again").stdout == b""
     assert (shell.cwd / "again").read_bytes() == whole
+
+
+def test_the_log_of_a_run_that_failed_is_kept(shell: Shell) -> None:
+    context = shell.context(f"FROM {GOLDEN}\nRUN echo before; test $(umask) = 0022\n")
+    words = ("--quiet", "--vary=umask", "--output=kept")
+    assert shell("rebuild", *words, context).status == 1
+    logs = {path.parent.name: path.read_text() for path in shell.cwd.glob("kept/runs/*/log")}
+    assert "before" in logs["variant"]
+    assert not (shell.cwd / "kept/runs/variant/blobs").exists()
+    assert (shell.cwd / "kept/runs/control/blobs").exists()
 
 
 def test_no_build_sees_what_repaudit_wrote(shell: Shell) -> None:

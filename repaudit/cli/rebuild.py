@@ -112,6 +112,11 @@ def rebuild(
 
 def check_context(context: Path) -> None:
     """Raise UsageError for what is no folder."""
+    if context.is_file():
+        raise UsageError(
+            f"{context} is a file, and CONTEXT is the folder to build",
+            hint=f"repaudit rebuild --file {context} {context.parent}",
+        )
     if not context.is_dir():
         raise UsageError(f"no such folder: {context}", hint="CONTEXT is the folder to build")
 
@@ -124,8 +129,8 @@ def request_of(context: Path, chosen: dict[str, Any]) -> audit.RebuildRequest:
     return audit.RebuildRequest(
         context=context,
         file=Path(chosen["file"]) if "file" in chosen else None,
-        vary=_names(chosen.get("vary", ())),
-        hold=_names(chosen.get("hold", ())),
+        vary=_names("--vary", chosen.get("vary", ())),
+        hold=_names("--hold", chosen.get("hold", ())),
         builds=chosen.get("builds", 2),
         builder=chosen.get("builder", "buildah"),
         build_args=_arguments(chosen.get("build-arg", ())),
@@ -140,9 +145,12 @@ def request_of(context: Path, chosen: dict[str, Any]) -> audit.RebuildRequest:
     )
 
 
-def _names(values: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+def _names(option: str, values: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     words = (word.strip() for value in values for word in value.split(","))
-    return tuple(dict.fromkeys(word for word in words if word))
+    names = tuple(dict.fromkeys(word for word in words if word))
+    if values and not names:  # an empty variable of a script, most likely
+        raise UsageError(f"{option} names no factor", hint="leave it out to vary all of them")
+    return names
 
 
 def _arguments(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -160,8 +168,16 @@ def _arguments(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _secret(value: str) -> str:
-    """Return a secret with its file's whole path: the build runs in another folder."""
-    words = (word.partition("=") for word in value.split(","))
+    """Return a secret with its file's whole path: the build runs in another folder.
+
+    Raises UsageError for what buildah-build(1) would refuse when it comes to the step.
+    """
+    words = [word.partition("=") for word in value.split(",")]
+    given = {name: text for name, _, text in words}
+    file = given.get("src", given.get("source"))
+    if not given.get("id") or (file is not None and not Path(file).is_file()):
+        said = "no such file" if given.get("id") else "it has no id"
+        raise UsageError(f"not a secret: {value!r}: {said}", hint="--secret id=NAME,src=FILE")
     return ",".join(
         f"{name}={Path(text).absolute()}" if name in {"src", "source"} else f"{name}{equals}{text}"
         for name, equals, text in words

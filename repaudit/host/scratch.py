@@ -24,12 +24,18 @@ from repaudit.model.errors import ToolFailedError, UsageError
 _CGROUPS = Path("/sys/fs/cgroup")
 #: Prefix of the control groups of one run's steps; the folder's name follows.
 CGROUP_PREFIX = "repaudit-"
+_NOT_IN_MOUNT_OPTIONS = frozenset(" \t\n,:\"'\\")
 #: Seconds to wait for dying processes to leave their control groups.
 _PATIENCE = 2.0
 
 
 def _home() -> Path:
     base = Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108 - owner and type are checked
+    if set(str(base)) & _NOT_IN_MOUNT_OPTIONS:
+        raise UsageError(
+            f"scratch space cannot lie below {str(base)!r}: an option of mount(8) cannot hold it",
+            hint="set TMPDIR to a folder without blanks, commas, colons, quotes and backslashes",
+        )
     home = base / f"repaudit-{os.getuid()}"
     try:
         home.mkdir(mode=0o700, exist_ok=True)

@@ -20,6 +20,11 @@ _TELLS_NOTHING = re.compile(
 )
 #: What network clients say when a certificate or a signed list ran out by the moved clock. It is
 #: true of the fake clock alone: by then the server has a new one.
+_NOT_REACHED = re.compile(
+    r"(?i)certificate verify failed|certificate problem|unable to get local issuer"
+    r"|could(n't| not) resolve|temporary failure (in name resolution|resolving)|network is unreach"
+    r"|connection (refused|timed out|reset)|too many requests|no space left on device"
+)
 _RAN_OUT = re.compile(
     r"certificate problem: certificate has expired|certificate verify failed|CERT_HAS_EXPIRED"
     r"|CERTIFICATE_VERIFY_FAILED|x509: certificate has expired or is not yet valid"
@@ -150,10 +155,16 @@ def _log(run: BuildRun) -> tuple[str, ...]:
 
 
 def last_words(run: BuildRun) -> str:
-    """Return the last line of the log that says why, not just that, the build failed."""
+    """Return the lines of the log that say why, not just that, the build failed.
+
+    That is the last one, after the last one that tells of a certificate or a name that could not
+    be looked up: what clients say at the end, that nothing was found, follows from that.
+    """
     lines = [line.strip() for line in _log(run) if line.strip()]
     telling = [line for line in lines if not _TELLS_NOTHING.match(line)]
-    return _short((telling or lines or ["no output"])[-1])
+    last = (telling or lines or ["no output"])[-1]
+    before = next((line for line in reversed(telling) if _NOT_REACHED.search(line)), last)
+    return _short(last) if before == last else f"{_short(last)} (before it: {_short(before)})"
 
 
 def _short(text: str) -> str:

@@ -23,25 +23,30 @@ from repaudit.model.report import Report
 REPORT, JOURNAL = "report.json", "journal.json"
 
 
-def keep(output: Path, report: Report, runs: Sequence[BuildRun], journal: Journal) -> None:
+def keep(
+    output: Path, report: Report, runs: Sequence[BuildRun], journal: Journal, logs: Sequence[Path]
+) -> None:
     """Write everything below `output`; raise UsageError where that cannot be written.
 
-    The journal comes first, and marks the folder as ours; the report makes it a kept run, at last.
+    `logs` are those of all runs, also of such as failed and are in no report, each in the folder
+    of its run. The journal comes first, and marks the folder as ours; the report makes it a kept
+    run, at last.
     """
     write(output / JOURNAL, to_json(journal))
-    for run in runs:
-        if run.blobs is None:
-            continue
-        target = output / "runs" / run.planned.name
-        try:
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(Path(run.blobs) / "blobs", target / "blobs")
-            shutil.copy(Path(run.blobs) / "log", target / "log")
-        except OSError as error:
-            raise UsageError(
-                f"cannot keep the run in {output}: {error}",
-                hint="name a folder with room that can be written",
-            ) from error
+    try:
+        for log in logs:
+            target = output / "runs" / log.parent.name
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(log, target / "log")
+        for run in runs:
+            if run.blobs is not None:
+                target = output / "runs" / run.planned.name
+                shutil.copytree(Path(run.blobs) / "blobs", target / "blobs")
+    except OSError as error:
+        raise UsageError(
+            f"cannot keep the run in {output}: {error}",
+            hint="name a folder with room that can be written",
+        ) from error
     write(output / REPORT, to_json(report))
 
 

@@ -71,6 +71,10 @@ def make_plan(machine: Machine, *, vary: Sequence[str], hold: Sequence[str], bui
     """
     _check(vary)
     _check(hold)
+    if both := [name for name in vary if name in hold]:
+        raise UsageError(
+            f"{both[0]} is to be varied and to be held", hint="name it once: --vary or --hold"
+        )
     if builds < 2:
         raise UsageError("one build says nothing", hint="--builds takes two or more")
     held, levels = [], []
