@@ -13,7 +13,7 @@ import pytest
 
 from repaudit.host.fetch import Fetcher, Waiting
 from repaudit.indexes import maven
-from repaudit.model.pins import PinsReport, PinsVerdict, Severity
+from repaudit.model.pins import Location, Pin, PinsReport, PinsVerdict, Severity, Strength
 from repaudit.pinning import verify_pins
 from tests.command import repaudit
 from tests.packages import (
@@ -322,6 +322,52 @@ def test_a_jar_that_is_gone_and_one_that_nobody_answers_for(
     assert told(verify_pins([project], None, fetcher)) == ["IDX001"]
     server.replies[PLACE] = Reply(status=429)
     assert told(verify_pins([project], None, Fetcher(waiting=QUICK))) == ["IDX001"]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "same", "expected"),
+    [
+        ("md5", True, "IDX001"),
+        ("sha1", True, "IDX001"),
+        ("sha1", False, "IDX003"),
+        ("sha384", True, "IDX001"),
+        ("sha256", True, None),
+        ("sha512", True, None),
+        ("sha512", False, "IDX003"),
+    ],
+)
+def test_a_jar_is_compared_by_a_strong_hash_or_it_is_unknown(
+    server: Server, fetcher: Fetcher, algorithm: str, same: bool, expected: str | None
+):
+    server.replies[PLACE] = Reply(body=JAR)
+    digest = hashlib.new(algorithm, JAR if same else b"other").hexdigest()
+    pin = Pin(
+        purl=f"pkg:maven/org.example/beta@2.0?repository_url={server.url}/m2",
+        kind="maven",
+        strength=Strength.VERSIONED,
+        digests=(f"{algorithm}:{digest}",),
+        location=Location(path="lock", line=1, end_line=1),
+    )
+    assert [one.rule for one in maven.INDEX.verify([pin], fetcher)] == (
+        [expected] if expected else []
+    )
+
+
+def test_a_forgeable_hash_of_an_index_proves_nothing(
+    tmp_path: Path, server: Server, fetcher: Fetcher
+):
+    weak = hashlib.md5(WHEEL).hexdigest()
+    Simple(server).add("alpha", "alpha-1.0-py3-none-any.whl", WHEEL, hashes={"md5": weak})
+    (tmp_path / "uv.lock").write_text(
+        uv_lock(tmp_path, server.url, "0" * 64)
+        .joinpath("uv.lock")
+        .read_text()
+        .replace("sha256:" + "0" * 64, f"md5:{weak}")
+    )
+    report = verify_pins([tmp_path], None, fetcher)
+    assert "alpha 1.0 is locked by a hash alone that can be forged" in {
+        f.message for f in report.findings if f.id == "IDX001"
+    }
 
 
 @pytest.mark.parametrize(

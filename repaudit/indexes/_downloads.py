@@ -11,8 +11,8 @@ from repaudit.indexes.interface import GONE, OTHER_BYTES, UNKNOWN
 from repaudit.model.installed import Installed
 from repaudit.model.pins import Observation, Pin
 
-#: What the answer has hashes of.
-_KINDS = ("sha512:", "sha256:", "sha1:")
+#: What the answer has hashes of, and what can be believed.
+_KINDS = ("sha512:", "sha256:")
 
 
 class Downloads:

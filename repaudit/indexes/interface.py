@@ -16,6 +16,8 @@ from repaudit.model.pins import Observation, Pin
 
 #: The rule of what could not be looked up.
 UNKNOWN = "IDX001"
+#: Kinds of hashes that tell who has none but the same bytes; what others agree on proves nothing.
+STRONG = ("sha512", "sha384", "sha256")
 GONE, OTHER_BYTES, YANKED, TO_BE_BUILT = "IDX002", "IDX003", "IDX004", "IDX005"
 
 

@@ -18,7 +18,7 @@ from packageurl import PackageURL
 from repaudit.formats import FORMATS, Budget, Kind
 from repaudit.host.clients import maven_models, maven_settings
 from repaudit.host.fetch import Fetcher, Known
-from repaudit.indexes.interface import GONE, OTHER_BYTES, UNKNOWN, Index
+from repaudit.indexes.interface import GONE, OTHER_BYTES, STRONG, UNKNOWN, Index
 from repaudit.model.errors import UnreadableError
 from repaudit.model.installed import Installed
 from repaudit.model.pins import Observation, Pin
@@ -29,8 +29,8 @@ _CENTRAL = "central"
 _MOVING = re.compile(r".*-SNAPSHOT|LATEST|RELEASE|.*[\[\](),$].*", re.DOTALL)
 _HEX = re.compile(rb"(?<![0-9a-fA-F])[0-9a-fA-F]{40,128}(?![0-9a-fA-F])")
 _MOST_CHECKSUM = 4096
-#: Strongest first. SHA-1 counts only where the lock has nothing else.
-_ALGORITHMS = ("sha512", "sha256", "sha1")
+#: Strongest first. The weak ones can show that bytes are others, and never that they are the same.
+_ALGORITHMS = (*STRONG, "sha1", "md5")
 
 
 class _Maven:
@@ -74,9 +74,15 @@ def _look_up(pin: Pin, package: PackageURL, fetcher: Fetcher) -> Iterator[Observ
             yield _seen(UNKNOWN, pin, f"{shown}: {file.reason}")
             return
         served = set(file.data.decode().split())
-    if locked and locked not in served:
-        found = next((one for one in served if one.startswith(f"{algorithm}:")), "another")
+    if locked is None:
+        return
+    found = next((one for one in served if one.startswith(f"{algorithm}:")), None)
+    if found is None:
+        yield _seen(UNKNOWN, pin, f"{shown}: nobody says which {algorithm} it has")
+    elif locked != found:
         yield _seen(OTHER_BYTES, pin, f"{shown} is locked as {locked}, and served as {found}")
+    elif algorithm not in STRONG:
+        yield _seen(UNKNOWN, pin, f"{shown} is locked by {algorithm} alone, which can be forged")
 
 
 def _strongest(digests: Iterable[str]) -> tuple[str, str | None]:

@@ -21,7 +21,15 @@ from packaging.utils import (
 from repaudit.formats import FORMATS, Budget, Kind
 from repaudit.host.clients import pip_index
 from repaudit.host.fetch import Answer, Fetcher, Known
-from repaudit.indexes.interface import GONE, OTHER_BYTES, TO_BE_BUILT, UNKNOWN, YANKED, Index
+from repaudit.indexes.interface import (
+    GONE,
+    OTHER_BYTES,
+    STRONG,
+    TO_BE_BUILT,
+    UNKNOWN,
+    YANKED,
+    Index,
+)
 from repaudit.model.digest import sha256
 from repaudit.model.errors import UnreadableError
 from repaudit.model.installed import Installed
@@ -134,6 +142,8 @@ def _judge(
             f"{shown}: {len(strange)} of {len(pin.digests)} hashes are of no file of the index"
         )
         yield _seen(OTHER_BYTES, pin, f"{message}: {strange[0]}")
+    elif asked and not any(one.startswith(STRONG) for one in asked):
+        yield _seen(UNKNOWN, pin, f"{shown} is locked by a hash alone that can be forged")
     held = [file for file in own if _hashes(file) & set(pin.digests)] or own
     yanked = [file for file in held if file.is_yanked]
     if yanked:
