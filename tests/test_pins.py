@@ -285,6 +285,51 @@ def test_a_run_step_is_read_as_the_same_shell(text: str, expected: list[str]):
     assert findings(opening + steps, "Dockerfile", **held) == expected
 
 
+UNREAD = (
+    ("pip install -r gone.txt", True),
+    ("pacman -Sy gcc", True),
+    ("pacman -Ss gcc", False),
+    ("mvn -B package", True),
+    ("mvn --version", False),
+    ("bundle install", True),
+    ("bundle exec rake", False),
+    ("composer require a/b", True),
+    ("poetry add x", True),
+    ("poetry build", False),
+    ("dotnet add package X", True),
+    ("dotnet --info", False),
+    ("snap install x", True),
+    ("brew install x", True),
+    ("cpan X", True),
+    ("R -e \"install.packages('x')\"", True),
+    ("R --version", False),
+    ("rustup toolchain install stable", True),
+    ("rustup show", False),
+    (
+        "python3 -c \"import urllib.request as u; u.urlretrieve('https://d.example/a', 'a')\"",
+        True,
+    ),
+    ("python3 -c 'print(1)'", False),
+)
+
+
+@pytest.mark.parametrize(("text", "open_"), UNREAD, ids=[text for text, _ in UNREAD])
+def test_what_no_reader_judges_leaves_the_verdict_open(tmp_path: Path, text: str, open_: bool):
+    (tmp_path / "Dockerfile").write_text(f"FROM debian@sha256:{H}\nRUN {text}\n")
+    report = audited(tmp_path)
+
+    assert [f.id for f in report.findings if f.id != "PY006"] == (["PAR001"] if open_ else [])
+    assert report.verdict is (PinsVerdict.INCONCLUSIVE if open_ else PinsVerdict.PINNED)
+
+
+def test_a_missing_requirements_file_is_unknown_and_one_with_hashes_is_not(tmp_path: Path):
+    step = f"FROM debian@sha256:{H}\nCOPY r.txt .\nRUN pip install --no-deps -r r.txt\n"
+    (tmp_path / "Dockerfile").write_text(step)
+    assert audited(tmp_path).verdict is PinsVerdict.INCONCLUSIVE
+    (tmp_path / "r.txt").write_text(f"a==1 --hash=sha256:{H}\n")
+    assert audited(tmp_path).verdict is PinsVerdict.PINNED
+
+
 FILES = (
     ("Dockerfile", "FROM a:1 AS b\nFROM b\n", ["IMG001"]),
     ("Dockerfile", "ARG X\nFROM ${X}\n", ["IMG006"]),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from repaudit.ecosystems import _apt, _apt_commands, _python_commands
+from repaudit.ecosystems import _apt, _apt_commands, _python_commands, _unread
 from repaudit.ecosystems._catalogue import finding
 from repaudit.ecosystems._command import Word
 from repaudit.ecosystems._fetches import Checks, audit_fetch, executed, fetches
@@ -85,6 +85,8 @@ def _audit_one(scene: Scene, one: Invocation) -> Iterator[Pin | PinFinding]:
         yield from _python_commands.audit(scene, one)
     elif one.name in TOOLS:
         yield from TOOLS[one.name](scene, one)
+    else:
+        yield from _unread.audit(scene, one)
 
 
 def _targets(one: Invocation) -> list[str]:
