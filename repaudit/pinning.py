@@ -19,7 +19,7 @@ from repaudit.stages.debian import Asked, of_packages, packages_report
 from repaudit.stages.installed import Tie, absent, compare, locks_of
 from repaudit.stages.pin import Written, write_pins
 from repaudit.stages.pin_apt import parse_instant
-from repaudit.stages.pinned import against_indexes, joined, verified
+from repaudit.stages.pinned import against_indexes, against_packages, joined, verified
 from repaudit.stages.pins import audit_tree
 from repaudit.stages.writing import Wish
 
@@ -45,6 +45,7 @@ def verify_pins(paths: Sequence[Path], image: str | None, fetcher: Fetcher) -> P
                 ties += unproved
                 held.append(of_packages(files))
             packages = packages_report(held, _asked(fetcher))
+        seen += against_packages(audited.pins, packages.pins)
         seen += absent(locks)
     seen += against_indexes(audited.pins, ties, fetcher)
     report = verified(audited, seen)

@@ -19,11 +19,11 @@ from repaudit.host.fetch import Fetcher
 from repaudit.host.scratch import scratch
 from repaudit.inventories import INVENTORIES
 from repaudit.model.canonical import pins_schema
-from repaudit.model.pins import PinsReport, PinsVerdict, Severity
+from repaudit.model.pins import Location, Pin, PinsReport, PinsVerdict, Severity, Strength
 from repaudit.oci.filesystem import merge
 from repaudit.sources import open_image
 from repaudit.stages.installed import absent, compare, locks_of
-from repaudit.stages.pinned import against_indexes, verified
+from repaudit.stages.pinned import against_indexes, against_packages, verified
 from tests.command import repaudit
 from tests.images import Store, member, tar, write_files
 from tests.packages import (
@@ -315,6 +315,31 @@ def test_a_shaded_jar_is_the_one_that_its_file_is_called(tmp_path: Path):
         "lib/plain-7.jar": "pkg:maven/plain@7",
         "lib/cut-1.jar": "",
     }
+
+
+def test_debian_packages_are_held_against_the_lock_that_names_their_debs():
+    def pin(name: str, version: str, digest: str, path: str = "status") -> Pin:
+        where = Location(path=path, line=1, end_line=1)
+        return Pin(
+            purl=f"pkg:deb/debian/{name}@{version}?arch=amd64",
+            kind="deb",
+            strength=Strength.HASHED,
+            digests=(f"sha256:{sha256(digest.encode())}",) if digest else (),
+            location=where,
+        )
+
+    locked = [pin(name, "1", name, "repaudit.lock") for name in ("a", "b", "c", "d", "e")]
+    found = [pin("a", "1", "a"), pin("b", "1", "other"), pin("c", "2", "c"), pin("e", "1", "")]
+    found.append(pin("stranger", "1", "x"))
+    seen = [(one.rule, one.message) for one in against_packages(locked, found)]
+
+    assert seen == [
+        ("INS004", "b 1 in the image is of another .deb than locked"),
+        ("INS003", "c in the image is 2; locked is 1"),
+        ("INS002", "d 1 is locked, and not in the image"),
+    ]
+    assert list(against_packages([], found)) == []
+    assert list(against_packages(locked, [])) == []
 
 
 def test_a_jar_bomb_is_told_within_the_bounds():

@@ -39,7 +39,7 @@ def compile_requirements(file: Path, before: str | None) -> bytes:
     beside = Path(sys.executable).with_name("uv")
     uv = process.find_tool("uv") or (str(beside) if beside.exists() else None)
     if uv is None:
-        raise ToolMissingError("uv", "pipx, then pipx install uv")
+        raise ToolMissingError("uv (`pipx install uv`)", "pipx")
     words = [uv, "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes"]
     words += ["--universal", "--no-build", "--no-config", "--no-progress", "--color", "never"]
     words += ["--exclude-newer", before] if before else []

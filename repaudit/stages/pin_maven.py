@@ -27,4 +27,5 @@ def maven(place: Place, wish: Wish) -> Iterator[Added | Left]:
         yield Left(location=asked[0].location, sought=place.path, reason=error.message)
         return
     for path, data in locks.items():
-        yield Added(path=path, data=data)
+        if wish.tree.read(path) is None:  # a module that has a lock keeps it
+            yield Added(path=path, data=data)

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from repaudit.ecosystems import ECOSYSTEMS
 from repaudit.host.resolvers import compile_requirements
-from repaudit.model.errors import ToolFailedError
+from repaudit.model.errors import ToolFailedError, ToolMissingError
 from repaudit.model.pins import Edit
 from repaudit.stages.writing import Added, Left, Place, Wish
 
@@ -50,7 +50,7 @@ def requirements(place: Place, wish: Wish) -> Iterator[Edit | Added | Left]:
         return
     try:
         lock = compile_requirements(wish.tree.root / place.path, _rfc3339(wish.at))
-    except ToolFailedError as error:
+    except (ToolFailedError, ToolMissingError) as error:
         yield Left(location=asked[0].location, sought=place.path, reason=error.message)
         return
     if place.path.endswith(".in"):

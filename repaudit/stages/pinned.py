@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from packageurl import PackageURL
+
 from repaudit.ecosystems import finding, rules, verdict
 from repaudit.host.fetch import Fetcher
 from repaudit.indexes import INDEXES
@@ -59,6 +61,38 @@ def _why_not(pin: Pin, index: Index | None) -> str | None:
     if index is None:
         return _NO_INDEX
     return None if index.knows(pin) else _NO_FORM
+
+
+def against_packages(pins: Sequence[Pin], packages: Sequence[Pin]) -> Iterator[Observation]:
+    """Yield how the Debian packages of an image are not those that a lock names by their hash.
+
+    Of an image that has none, nothing is said here.
+    """
+    held: dict[tuple[str, str | None], list[Pin]] = defaultdict(list)
+    for pin in packages:
+        held[_package(pin)].append(pin)
+    for pin in pins if held else ():
+        if pin.kind != "deb" or not pin.digests:
+            continue
+        name, version = _package(pin)[0], PackageURL.from_string(pin.purl).version
+        found = held.get(_package(pin), [])
+        versions = {PackageURL.from_string(one.purl).version for one in found}
+        known = {digest for one in found for digest in one.digests}
+        if not found:
+            message = f"{name} {version} is locked, and not in the image"
+            yield Observation(rule="INS002", message=message, location=pin.location)
+        elif version not in versions:
+            other = ", ".join(sorted(map(str, versions)))
+            message = f"{name} in the image is {other}; locked is {version}"
+            yield Observation(rule="INS003", message=message, location=pin.location)
+        elif known and known.isdisjoint(pin.digests):
+            message = f"{name} {version} in the image is of another .deb than locked"
+            yield Observation(rule="INS004", message=message, location=pin.location)
+
+
+def _package(pin: Pin) -> tuple[str, str | None]:
+    package = PackageURL.from_string(pin.purl)
+    return package.name, dict(package.qualifiers).get("arch")
 
 
 def _not_asked(pins: Sequence[Pin], why: Mapping[Pin, str | None]) -> Iterator[Observation]:

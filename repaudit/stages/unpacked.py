@@ -20,7 +20,7 @@ from repaudit.oci.filesystem import Files
 
 _MOST_DEB = 1 << 30
 _MOST_SUMS = 64 << 20
-_MOST_HASHED = 1 << 30
+_MOST_HASHED = 256 << 20
 _SHOWN = 5
 
 
