@@ -226,6 +226,41 @@ SHELL = (
     ("wget https://d.example/a https://d.example/a.asc; gpg --verify a.asc a", []),
     ("curl https://d.example/a > a", ["NET002"]),
     (f"curl https://d.example/a > a; sha256sum a | grep {H}", []),
+    *(
+        (f"curl -o a https://d.example/a{text}".replace("C", f"echo {H}  a | sha256sum -c"), wrong)
+        for text, wrong in (
+            (" && C && sh a", []),
+            (" && C && sh a; ldconfig", []),
+            (" && chmod +x a && C && ./a", []),
+            ("; set -e; C; sh a", []),
+            ("; set -eux; C; sh a", []),
+            ("; set -o errexit; C; sh a", []),
+            ("; C || exit 1; sh a", []),
+            ("; C || { echo bad; exit 1; }; sh a", []),
+            ("; if ! C; then exit 1; fi; sh a", []),
+            ("; if C; then sh a; fi", []),
+            (" && ( C ) && sh a", []),
+            (" && sh -c 'C' && sh a", []),
+            ("; sh a", ["NET002"]),
+            (" && sh a && C", ["NET002"]),
+            ("; C; sh a", ["NET002"]),
+            ("; C; ldconfig", ["NET002"]),
+            (" && (C || true) && sh a", ["NET002"]),
+            (" && if false; then C; fi && sh a", ["NET002"]),
+            ("; set -e; if false; then C; fi; sh a", ["NET002"]),
+            ("; set -e; set +e; C; sh a", ["NET002"]),
+            ("; C || echo bad", ["NET002"]),
+            ("; C || exit 0; sh a", ["NET002"]),
+            ("; C & sh a", ["NET002"]),
+            ("; ! C", ["NET002"]),
+            ("; (C || exit 1); sh a", ["NET002"]),
+            ("; C | tee log", ["NET002"]),
+            (f"; sha256sum a | tee {H}", ["NET002"]),
+            ("; sh -c 'C'; sh a", ["NET002"]),
+        )
+    ),
+    (f"if x; then curl -O https://d.example/a; echo {H} a | sha256sum -c; fi", []),
+    (f"if x; then curl -O https://d.example/a; fi; echo {H} a | sha256sum -c", []),
     ("curl -o a https://d.example/main/a", ["NET003"]),
     ("curl -o a https://d.example/maintained/a", ["NET002"]),
     ("curl http://127.0.0.1:80/", []),
@@ -328,6 +363,22 @@ def test_a_missing_requirements_file_is_unknown_and_one_with_hashes_is_not(tmp_p
     assert audited(tmp_path).verdict is PinsVerdict.INCONCLUSIVE
     (tmp_path / "r.txt").write_text(f"a==1 --hash=sha256:{H}\n")
     assert audited(tmp_path).verdict is PinsVerdict.PINNED
+
+
+@pytest.mark.parametrize("words", ['"/bin/bash", "-euo", "pipefail", "-c"', '"/bin/sh", "-c"'])
+def test_a_shell_that_is_told_to_stop_is_heeded(words: str):
+    check = f"curl -O https://d.example/a; echo {H} a | sha256sum -c; sh a"
+    steps = f"FROM debian@sha256:{H}\nSHELL [{words}]\nRUN {check}\n"
+    told = "-e" in words
+    assert findings(steps, "Dockerfile") == ([] if told else ["NET002"])
+    assert findings(f"#!/bin/sh {'-e' if told else '-x'}\n{check}\n", "x.sh") == (
+        [] if told else ["NET002"]
+    )
+
+
+def test_checks_without_end_are_judged_in_time():
+    fetch, check = "curl -o a https://d.example/a\n", f"echo {H} a | sha256sum -c\n"
+    assert len(findings(fetch * 2000 + check * 2000 + "set +e\n" * 2000 + "sh a\n", "x.sh")) == 2000
 
 
 FILES = (

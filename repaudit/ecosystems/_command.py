@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tree_sitter import Node
+
 _LONGEST_PIPE = 50
 
 
@@ -27,7 +29,8 @@ class Word:
 class Command:
     """One simple command. `fed` is text on its standard input; `into` are files that it writes.
 
-    `upstream` is what it reads through a pipe, `downstream` what reads it.
+    `upstream` is what it reads through a pipe, `downstream` what reads it. `node` is its place in
+    the tree of its script, and `outer` the command that was given that script as text.
     """
 
     words: tuple[Word, ...]
@@ -37,6 +40,8 @@ class Command:
     into: list[str] = field(default_factory=list)
     upstream: Command | None = None
     downstream: Command | None = None
+    node: Node | None = None
+    outer: Command | None = None
 
     def feeders(self) -> Iterator[Command]:
         """Yield what stands before it in the pipe, nearest first."""

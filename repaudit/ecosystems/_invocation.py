@@ -65,11 +65,13 @@ class Scene:
     """Where commands stand. `fixed` is a span that stands for all, where offsets mean nothing.
 
     `snapshot` says that apt's sources were taken from a snapshot before. `held` asks for a file
-    that the image would find under that name, by its bytes.
+    that the image would find under that name, by its bytes. `errexit` says that the shell is told
+    to stop where a command fails (`sh -e`).
     """
 
     document: Document
     snapshot: bool = False
+    errexit: bool = False
     fixed: tuple[int, int] | None = None
     held: Callable[[str], bytes | None] = lambda path: None
 
@@ -93,6 +95,8 @@ def invocations(commands: tuple[Command, ...], depth: int = 0) -> Iterator[Invoc
         yield found
         for script in _scripts(found) if depth < _DEEPEST else ():
             inner = parse(script.text.encode(), {}, script.start)
+            for one in inner.commands:
+                one.outer = command
             shifted = inner.commands if script.plain else tuple(_moved(inner.commands, script))
             yield from invocations(shifted, depth + 1)
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from repaudit.ecosystems import _apt, _apt_commands, _python_commands, _unread
 from repaudit.ecosystems._catalogue import finding
+from repaudit.ecosystems._checks import Checks, audit_fetch
 from repaudit.ecosystems._command import Word
-from repaudit.ecosystems._fetches import Checks, audit_fetch, executed, fetches
+from repaudit.ecosystems._fetches import executed, fetches
 from repaudit.ecosystems._invocation import Invocation, Scene, invocations
 from repaudit.ecosystems._repositories import audit_clones
 from repaudit.ecosystems._shell import parse
@@ -22,16 +23,21 @@ _SOURCES = re.compile(r"/etc/apt/sources\.list(?:\.d/[^/\s]+\.(?:list|sources))?
 #: Programs that write standard input, or their arguments, to files that they name.
 _WRITERS = frozenset({"tee"})
 _SNAPSHOT_TOOL = "repro-sources-list"
+_STRICT = re.compile(rb"#![^\n]*sh[ \t]+-[a-z]*e")
 _NO_EXPIRY = re.compile(rb"check-valid-until[\"'\s=:]+(?:no|false|0)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a script runs, its bytes that are no shell, and if apt is told to take old lists."""
+    """What a script runs, its bytes that are no shell, and if apt is told to take old lists.
+
+    `errexit` says that its first line asks the shell to end where a command fails.
+    """
 
     found: tuple[Invocation, ...]
     holes: tuple[tuple[int, int], ...]
     lenient: bool
+    errexit: bool
 
 
 def read_script(text: bytes, values: Mapping[str, str], origin: int = 0) -> Reading:
@@ -43,14 +49,16 @@ def read_script(text: bytes, values: Mapping[str, str], origin: int = 0) -> Read
     """
     script = parse(text, values, origin)
     found = tuple(invocations(script.commands))
-    return Reading(found, script.holes, bool(_NO_EXPIRY.search(text)))
+    lenient, errexit = bool(_NO_EXPIRY.search(text)), bool(_STRICT.match(text))
+    return Reading(found, script.holes, lenient=lenient, errexit=errexit)
 
 
 def audit_script(
     scene: Scene, script: Reading, *, lenient: bool = False
 ) -> Iterator[Pin | PinFinding]:
     """Yield what the commands of a script take in, and what of it falls short."""
-    yield from audit_commands(scene, script.found, lenient=lenient or script.lenient)
+    here = replace(scene, errexit=scene.errexit or script.errexit)
+    yield from audit_commands(here, script.found, lenient=lenient or script.lenient)
     if script.holes:
         start, end = script.holes[0]
         more = f", and {len(script.holes) - 1} more" if len(script.holes) > 1 else ""
@@ -61,7 +69,7 @@ def audit_commands(
     scene: Scene, found: Sequence[Invocation], *, lenient: bool = False
 ) -> Iterator[Pin | PinFinding]:
     """Yield what programs take in, and what of it falls short."""
-    checks = Checks(found)
+    checks = Checks(found, errexit=scene.errexit)
     run = {id(one) for outer in found for one in executed(outer)}
     from_here = next((one.command.start for one in found if sets_snapshot(scene, one)), None)
     for one in found:

@@ -77,6 +77,7 @@ class _Reader:
             words=(),
             start=self._origin + node.start_byte,
             end=self._origin + node.end_byte,
+            node=node,
         )
         redirects = []
         for index, child in enumerate(node.named_children):

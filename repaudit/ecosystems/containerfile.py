@@ -15,6 +15,7 @@ from repaudit.ecosystems import _run
 from repaudit.ecosystems._catalogue import finding
 from repaudit.ecosystems._command import Word
 from repaudit.ecosystems._fetches import MOVING
+from repaudit.ecosystems._guards import ERREXIT
 from repaudit.ecosystems._images import audit_image, reference
 from repaudit.ecosystems._invocation import SHELLS, Scene, base_name, invocations
 from repaudit.ecosystems._purl import COMMIT, digests, pin, purl, strong
@@ -61,6 +62,7 @@ class _State:
 
     snapshot: bool = False
     shell: bool = True
+    errexit: bool = False
     copied: list[str] = field(default_factory=list)
 
 
@@ -131,7 +133,9 @@ class _Reader:
             case "RUN" if state.shell or plain.json is not None:
                 yield from self._run(statement, plain, scope, state)
             case "SHELL":
-                state.shell = base_name((plain.json or ("sh",))[0]) in SHELLS
+                words = plain.json or ("sh",)
+                state.shell = base_name(words[0]) in SHELLS
+                state.errexit = any(map(ERREXIT.fullmatch, words[1:]))
             case "ENV" | "ARG":
                 yield from self._environment(statement, plain)
             case _:
@@ -235,7 +239,13 @@ class _Reader:
             found = (self._document.read(self._document.beside(path)) for path in (*near, last))
             return next((data for data in found if data is not None), None)
 
-        return Scene(document=self._document, snapshot=state.snapshot, fixed=fixed, held=held)
+        return Scene(
+            document=self._document,
+            snapshot=state.snapshot,
+            errexit=state.errexit,
+            fixed=fixed,
+            held=held,
+        )
 
     def _run(
         self, statement: cf.Statement, plain: cf.Statement, scope: Scope, state: _State
