@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,15 +13,19 @@ from pathlib import Path
 
 import pytest
 
+from repaudit.host.clients import npm_registry
 from repaudit.host.fetch import Fetcher, Waiting
-from repaudit.indexes import maven
+from repaudit.indexes import maven, npm
 from repaudit.model.pins import Location, Pin, PinsReport, PinsVerdict, Severity, Strength
 from repaudit.pinning import verify_pins
 from tests.command import repaudit
+from tests.images import member, tar
 from tests.packages import (
     SITE,
     Tree,
+    hidden_lock,
     installed_wheel,
+    integrity,
     jar,
     sha256,
     wheel,
@@ -272,6 +278,111 @@ def test_a_locked_wheel_without_a_record_is_said_to_prove_nothing(
 
     assert told(report) == ["INS006"]
     assert SITE in report.findings[0].message
+
+
+# --- npm -----------------------------------------------------------------------------------------
+
+CODE = {"package.json": b'{"name": "left-pad", "version": "1.3.0"}', "index.js": b"ours"}
+
+
+def tarball(files: Tree) -> bytes:
+    return gzip.compress(tar(*(member(f"package/{n}".encode(), d) for n, d in files.items())))
+
+
+@pytest.fixture
+def registry(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    npm._registry.cache_clear()
+    monkeypatch.setattr(npm, "npm_registry", lambda scope: f"{server.url}/npm/")
+    data = tarball(CODE)
+    dist = {"tarball": f"{server.url}/left-pad.tgz", "integrity": integrity(data)}
+    document = {"name": "left-pad", "versions": {"1.3.0": {"dist": dist}}}
+    server.replies |= {
+        "/left-pad.tgz": Reply(body=data),
+        "/npm/left-pad": Reply(body=json.dumps(document).encode()),
+    }
+    yield server
+    npm._registry.cache_clear()
+
+
+def npm_lock(folder: Path, data: bytes, version: str = "1.3.0") -> Path:
+    folder.mkdir()
+    package = {"version": version, "integrity": integrity(data)}
+    lock = {"lockfileVersion": 3, "packages": {"": {}, "node_modules/left-pad": package}}
+    (folder / "package-lock.json").write_text(json.dumps(lock))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, []),
+        ({"index.js": b"EVIL"}, ["INS004"]),
+        ({"index.js": None}, ["INS007"]),
+        ({"more.js": b"EVIL"}, ["INS006"]),
+        ({"node_modules/other/x.js": b""}, []),
+    ],
+)
+def test_the_files_of_a_node_package_are_those_of_the_locked_archive(
+    tmp_path: Path,
+    registry: Server,
+    fetcher: Fetcher,
+    change: dict[str, bytes | None],
+    expected: list[str],
+):
+    project = npm_lock(tmp_path / "p", tarball(CODE))
+    tree = {
+        f"app/node_modules/left-pad/{n}": d for n, d in (CODE | change).items() if d is not None
+    }
+    tree |= hidden_lock({"left-pad": ("1.3.0", tarball(CODE))})
+
+    assert told(verify_pins([project], layout(tmp_path / "i", tree), fetcher)) == expected
+
+
+def test_a_node_package_is_held_against_its_registry(
+    tmp_path: Path, registry: Server, fetcher: Fetcher
+):
+    assert told(verify_pins([npm_lock(tmp_path / "a", tarball(CODE))], None, fetcher)) == []
+    assert told(verify_pins([npm_lock(tmp_path / "b", b"other")], None, fetcher)) == ["IDX003"]
+    gone = npm_lock(tmp_path / "c", tarball(CODE), "1.3.1")
+    assert told(verify_pins([gone], None, fetcher)) == ["IDX002"]
+    for fault in (Reply(status=503), Reply(body=b"[]"), Reply(body=b'{"versions": {"1.3.0": 1}}')):
+        registry.replies["/npm/left-pad"] = fault
+        report = verify_pins([tmp_path / "a"], None, Fetcher(waiting=QUICK))
+        assert (report.verdict, told(report)) == (PinsVerdict.INCONCLUSIVE, ["IDX001"])
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (Reply(status=503), "IDX001"),
+        (Reply(status=404), "IDX001"),
+        (Reply(body=b"another"), "IDX003"),
+    ],
+)
+def test_an_archive_of_npm_that_cannot_be_had_proves_nothing(
+    tmp_path: Path, registry: Server, fetcher: Fetcher, reply: Reply, expected: str
+):
+    registry.replies["/left-pad.tgz"] = reply
+    tree = {f"app/node_modules/left-pad/{n}": d for n, d in CODE.items()}
+    project = npm_lock(tmp_path / "p", tarball(CODE))
+    assert told(verify_pins([project], layout(tmp_path / "i", tree), fetcher)) == [expected]
+
+
+def test_the_registry_is_the_one_that_npm_is_configured_to_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    (tmp_path / ".npmrc").write_text(
+        "registry=http://r.example/\n@own:registry=http://o.example/\n"
+    )
+    monkeypatch.setenv("NPM_CONFIG_USERCONFIG", str(tmp_path / ".npmrc"))
+    monkeypatch.delenv("npm_config_registry", raising=False)
+    assert [npm_registry(scope) for scope in ("", "@own", "@other")] == [
+        "http://r.example/",
+        "http://o.example/",
+        "http://r.example/",
+    ]
 
 
 # --- Maven ---------------------------------------------------------------------------------------

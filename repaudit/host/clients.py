@@ -1,4 +1,4 @@
-"""Where package indexes are, as the user's own clients are configured: pip and Maven."""
+"""Where package indexes are, as the user's own clients are configured: pip, npm and Maven."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 from repaudit.host import process
 
 _PIP = ("PIP_INDEX_URL", "PIP_CONFIG_FILE", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "VIRTUAL_ENV")
+_NPM = frozenset(
+    {"npm_config_registry", "npm_config_userconfig", "npm_config_globalconfig", "home"}
+)
 #: In the order in which pip heeds them: its environment, the command's section, the global one.
 _KEYS = (":env:.index-url", "install.index-url", "global.index-url")
 _PATIENCE = 30.0
@@ -36,6 +39,23 @@ def _unquoted(text: str) -> str | None:
     except (ValueError, SyntaxError):
         return None
     return value if isinstance(value, str) else None
+
+
+def npm_registry(scope: str) -> str | None:
+    """Return the registry that npm asks for packages of a scope (`@name`; empty for none).
+
+    None where npm is not installed. No project's own settings count: a stranger may have made them.
+    """
+    npm = process.find_tool("npm")
+    passed = {name: value for name, value in os.environ.items() if name.lower() in _NPM}
+    for key in (f"{scope}:registry", "registry") if scope else ("registry",):
+        found = npm and process.run(
+            [npm, "config", "get", key], timeout=_PATIENCE, env=passed, cwd=Path("/")
+        )
+        text = found.stdout.decode("utf-8", "replace").strip() if found else ""
+        if text.startswith(("https://", "http://")):
+            return text
+    return None
 
 
 def maven_settings() -> tuple[bytes, ...]:

@@ -6,6 +6,7 @@ import json
 import re
 from base64 import b64decode
 from binascii import Error
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from repaudit.model.installed import Installed, Unidentified
 from repaudit.oci.filesystem import Files
 
 _MANIFEST = re.compile(r"(?:.*/)?node_modules/((?:@[^/]+/)?[^/@.][^/]*)/package\.json")
+_INSIDE = re.compile(r"((?:.*/)?node_modules/(?:@[^/]+/)?[^/@.][^/]*)/(.+)", re.DOTALL)
 _HIDDEN = re.compile(r"(?:.*/)?node_modules/\.package-lock\.json")
 
 
@@ -29,8 +31,13 @@ class _Npm:
         for path, data in files.contents(hidden):
             unpacked |= _unpacked(path.removesuffix("node_modules/.package-lock.json"), data)
         wanted = {path: MOST_TEXT for path in files.digests if _MANIFEST.fullmatch(path)}
+        inside: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+        for path, digest in files.digests.items():
+            if match := _INSIDE.fullmatch(path):
+                inside[match[1]].append((match[2], digest, digest))
         for path, data in files.contents(wanted):
-            yield _package(path, data, unpacked)
+            own = inside[path.removesuffix("/package.json")]
+            yield _package(path, data, unpacked, tuple(sorted(own)))
 
 
 def _object(data: bytes) -> dict[str, Any]:
@@ -61,7 +68,10 @@ def _hash(word: str) -> str:
 
 
 def _package(
-    path: str, data: bytes, unpacked: Mapping[str, tuple[str, ...]]
+    path: str,
+    data: bytes,
+    unpacked: Mapping[str, tuple[str, ...]],
+    inside: tuple[tuple[str, str, str], ...],
 ) -> Installed | Unidentified:
     manifest = _object(data)
     name, version = manifest.get("name"), manifest.get("version")
@@ -75,7 +85,9 @@ def _package(
     except ValueError:
         return Unidentified(kind="npm", path=path, reason="package.json names no package")
     digests = unpacked.get(path.removesuffix("/package.json"), ())
-    return Installed(kind="npm", purl=package, path=path, digests=digests, unpacked=True)
+    return Installed(
+        kind="npm", purl=package, path=path, digests=digests, files=inside, unpacked=True
+    )
 
 
 INVENTORY: Inventory = _Npm()

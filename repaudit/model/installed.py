@@ -12,8 +12,9 @@ class Installed:
     `path` is where in the image it says so. `digests`, ALGORITHM:HEX, are of the bytes that a lock
     names. Those of an `unpacked` package are gone: what digests it has are what the image's own
     record says they had. `files` are what its own record lists: the name there, the digest there,
-    the digest in the image (empty: it is not there). `tags` say what a wheel was built for. A
-    `local` package says that it was built here, so no lock can name it.
+    the digest in the image (empty: it is not there); without a record, all in its folder, as it is.
+    `tags` say what a wheel was built for. A `local` package says that it was built here, so no lock
+    can name it.
     """
 
     kind: str
