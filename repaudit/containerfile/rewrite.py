@@ -85,12 +85,17 @@ def _tar(*options: str, posix: str | None = None) -> Rewriter:
 
 
 def _ar(command: Command) -> Iterator[Splice]:
-    if command.name == "ranlib" and not command.has("-D", "-U"):
-        yield _after(command.words[0], "-D")
+    if command.name == "ranlib" and not command.has("-D"):
+        undone = [word for word in command.arguments if word.text == "-U"]
+        for word in undone:
+            yield Splice(start=word.start, end=word.end, text="-D")
+        if not undone:
+            yield _after(command.words[0], "-D")
     bundle = command.texts[0] if command.name == "ar" and command.arguments else None
     if bundle and re.fullmatch("-?[a-zA-Z]*[rq][a-zA-Z]*", bundle) and "D" not in bundle:
         word = command.arguments[0]
-        yield Splice(start=word.start, end=word.end, text=bundle.replace("U", "") + "D")
+        # `u` goes by the times that `D` leaves out; binutils warns, and takes every file.
+        yield Splice(start=word.start, end=word.end, text=re.sub("[uU]", "", bundle) + "D")
 
 
 def _hostname(command: Command) -> Iterator[Splice]:
