@@ -16,7 +16,6 @@ from repaudit.host.scratch import cache_path, rewrite, scratch
 from repaudit.host.store import Store
 from repaudit.host.tree import open_tree
 from repaudit.model.errors import RepauditError, UsageError
-from repaudit.model.finding import FixOutcome
 from repaudit.model.gate import GateResult, strongest
 from repaudit.model.history import Source
 from repaudit.model.pins import PinsReport
@@ -182,7 +181,7 @@ def _edits(report: Report, path: Path) -> Edits:
     """Leave out the fixes that were tried in vain."""
     before = path.read_bytes()
     parsed = cf.parse(before, name=report.subject.containerfile or path.name)
-    useful = [f for f in report.findings if f.fix and f.fix.outcome in {None, FixOutcome.GONE}]
+    useful = [f for f in report.findings if f.fix and f.fix.useful]
     after = propose(parsed, useful).edited()
     return Edits(report=report, path=path, before=before, after=after)
 

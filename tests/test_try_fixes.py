@@ -109,6 +109,31 @@ def test_a_place_that_still_differs_is_told(shell: Shell) -> None:
     assert fix["reason"] == f"srv/a still differs (content); {unmended}"
 
 
+def test_an_edit_that_mends_some_of_its_places_is_of_use(shell: Shell) -> None:
+    """The other place holds a random value as well, which no edit mends."""
+    hour = "RUN date --date=@0 +%H:%M > /srv/hour\n"
+    context = shell.context(f"FROM {GOLDEN}\n{hour.strip()} && {REMAINS.removeprefix('RUN ')}")
+    done = shell(*REBUILD, "--vary=timezone", f"--output={shell.cwd / 'kept'}", str(context))
+
+    (fix,) = (f["fix"] for f in json.loads(done.stdout)["findings"] if f["fix"])
+    assert fix["outcome"] == "partly"
+    assert fix["reason"].startswith("srv/a still differs (content)")
+    shown = shell("fix", str(shell.cwd / "kept"))
+    assert b"+RUN export TZ=UTC && date" in shown.stdout
+    assert shown.status == 1
+
+
+def test_an_edit_without_which_nothing_more_differs_is_left_out(shell: Shell) -> None:
+    """A date of the epoch's is in UTC, so that the zone has no part in it any more."""
+    context = shell.context(f"FROM {GOLDEN}\nRUN date '+%F %H:%M %Z' > /srv/now\n")
+    done = shell(*REBUILD, "--vary=time,timezone", str(context))
+
+    report = json.loads(done.stdout)
+    assert outcomes(report) == {"captures_build_date": "gone", "captures_timezone": "unneeded"}
+    confidence = {f["cause"]["slug"]: f["factors"][0]["confidence"] for f in report["findings"]}
+    assert confidence == {"captures_build_date": "demonstrated", "captures_timezone": "indicated"}
+
+
 def test_what_is_not_tried_has_its_edit_and_no_outcome(shell: Shell) -> None:
     context = shell.context(f"FROM {GOLDEN}\n{UMASK}")
     words = [word for word in REBUILD if word != "--try-fixes"]

@@ -26,6 +26,7 @@ repaudit fix --write .             make them
 repaudit fix --write audit/        make those of a run that `rebuild --output audit/` kept
 """
 _UNMADE = 1
+_TOLD = {FixOutcome.PARTLY, FixOutcome.UNNEEDED, FixOutcome.REMAINS, FixOutcome.BREAKS}
 
 
 def fix(
@@ -40,8 +41,9 @@ def fix(
 ) -> None:
     """Show the edits of the Containerfile that mend its findings, as a unified diff.
 
-    Left out is what was tried and breaks the build, or changes nothing. Exit code 1: there are
-    edits that are not made yet. 3: the audit could not tell, so there may be something to mend.
+    Left out is what was tried and breaks the build, changes nothing, or is not needed. Exit code 1:
+    there are edits that are not made yet. 3: the audit could not tell, so there may be something to
+    mend.
     """
     if is_run(place):
         edits = audit.fixes_of_run(place, file)
@@ -54,7 +56,7 @@ def fix(
     sys.stdout.buffer.flush()
     for finding in edits.report.findings:
         tried = finding.fix
-        if tried and tried.outcome in {FixOutcome.REMAINS, FixOutcome.BREAKS}:
+        if tried and tried.outcome in _TOLD:
             where = f"{edits.name}:{tried.line}"
             told = f"{where}: {finding.cause.slug}: {tried.outcome}: {tried.reason}"
             typer.echo(printable(told), err=True)

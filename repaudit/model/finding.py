@@ -77,9 +77,15 @@ class Clue:
 
 
 class FixOutcome(StrEnum):
-    """What became of a difference when the fix was tried."""
+    """What became of a finding's differences when the fix was tried.
+
+    `partly` says that some of its places no longer differ, `unneeded` that none does without this
+    fix either, as long as the others are in.
+    """
 
     GONE = "gone"
+    PARTLY = "partly"
+    UNNEEDED = "unneeded"
     REMAINS = "remains"
     BREAKS = "breaks"
     UNTRIED = "untried"
@@ -97,6 +103,12 @@ class Fix:
     line: int | None
     outcome: FixOutcome | None = None
     reason: str | None = None
+
+    @property
+    def useful(self) -> bool:
+        """Whether there is an edit that was not tried in vain."""
+        tried = {None, FixOutcome.GONE, FixOutcome.PARTLY}
+        return self.edit is not None and self.outcome in tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

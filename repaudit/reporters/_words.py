@@ -14,10 +14,13 @@ from repaudit.model.text import printable
 _FROM_STAGE = re.compile(r"(?i)(copy|add)\s(.*\s)?--from=")
 _TRIED = {
     FixOutcome.GONE: "with this edit the difference is gone",
+    FixOutcome.PARTLY: "with this edit the difference is gone in part",
+    FixOutcome.UNNEEDED: "this edit is not needed",
     FixOutcome.REMAINS: "the difference remains",
     FixOutcome.BREAKS: "this edit breaks the build",
     FixOutcome.UNTRIED: "not tried",
 }
+_WITH_OTHERS = "with this edit and others the difference is gone"
 #: What a person is told of a file that came along from another stage.
 COPIED = "copied from another stage: the fix belongs to the line that made it"
 
@@ -135,6 +138,8 @@ def tried(fix: Fix) -> str:
     if not fix.outcome and not fix.reason:
         return ""
     said = _TRIED[fix.outcome] if fix.outcome else "no edit"
+    if fix.outcome is FixOutcome.GONE and fix.reason:  # then others may have had a part in it
+        said = _WITH_OTHERS
     return f"{said}: {fix.reason}" if fix.reason else said
 
 
@@ -148,6 +153,8 @@ def change(difference: Difference) -> str:
     """Return in one phrase how both sides differ; "" where only the content would tell."""
     if difference.derived_from:
         root, *others = difference.derived_from
+        if root == difference.path:
+            return "as it is in a layer below"
         more = f" and {count(len(others), 'other file')}" if others else ""
         return f"follows from {root}{more}"
     if difference.detail:

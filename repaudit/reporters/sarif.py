@@ -16,7 +16,7 @@ from unidiff.patch import PatchSet
 from repaudit import __version__
 from repaudit.model.canonical import to_json
 from repaudit.model.difference import Difference
-from repaudit.model.finding import Cause, Finding, Fix, FixOutcome
+from repaudit.model.finding import Cause, Finding, Fix
 from repaudit.model.report import Problem, Report, Verdict
 from repaudit.model.text import printable
 from repaudit.reporters._ranks import ranked
@@ -143,7 +143,7 @@ def _result(report: Report, finding: Finding, numbers: dict[str, int]) -> _Objec
 
 def _replacements(fix: Fix | None) -> Iterator[_Object]:
     """Yield a fix as edits of whole lines; none for one that was tried in vain."""
-    if fix is None or not fix.edit or fix.outcome not in {None, FixOutcome.GONE}:
+    if fix is None or fix.edit is None or not fix.useful:
         return
     try:
         hunks = [hunk for file in PatchSet(fix.edit) for hunk in file]

@@ -32,6 +32,8 @@ from repaudit.stages.steady import place
 _Place = tuple[str, str]
 #: How many fixes may break the build before the rest is left untried.
 _MOST_BROKEN = 8
+#: How many fixes are left out to see whether they are needed; each costs as many builds as a try.
+_MOST_SPARED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class Trial:
             return report, []
         self.bench.progress.phase("trying the fixes")
         search = _Search(self.bench, self.fixes, planned)
-        last = search.run()
+        last = self._spared(search, search.run(), report)
         if last and any(self._may_show(finding, search.kept) for finding in report.findings):
             self.bench.progress.phase("trying the fixes once more")
             last += search.repeat()
@@ -70,6 +72,26 @@ class Trial:
             findings.append(finding)
         trial = tuple(map(record, search.made))
         return replace(report, findings=tuple(findings), trial=trial), search.made
+
+    def _spared(self, search: _Search, last: list[BuildRun], report: Report) -> list[BuildRun]:
+        """Leave out fixes without which nothing more differs; return the runs of those that stay.
+
+        Only a fix of places that another one is to mend as well can be such a one.
+        """
+        places = {finding.id: _places(finding) for finding in report.findings}
+        differing = self._differing(last) if last else set()
+        for one in list(search.kept)[::-1]:
+            others = [places[p.finding] for p in search.kept if p is not one]
+            own = places[one.finding]
+            if not last or own & differing or not own <= set().union(*others):
+                continue
+            if search.attempts >= _MOST_SPARED:
+                break
+            made = search.without(one)
+            if made and self._differing(made) <= differing:
+                search.leave_out(one)
+                last = made
+        return last
 
     def _may_show(self, finding: Finding, kept: Sequence[Proposal]) -> bool:
         """Whether a difference that is gone demonstrates the factor, which is not known so yet.
@@ -131,6 +153,7 @@ class _Search:
         self.kept = list(fixes.proposals)
         self.dropped: dict[str, tuple[FixOutcome, str]] = {}
         self.made: list[BuildRun] = []
+        self.attempts = 0
 
     def run(self) -> list[BuildRun]:
         """Return the runs of the first build that passes, none where no fix is left."""
@@ -146,6 +169,20 @@ class _Search:
         for proposal in self.kept:
             self.dropped[proposal.finding] = (FixOutcome.UNTRIED, "too many other fixes broke")
         return []
+
+    def without(self, one: Proposal) -> list[BuildRun]:
+        """Return the runs with all other fixes, none where one of them fails."""
+        self.attempts += 1
+        self._bench.progress.phase("trying the fixes without one that may not be needed")
+        rest = [other for other in self.kept if other is not one]
+        made = self._make(rest, self._planned, f"fixed-without-{self.attempts}")
+        return made if all(run.outcome is Outcome.BUILT for run in made) else []
+
+    def leave_out(self, one: Proposal) -> None:
+        """Leave out a fix without which nothing more differs."""
+        self.kept.remove(one)
+        reason = "without it the difference is gone as well"
+        self.dropped[one.finding] = (FixOutcome.UNNEEDED, reason)
 
     def repeat(self) -> list[BuildRun]:
         """Make the control and the variant of the build that passed once more."""
@@ -249,7 +286,8 @@ def _judged(
         untouched = {o.cause.slug for o in beside if o.id not in known and _places(o) & set(left)}
         why = f"; what is unmended there: {', '.join(sorted(untouched))}" if untouched else ""
         reason = f"{left[0][0]} still differs ({left[0][1]}){more}{why}"
-        return _with(finding, finding.fix, FixOutcome.REMAINS, reason)
+        outcome = FixOutcome.REMAINS if len(left) == len(places) else FixOutcome.PARTLY
+        return _with(finding, finding.fix, outcome, reason)
     with_others = f"{others} other {'fix was' if others == 1 else 'fixes were'} in as well"
     detail = "with the fix its place no longer differs"
     if len(places) > 1:
