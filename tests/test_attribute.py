@@ -15,6 +15,7 @@ from repaudit.model.experiment import INTRINSIC, SETTABLE, Level
 from repaudit.model.finding import Confidence, Evidence, EvidenceKind, Finding, Instruction, Suspect
 from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.contents import Kept
+from repaudit.stages.decode import Decoded, Followed
 from repaudit.stages.findings import RANKS, breakage_finding, merge
 from repaudit.stages.plan import make_plan
 from tests import strategies
@@ -74,6 +75,69 @@ def canary(levels: tuple[Level, ...], factor: str) -> str:
     return next(level.canaries[0] for level in levels if level.factor == factor)
 
 
+# What a line says that it draws, and what runs show of an order.
+
+
+def _by_line(folder: Path, text: str, left: bytes, right: bytes) -> list[str]:
+    scene = replace(MOVED, instructions=(replace(LINES[0], text=text),))
+    content = a("srv/f", Aspect.CONTENT, "sha256:a", "sha256:b")
+    return slugs(found(content, scene=scene, contents=contents_of(folder, left, right)))
+
+
+def test_what_a_line_draws_is_heard_where_nothing_else_is_known(tmp_path: Path):
+    draws = "RUN head -c 9 /dev/urandom > /srv/f"
+    assert _by_line(tmp_path, draws, b"\x01a", b"\x02b") == ["embeds_random_value"]
+    assert _by_line(tmp_path, draws, b"one", b"another") == ["embeds_random_value"]
+    assert _by_line(tmp_path, draws, b"2026-11-22", b"2027-12-27") == ["captures_build_date"]
+    assert _by_line(tmp_path, "RUN ./make", b"\x01a", b"\x02b") == ["unexplained"]
+
+
+def _decoded(**changes) -> Decoded:
+    known = Decoded(
+        followed=(), runs=14, differing=6, unmoved=0, settled=False, chance=False, baffling=False
+    )
+    return replace(known, **changes)
+
+
+def _order(folder: Path, decoded: Decoded | None) -> tuple[list[str], set[str]]:
+    content = a("srv/f", Aspect.CONTENT, "sha256:a", "sha256:b")
+    lines = [b"".join(b"%d\n" % n for n in some) for some in ((2, 3, 1, 4), (3, 1, 4, 2))]
+    scene = replace(MOVED, decoded={content.place: decoded} if decoded else {})
+    findings = found(content, scene=scene, contents=contents_of(folder, *lines))
+    return slugs(findings), blamed(findings)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"baffling": True}, {"chance": True, "settled": True}], ids=str
+)
+def test_an_order_that_follows_nothing_is_a_race_and_one_finding(tmp_path: Path, changes):
+    assert _order(tmp_path, _decoded(**changes)) == (
+        ["random_order_in_output"],
+        {"random", "concurrency"},
+    )
+
+
+def test_an_order_of_which_runs_tell_nothing_is_what_it_looks_like(tmp_path: Path):
+    listed = (["random_order_of_directory_entries"], {"file_order"})
+    assert _order(tmp_path, None) == listed
+    assert _order(tmp_path, _decoded()) == listed
+    follows = Followed(factor="file_order", where="", times=5, sure=True)
+    assert _order(tmp_path, _decoded(followed=(follows,), settled=True)) == listed
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"differing": 6}, "differs from the control in 6 of 13 other runs, and follows no factor"),
+        ({"chance": True, "differing": 1, "unmoved": 1}, "1 of 13 other runs, which moved nothing"),
+        ({"chance": True, "unmoved": 2}, "6 of 13 other runs, 2 of which moved nothing"),
+        ({"chance": True, "differing": 1}, "each of 14 runs has another name in its place"),
+    ],
+)
+def test_what_follows_nothing_is_said_in_words_that_are_so(changes, words: str):
+    assert words in _decoded(**changes).words(())
+
+
 # Grouping.
 
 
@@ -87,7 +151,7 @@ def test_many_files_with_one_cause_are_one_finding():
 
 
 def test_one_cause_at_two_lines_is_two_findings():
-    findings = found(MODE, replace(MODE, layer=1))
+    findings = found(MODE, replace(MODE, path="srv/b", layer=1))
 
     assert slugs(findings) == ["different_due_to_umask"] * 2
     assert [f.instruction for f in findings] == list(LINES[:2])
@@ -121,7 +185,7 @@ def test_unexplained_differences_are_not_thrown_together():
 def test_the_unexplained_come_first_then_line_by_line():
     findings = found(
         *MTIMES[:2],
-        replace(MODE, layer=2),
+        replace(MODE, path="srv/b", layer=2),
         MODE,
         replace(ODD_MODE, layer=2),
     )
@@ -196,6 +260,9 @@ def test_ids_name_one_finding_each_and_the_same_one_again(differences, scene):
 @quick
 @given(some, some)
 def test_an_id_does_not_change_when_other_findings_come(differences, others):
+    # What is there in a layer below already stands under that.
+    known = {(d.path, d.aspect) for d in differences}
+    others = [d for d in others if (d.path, d.aspect) not in known]
     alone, among = ({f.id for f in found(*ds)} for ds in (differences, [*differences, *others]))
 
     assert alone <= among
@@ -420,7 +487,7 @@ def test_a_place_that_differs_in_two_runs_is_shown_as_it_was_first_seen():
 
 
 def test_other_places_stay_other_findings():
-    findings = found(MODE, replace(MODE, layer=1))
+    findings = found(MODE, replace(MODE, path="srv/b", layer=1))
 
     assert len(merge(findings)) == 2
 

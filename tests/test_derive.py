@@ -9,6 +9,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.digest import sha256
+from repaudit.model.finding import Instruction
 from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.contents import Contents, Kept
 from repaudit.stages.derive import derived
@@ -157,3 +159,42 @@ def test_a_derived_file_is_told_in_its_roots_finding(tmp_path: Path) -> None:
     assert {("srv/a",)} == {d.derived_from for d in held}
     details = {e.detail for f in findings for e in f.evidence if e.source == "derive"}
     assert {"srv/list differs only in what it holds of srv/a"} == details
+
+
+# What a layer has from the one below.
+
+
+def _mode(layer: int, left: str, right: str, path: str = "etc/app") -> Difference:
+    return Difference(layer=layer, path=path, aspect=Aspect.MODE, left=left, right=right)
+
+
+def _umasks(*differences: Difference) -> dict[int, list[tuple[int | None, bool]]]:
+    """By the line that is blamed, the layers of its places, and whether they only follow."""
+    lines = tuple(
+        Instruction(file="Containerfile", line=n, text=f"RUN step {n}", stage="0") for n in range(5)
+    )
+    findings = attribute(differences, {}, Scene(instructions=lines))
+    assert {f.cause.slug for f in findings} == {"different_due_to_umask"}
+    assert all(f.instruction for f in findings)
+    return {
+        f.instruction.line: [(d.layer, bool(d.derived_from)) for d in f.differences]
+        for f in findings
+        if f.instruction
+    }
+
+
+def test_a_folder_that_is_copied_up_stands_under_the_line_that_made_it():
+    seen = _umasks(*(_mode(n, "0755", "0750") for n in (1, 2, 4)))
+    assert seen == {1: [(1, False), (2, True), (4, True)]}
+
+
+def test_a_line_that_gives_a_folder_another_mode_answers_for_it_and_for_what_follows():
+    one, other = ("0755", "0750"), ("0775", "0770")
+    seen = _umasks(_mode(1, *one), _mode(2, *other), _mode(3, *other), _mode(3, *one, "etc/b"))
+    assert seen == {1: [(1, False)], 2: [(2, False), (3, True)], 3: [(3, False)]}
+
+
+def test_a_content_that_is_there_twice_is_the_doing_of_both_lines():
+    same = [replace(_mode(n, "a", "b"), aspect=Aspect.CONTENT) for n in (1, 2)]
+    findings = attribute(same, {}, Scene())
+    assert not any(d.derived_from for f in findings for d in f.differences)

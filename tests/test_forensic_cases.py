@@ -372,6 +372,39 @@ def test_canaries_that_do_not_correspond_are_no_evidence():
     assert slugs("canary", case("host-0123456789 a", "host-abcdef9876 a", vary=None)) == set()
 
 
+# --- the line -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "right", "wanted"),
+    [
+        ("RUN head -c 9 /dev/urandom > f", "\x01a", "\x02b", {"embeds_random_value"}),
+        ("RUN echo $RANDOM > f", "17", "9", {"embeds_random_value"}),
+        ("RUN echo ${RANDOM} > f", "17", "9", {"embeds_random_value"}),
+        ("RUN openssl rand 8 > f", "x", "y", {"embeds_random_value"}),
+        ("RUN stat -c '%n %i' f > g", "f 17", "f 912", {"captures_inode_number"}),
+        ("RUN ls -li > g", "17 f", "912 f", {"captures_inode_number"}),
+        ("RUN stat -c '%n %i' f > g", "f a", "f b", set()),
+        ("RUN stat -c %s f > g", "17", "912", set()),
+        ("RUN echo $RANDOMIZE reshuf mktemp.d > f", "17", "9", set()),
+        ("RUN head -c 9 /dev/urandom > f", "same", "same", set()),
+        (None, "17", "9", set()),
+    ],
+)
+def test_what_the_line_says_that_it_draws(text, left, right, wanted):
+    assert slugs("line", dataclasses.replace(case(left, right), instruction=text)) == wanted
+
+
+def test_a_temporary_file_that_the_line_makes():
+    def named(text: str, aspect: Aspect = Aspect.PRESENCE) -> set[str]:
+        found = of(aspect, "0644", None, path="tmp.0PqdQp")
+        return slugs("line", dataclasses.replace(found, instruction=text))
+
+    assert named("RUN mktemp -p / tmp.XXXXXX") == {"captures_temporary_path"}
+    assert named("RUN touch /tmp.0PqdQp") == set()
+    assert named("RUN mktemp -p / tmp.XXXXXX", Aspect.MODE) == set()
+
+
 # --- known places ------------------------------------------------------------------------------
 
 
@@ -385,6 +418,10 @@ def test_canaries_that_do_not_correspond_are_no_evidence():
         ("root/.npm/_cacache/index-v5/00/11", {"npm_cache_and_logs"}),
         ("var/lib/mysql/ibdata1", {"database_made_at_build"}),
         ("srv/app/.git/index", {"git_checkout_state"}),
+        ("srv/app/.git/refs/heads/a/b", {"git_checkout_state"}),
+        ("srv/app/.git/objects/3f/9a1", {"git_checkout_state"}),
+        ("srv/app/.git/config", set()),
+        ("srv/app/.git/objects/info/packs", set()),
         ("root/.wget-hsts", {"wget_hsts"}),
         ("usr/lib/jvm/jdk/lib/security/cacerts", {"java_keystore"}),
         ("home/dpkg.log", set()),
@@ -407,6 +444,21 @@ def test_shadow_shows_the_day_or_the_salt():
         SHADOW.format(1, "!", 2), SHADOW.format(1, "!", 2) + "x:!:2::::::\n", path="etc/shadow"
     )
     assert slugs("known_path", shell) == set()
+
+
+def test_a_salted_password_is_one_word():
+    line = "app:${}${}:20779:0:99999:7:::"
+    hashes = "Zk3/uP.q0vXw1yR5tL8mNbVcDx2", "pL8m.NbVcDx2Zk3/uP0vXw1yR5t"
+    for method in ("y$j9T$abc./1", "6$rounds=5000$abc./1", "1$abc./1"):
+        one, other = method, method.replace("abc", "xyz")
+        salted = case(line.format(one, hashes[0]), line.format(other, hashes[1]))
+        assert slugs("text", salted) == {"embeds_random_value"}
+        # With one salt, two passwords: that is nobody's chance.
+        given = case(line.format(one, hashes[0]), line.format(one, hashes[1]))
+        assert slugs("text", given) == {"unexplained"}
+    bcrypt = [f"app:$2b$10${salt * 22}{end * 31}" for salt, end in ("ac", "bd", "ad")]
+    assert slugs("text", case(bcrypt[0], bcrypt[1])) == {"embeds_random_value"}
+    assert slugs("text", case(bcrypt[0], bcrypt[2])) == {"unexplained"}
 
 
 def test_a_known_place_must_show_its_symptom():
@@ -514,6 +566,59 @@ def test_zip_times(tmp_path):
     (clue,) = clues("zip", case(one, east, vary=("timezone",)))
     assert clue.factors == ("timezone",)
     assert slugs("zip", case(one[:-3], later)) == set()
+
+
+def stored(path: Path, members: dict[str, bytes]) -> bytes:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name, A), data)
+    return path.read_bytes()
+
+
+def test_an_archive_in_an_archive(tmp_path):
+    def fat(user: str, host: str, date: str) -> bytes:
+        inner = stored(
+            tmp_path / "i",
+            {
+                "META-INF/MANIFEST.MF": f"Built-By: {user}\n".encode(),
+                "git.properties": f"host={host}\ndate={date}\n".encode(),
+            },
+        )
+        return stored(tmp_path / "o", {"BOOT-INF/lib/app.jar": inner, "same": b"same"})
+
+    one, other = (
+        fat("root", CONTROL["hostname"], "2026-11-22"),
+        fat("audit", VARIANT["hostname"], "2027-12-27"),
+    )
+    found = case(one, other, path="app.jar")
+    assert slugs("zip", found) == {
+        "user_in_java_jar_manifest",
+        "captures_hostname",
+        "captures_build_date",
+    }
+    assert slugs("zip", case(one, one, path="app.jar")) == set()
+
+
+def test_archives_are_opened_so_deep_and_no_deeper(tmp_path):
+    def boxed(data: bytes, times: int) -> bytes:
+        return data if not times else stored(tmp_path / "b", {"in.zip": boxed(data, times - 1)})
+
+    def found(times: int) -> set[str]:
+        return slugs("zip", case(*(boxed(day, times) for day in (b"2026-11-22", b"2027-12-27"))))
+
+    assert found(3) == {"captures_build_date"}
+    assert found(4) == {"unexplained"}
+
+
+def test_so_many_archives_are_opened_and_no_more(tmp_path):
+    def many(day: bytes) -> bytes:
+        inner = stored(tmp_path / "i", {"a": day})
+        return stored(tmp_path / "o", {f"{n}.zip": inner for n in range(5)})
+
+    assert slugs("zip", case(many(b"2026-11-22"), many(b"2027-12-27"))) == {
+        "captures_build_date",
+        "unexplained",
+    }
 
 
 def test_zip_order_modes_and_manifest(tmp_path):

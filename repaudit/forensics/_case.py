@@ -18,6 +18,8 @@ from repaudit.model.finding import Clue, EvidenceKind
 
 #: No forensic unpacks more than this.
 UNPACKED_LIMIT = 64 * 2**20
+#: Stands between an archive's path and its member's.
+NESTED = "!/"
 _DETAIL_LIMIT = 200
 _MEMORY_LIMIT = 256 * 2**20
 
@@ -56,7 +58,7 @@ def values(case: Case) -> tuple[str, str] | None:
 
 def nested(case: Case, name: str, left: bytes, right: bytes) -> Case:
     """Return the case of a member called `name` of both sides."""
-    path = f"{case.difference.path}!/{name}"
+    path = f"{case.difference.path}{NESTED}{name}"
     return replace(
         case,
         difference=replace(case.difference, path=path, aspect=Aspect.CONTENT),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 
-from repaudit.forensics import canary, elf, pyc, text
-from repaudit.forensics._case import clue, held, nested, sides, umask_explains
-from repaudit.forensics._members import Members
+from repaudit.forensics import FORENSICS, canary, elf, pyc, text
+from repaudit.forensics._case import NESTED, clue, held, nested, sides, umask_explains
+from repaudit.forensics._members import Members, claims
 from repaudit.forensics._order import decide
 from repaudit.forensics.interface import Case
 from repaudit.model.finding import Clue
 
 _INNER = (canary.FORENSIC, elf.FORENSIC, pyc.FORENSIC, text.FORENSIC)
+_ARCHIVES = ("ar", "gzip", "tar", "zip")
 # So many members with other contents are opened; the rest of an archive shows the same.
 _MOST_OPENED = 40
+# So many archives of an archive are opened, and so deep: each may unpack to hundreds of megabytes.
+_MOST_ARCHIVES, _DEEPEST = 4, 2
 
 
 def changed(left: Members, right: Members, field: str) -> list[tuple[str, Hashable, Hashable]]:
@@ -61,20 +64,36 @@ def order(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue
 def insides(case: Case, left: Members, right: Members) -> Iterator[Clue]:
     """Yield what is found in members whose contents differ."""
     differ = [name for name in left if name in right and left[name].data != right[name].data]
+    room = _MOST_ARCHIVES
     for name in differ[:_MOST_OPENED]:
-        yield from inside(case, name, left[name].data, right[name].data)
+        both = left[name].data, right[name].data
+        room -= _archive(both[0])
+        yield from inside(case, name, *both, archives=room >= 0)
     if len(differ) > _MOST_OPENED:
         yield clue("unexplained", f"{len(differ) - _MOST_OPENED} more members were not opened")
 
 
-def inside(case: Case, name: str, left: bytes, right: bytes) -> Iterator[Clue]:
-    """Yield what is found in one member; `unexplained` where nothing is."""
+def inside(
+    case: Case, name: str, left: bytes, right: bytes, *, archives: bool = True
+) -> Iterator[Clue]:
+    """Yield what is found in one member; `unexplained` where nothing is.
+
+    `archives` says whether one that is an archive itself is opened.
+    """
     member = nested(case, name, left, right)
-    found = [one for forensic in _INNER for one in forensic.examine(member)]
+    forensics = list(_INNER)
+    if archives and member.difference.path.count(NESTED) <= _DEEPEST:
+        forensics += map(FORENSICS.load, _ARCHIVES)
+    found = [one for forensic in forensics for one in forensic.examine(member)]
     for one in found:
         yield clue(one.slug, f"in {name[-60:]}: {one.detail}", factors=one.factors, kind=one.kind)
     if not found:
         yield clue("unexplained", f"the contents of {name[-80:]} differ")
+
+
+def _archive(data: bytes) -> bool:
+    packed = data.startswith((b"\xfd7zXZ\0", b"BZh"))
+    return packed or any(claims(name, data) for name in _ARCHIVES)
 
 
 def only_on_one_side(left: Members, right: Members) -> Iterator[Clue]:

@@ -13,6 +13,8 @@ from repaudit.forensics.interface import Case
 UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 #: A name that Python's tempfile drew, in whatever folder.
 DRAWN = r"(?:(?:/[\w.-]+)*/)?tmp[a-z0-9_]{8}"
+#: A salted password, by method: `$6$salt$hash`, `$y$parameters$salt$hash` (crypt(5)).
+CRYPT = r"\$[a-z0-9]{1,10}\$(?:[a-zA-Z0-9./=,+-]+\$)*[a-zA-Z0-9./+]{20,}={0,2}"
 _HEX = re.compile(r"[0-9a-fA-F]{8,}")
 _CHECKSUM = re.compile(
     r"(?i)(?<![a-z])(?:sha\d*(?:sum)?|md5(?:sum)?|crc\d*|checksum|digest|integrity|etag|commit)"
@@ -104,12 +106,20 @@ def _random(line: str, left: str, right: str) -> str | None:
         return "captures_memory_address"
     if re.fullmatch(UUID, left) and re.fullmatch(UUID, right):
         return "embeds_random_value"
+    if re.fullmatch(CRYPT, left) and re.fullmatch(CRYPT, right):
+        return "embeds_random_value" if _salt(left) != _salt(right) else None
     in_hex = _hex(left, right)
     if not in_hex and not _base64(left, right):
         return None
     if _CHECKSUM.search(line) and (not in_hex or len(left) in _DIGEST_LENGTHS):
         return "checksum_of_varying_file"
     return "embeds_random_value"
+
+
+def _salt(word: str) -> str:
+    """Return the salt of a salted password; bcrypt's stands before the hash, in one field."""
+    fields = word.split("$")
+    return fields[-1][:22] if fields[1].startswith("2") else fields[-2]
 
 
 def _hex(left: str, right: str) -> bool:

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 
 from repaudit.forensics._case import Blame
 from repaudit.forensics._dates import compare
-from repaudit.forensics._kinds import DRAWN, UUID, kind
+from repaudit.forensics._kinds import CRYPT, DRAWN, UUID, kind
 from repaudit.forensics._order import decide
 from repaudit.forensics._stamps import stamps
 from repaudit.forensics._told import MARK, mask
@@ -20,7 +20,7 @@ LINE_LIMIT = 4000
 _WORD_LIMIT = 300
 _CONTEXT = 120
 _WORD = re.compile(
-    rf"{MARK}\w+{MARK}|(?<!\w){UUID}(?!\w)"
+    rf"{MARK}\w+{MARK}|(?<!\w){UUID}(?!\w)|{CRYPT}"
     r"|/(?:var/)?tmp/[^\s'\":;,)\]>]+|(?<!\w)tmp[._][A-Za-z0-9_]{6,12}(?!\w)"
     rf"|(?<!\w){DRAWN}(?!\w)"
     r"|(?<!\w)cc[A-Za-z0-9]{6}\.[os](?!\w)"

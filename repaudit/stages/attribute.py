@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from repaudit.forensics import FORENSICS, Case, cause, general_cause, leaves_nothing
+from repaudit.forensics import FORENSICS, Case, cause
 from repaudit.model.difference import Aspect, Difference, Place, Process
 from repaudit.model.experiment import INTRINSIC, Level
 from repaudit.model.finding import (
@@ -21,19 +21,24 @@ from repaudit.model.finding import (
     Instruction,
     Suspect,
 )
-from repaudit.stages.chains import Follower, Told, causeless, holder, read_for, reader
+from repaudit.stages.chains import Follower, Told, causeless, heir, holder, read_for, reader
+from repaudit.stages.clues import Sourced, sharpened, spoken
 from repaudit.stages.contents import Contents
-from repaudit.stages.derive import derived
-from repaudit.stages.findings import MOST_EVIDENCE, RANKS, identity, order
+from repaudit.stages.decode import Decoded
+from repaudit.stages.derive import derived, inherited
+from repaudit.stages.findings import MOST_EVIDENCE, identity, order
 
 if TYPE_CHECKING:
-    from repaudit.stages.explain import Decoded
     from repaudit.stages.provenance import Author, Provenance
 
 #: Aspects that the builder decides for the whole image, not one instruction for its files.
 _BUILDERS = {Aspect.MTIME, Aspect.HISTORY, Aspect.CONFIG, Aspect.ANNOTATION, Aspect.COMPRESSION}
-BY_ITSELF = "differs_without_variation"
 _MOST_ROOTS = 20
+#: The way out where `--explain` has been asked.
+_LOOK = (
+    "Look in what this line runs for chance that strikes seldom, for a race, and for what three "
+    "factors make together; more runs tell more: `--builds`."
+)
 _CONFIDENCES = list(Confidence)
 
 
@@ -84,23 +89,11 @@ class Scene:
         return a != b
 
 
-@dataclass(frozen=True, slots=True)
-class _Sourced:
-    """A clue and the name of the forensic that gave it."""
-
-    source: str
-    clue: Clue
-
-    @property
-    def key(self) -> tuple[int, str, str]:
-        return (RANKS[self.clue.kind], self.clue.detail, self.source)
-
-
 @dataclass(slots=True)
 class _Group:
     instruction: Instruction | None
     differences: list[Difference] = field(default_factory=list)
-    clues: list[_Sourced] = field(default_factory=list)
+    clues: list[Sourced] = field(default_factory=list)
 
 
 def attribute(
@@ -109,8 +102,9 @@ def attribute(
     """Return the findings; each difference stands in one at least, the unexplained first."""
     forensics = FORENSICS.all()
     groups: dict[tuple[str, str], _Group] = {}
-    follow = derived(differences, contents)
-    examined: list[tuple[Told, list[_Sourced]]] = []
+    holds, inherits = derived(differences, contents), inherited(differences)
+    follow = {**holds, **inherits}
+    examined: list[tuple[Told, list[Sourced]]] = []
     for difference in differences:
         if difference.place in follow:
             continue
@@ -119,15 +113,15 @@ def attribute(
             difference = replace(difference, process=author.process)
         case = _case(difference, contents, scene)
         clues = [
-            _Sourced(forensic.name, clue)
+            Sourced(forensic.name, clue)
             for forensic in forensics
             for clue in forensic.examine(case)
             if _possible(clue, scene)
         ]
-        clues = _by_place(clues)
+        clues = spoken(clues)
         decoded = scene.decoded.get(difference.place)
         if decoded is not None:
-            clues = _sharpened(clues, decoded, scene)
+            clues = sharpened(clues, decoded, scene.moved)
         told = Told(difference=difference, author=author, clues=[found.clue for found in clues])
         examined.append((told, clues))
     read = read_for([told for told, _ in examined], differences, follow)
@@ -139,7 +133,8 @@ def attribute(
         # A detector that could name a part of a file says of the rest that it is unexplained.
         for found in [*clues, *(_seen(told.author, found.clue) for found in clues if told.author)]:
             _add(groups, told.difference, found.clue.slug, found, scene)
-    holding = [holder(d, follow[d.place]) for d in differences if d.place in follow]
+    holding = [holder(d, holds[d.place]) for d in differences if d.place in holds]
+    holding += [heir(d, inherits[d.place]) for d in differences if d.place in inherits]
     reading = [
         reader(told, roots) for told, _ in examined if (roots := read.get(told.difference.place))
     ]
@@ -162,70 +157,10 @@ def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:
     )
 
 
-def _sharpened(clues: list[_Sourced], decoded: Decoded, scene: Scene) -> list[_Sourced]:
-    """Let the experiment overrule what only looked so, and say what no detector saw."""
-    followed = {one.factor for one in decoded.followed}
-    real = followed | (set(INTRINSIC) if decoded.chance else set())
-    kept, covered = [], set()
-    for found in clues:
-        blamed = real.intersection(found.clue.factors)
-        if decoded.settled and (found.clue.slug == UNEXPLAINED or _contradicted(found, blamed)):
-            continue
-        covered |= blamed
-        factors = tuple(name for name in found.clue.factors if name in blamed)
-        if not decoded.settled:
-            factors = found.clue.factors
-        kept.append(replace(found, clue=replace(found.clue, factors=factors)))
-        if blamed & followed:
-            kept.append(_told(found.clue.slug, tuple(blamed & followed), decoded))
-    kept += [
-        _told(general_cause(name).slug, (name,), decoded)
-        for name in sorted(followed - covered)
-        if scene.moved(name)  # else other runs than these two show it
-    ]
-    if decoded.chance and not covered.intersection(INTRINSIC):
-        kept.append(_told(BY_ITSELF, ("random",), decoded))
-    if decoded.baffling:
-        kept.append(_told(UNEXPLAINED, (), decoded))
-    return kept
-
-
-def _contradicted(found: _Sourced, blamed: set[str]) -> bool:
-    return bool(found.clue.factors) and not blamed
-
-
-def _told(slug: str, factors: tuple[str, ...], decoded: Decoded) -> _Sourced:
-    detail = decoded.words(factors)
-    factors = tuple(sorted(factors))
-    clue = Clue(slug=slug, factors=factors, kind=EvidenceKind.EXPERIMENT, detail=detail)
-    return _Sourced("design", clue)
-
-
-def _seen(author: Author, clue: Clue) -> _Sourced:
+def _seen(author: Author, clue: Clue) -> Sourced:
     """Say which process wrote it, and whether that read what the blamed factors move."""
     detail = author.words(clue.factors)
-    return _Sourced("trace", replace(clue, kind=EvidenceKind.TRACE, detail=detail))
-
-
-def _by_place(clues: list[_Sourced]) -> list[_Sourced]:
-    """Let what is known of a place speak for what its content shows.
-
-    It speaks for clues that blame the same, and for all that nobody need explain of a file that the
-    remedy does away with.
-    """
-    away = [f for f in clues if f.source == "known_path" and leaves_nothing(f.clue.slug)]
-    if away:
-        clues = [f for f in clues if f in away or (f.clue.factors and f.clue.slug != UNEXPLAINED)]
-    known = [found.clue for found in clues if found.source == "known_path" and found.clue.factors]
-
-    def renamed(found: _Sourced) -> _Sourced:
-        blamed = set(found.clue.factors)
-        for place in known:
-            if blamed and blamed <= set(place.factors):
-                return replace(found, clue=replace(found.clue, slug=place.slug))
-        return found
-
-    return [renamed(found) for found in clues]
+    return Sourced("trace", replace(clue, kind=EvidenceKind.TRACE, detail=detail))
 
 
 def _possible(clue: Clue, scene: Scene) -> bool:
@@ -236,7 +171,7 @@ def _add(
     groups: dict[tuple[str, str], _Group],
     difference: Difference,
     slug: str,
-    found: _Sourced | None,
+    found: Sourced | None,
     scene: Scene,
 ) -> None:
     instruction = None if difference.aspect in _BUILDERS else scene.instruction(difference)
@@ -268,16 +203,17 @@ def _put_under_roots(
         clue = Clue(slug="", factors=(), kind=one.kind, detail=one.words)
         for group in {id(g): g for root in one.roots for g in of.get(root, ())}.values():
             group.differences.append(replace(one.difference, derived_from=names[:_MOST_ROOTS]))
-            group.clues.append(_Sourced(one.source, clue))
+            group.clues.append(Sourced(one.source, clue))
 
 
 def _finding(slug: str, place: str, group: _Group, scene: Scene) -> Finding:
     clues = sorted(group.clues, key=lambda found: found.key)
     factors = {f: None for found in clues for f in found.clue.factors if scene.moved(f)}
     suspects = tuple(Suspect(factor=f, confidence=_sure(f, group, scene)) for f in factors)
+    explained = slug == UNEXPLAINED and scene.provenance is not None
     return Finding(
         id=identity(slug, place),
-        cause=cause(slug),
+        cause=replace(cause(slug), remedy=_LOOK) if explained else cause(slug),
         factors=tuple(sorted(suspects, key=lambda s: _CONFIDENCES.index(s.confidence))),
         instruction=group.instruction,
         process=_commonest([d.process for d in group.differences]),
@@ -300,7 +236,7 @@ def _sure(factor: str, group: _Group, scene: Scene) -> Confidence:
     return Confidence.INDICATED
 
 
-def _evidence(clues: Sequence[_Sourced], scene: Scene) -> Iterator[Evidence]:
+def _evidence(clues: Sequence[Sourced], scene: Scene) -> Iterator[Evidence]:
     first = {(found.source, found.clue.detail): found for found in reversed(clues)}
     for found in list(reversed(first.values()))[:MOST_EVIDENCE]:
         clue = found.clue

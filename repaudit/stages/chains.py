@@ -79,6 +79,18 @@ def holder(difference: Difference, roots: Sequence[Place]) -> Follower:
     )
 
 
+def heir(difference: Difference, roots: Sequence[Place]) -> Follower:
+    """Return a place that was copied up from a layer below, as it was there."""
+    return Follower(
+        difference=difference,
+        roots=roots,
+        source="derive",
+        kind=EvidenceKind.SIGNATURE,
+        says=f"on both sides the {difference.aspect} of {difference.path} in a later layer is "
+        "the one from below, as of what a step writes into: it follows (indicated)",
+    )
+
+
 def reader(told: Told, roots: Sequence[Place]) -> Follower:
     """Return a place for which others were read."""
     rest = "what has no other cause follows" if told.own else "it follows"

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 #: The most factors that one region is thought to follow.
@@ -24,6 +25,66 @@ EACH_WAY = 2
 MOST_LUCK = {1: 0.02, 2: 0.05}
 #: In how many ways one factor, or two together, may decide between two values.
 _WAYS = {1: 1, 2: 5}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """A factor that a place follows: in which region, in how many runs it was moved.
+
+    `sure` says that nothing else explains it, and that it was moved, and not moved, so often that
+    chance would hardly look like it.
+    """
+
+    factor: str
+    where: str
+    times: int
+    sure: bool
+
+    def words(self, runs: int) -> str:
+        """Say how the runs show it."""
+        said = (
+            f"follows {self.factor} in all {runs} runs, {self.times} of which moved it"
+            if self.times
+            else f"holds the real time of each of {runs} runs, which no factor moves"
+        )
+        return f"{self.where}: {said}" if self.where else said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """What the runs show of one place.
+
+    `settled` says that another run could tell no more. `chance` says that it differs, in part or in
+    whole, between two runs in which nothing was moved, `baffling` that a part of it follows no
+    factor and no two of them. `differing` runs differ from the control there, of which `unmoved`
+    moved nothing.
+    """
+
+    followed: tuple[Followed, ...]
+    runs: int
+    differing: int
+    unmoved: int
+    settled: bool
+    chance: bool
+    baffling: bool
+
+    def sure(self, factor: str) -> bool:
+        """Whether the runs show beyond doubt that the place follows `factor`."""
+        return any(one.factor == factor and one.sure for one in self.followed)
+
+    def words(self, some: Iterable[str]) -> str:
+        """Say of the factors in `some` how the runs show them; of none, how often it differs."""
+        said = [one.words(self.runs) for one in self.followed if one.factor in some]
+        return "; ".join(said) or self._often()
+
+    def _often(self) -> str:
+        if self.chance and not self.unmoved:
+            return f"each of {self.runs} runs has another name in its place, whatever it moved"
+        often = f"differs from the control in {self.differing} of {self.runs - 1} other runs"
+        if not self.chance:
+            return f"{often}, and follows no factor or two"
+        some = "which" if self.unmoved == self.differing else f"{self.unmoved} of which"
+        return f"{often}, {some} moved nothing"
 
 
 def explanations(

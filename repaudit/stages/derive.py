@@ -1,7 +1,7 @@
 """Files that differ only because they hold the digest, or the bytes, of another that differs.
 
 A wheel's RECORD, a package's md5sums and an archive follow what they list or hold: they have no
-cause of their own, and stand under the file that has one.
+cause of their own, and stand under the file that has one. So does what a layer has from one below.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ MOST_FILES = 5_000
 #: Shorter files are the same by chance: two lines may each write the date.
 LEAST_BYTES = 16
 _ALGORITHMS = {16: "md5", 20: "sha1", 28: "sha224", 32: "sha256", 48: "sha384", 64: "sha512"}
+#: What of a file is copied up with it, and is not what a step writes there.
+_COPIED_UP = {Aspect.MODE, Aspect.OWNER, Aspect.XATTR}
 _HEX = re.compile(rb"(?<![0-9A-Za-z])(?:[0-9a-f]{2}){16,64}(?![0-9A-Za-z])", re.IGNORECASE)
 #: In either alphabet, with its padding or without (RECORD, Subresource Integrity, Content-MD5).
 _BASE64 = re.compile(
@@ -109,6 +111,26 @@ def derived(
     search = _Search(kept)
     held = {place: found for place in islice(kept, MOST_FILES) if (found := search.held(place))}
     return roots(held)
+
+
+def inherited(differences: Iterable[Difference]) -> dict[Place, tuple[Place, ...]]:
+    """Return the places whose values are, on both sides, those of a layer below, with the lowest.
+
+    A step that writes into a folder brings the folder into its layer, with the mode, the owner and
+    the attributes that it has below (overlayfs copies it up). Contents and times are left out:
+    two lines may write the same.
+    """
+    found: dict[Place, tuple[Place, ...]] = {}
+    below: dict[tuple[str, Aspect], tuple[Difference, Place]] = {}
+    layered = (d for d in differences if d.layer is not None and d.aspect in _COPIED_UP)
+    for one in sorted(layered, key=lambda d: d.key):
+        known, lowest = below.get((one.path, one.aspect), (None, one.place))
+        if known and (known.left, known.right) == (one.left, one.right):
+            found[one.place] = (lowest,)
+        else:
+            lowest = one.place
+        below[one.path, one.aspect] = (one, lowest)
+    return found
 
 
 class _Search:

@@ -18,7 +18,7 @@ from repaudit.stages.build import Bench, open_run
 from repaudit.stages.findings import breakage_finding, merge
 from repaudit.stages.plan import Effect, effect
 from repaudit.stages.provenance import Provenance
-from repaudit.stages.settle import Compared, Settled, compare_run, settle
+from repaudit.stages.settle import Compared, Settled, compare_run, settle, struck_by_chance
 
 #: The one factor that works inside of a step's programs.
 _CLOCK = "time"
@@ -69,6 +69,9 @@ class Experiment:
         if self.explain and any(one.differences for one in compared):
             settled = settle(self.bench, left, control, compared, began)
             runs += settled.made
+        elif len(compared) > 1:
+            chance = struck_by_chance(self.bench, left, control, compared, began)
+            settled = replace(settled, decoded=chance)
         findings += self._findings(control, left, compared, settled)
         merged = merge(findings)
         breaking = {broken.factor for broken in breakages}  # which is an answer

@@ -7,7 +7,7 @@ file is decoded region by region, so that one cause hides nothing of another beh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,16 @@ from pathlib import Path
 from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.experiment import PlannedRun
 from repaudit.stages.contents import Contents, Kept
-from repaudit.stages.decode import MOST_LUCK, explanations, luck, shown, telling, unrepeated
+from repaudit.stages.decode import (
+    MOST_LUCK,
+    Decoded,
+    Followed,
+    explanations,
+    luck,
+    shown,
+    telling,
+    unrepeated,
+)
 from repaudit.stages.derive import derived
 from repaudit.stages.names import Names
 from repaudit.stages.regions import Clocks, Region, cut, whole
@@ -25,57 +34,6 @@ from repaudit.stages.regions import Clocks, Region, cut, whole
 _MOST_BYTES = 96 << 20
 _MOST_CUT = 2_000
 _NAMES_LAYERS = {Aspect.HISTORY, Aspect.ANNOTATION, Aspect.COMPRESSION}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
-    """A factor that a place follows: in which region, in how many runs it was moved.
-
-    `sure` says that nothing else explains it, and that it was moved, and not moved, so often that
-    chance would hardly look like it.
-    """
-
-    factor: str
-    where: str
-    times: int
-    sure: bool
-
-    def words(self, runs: int) -> str:
-        """Say how the runs show it."""
-        said = (
-            f"follows {self.factor} in all {runs} runs, {self.times} of which moved it"
-            if self.times
-            else f"holds the real time of each of {runs} runs, which no factor moves"
-        )
-        return f"{self.where}: {said}" if self.where else said
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decoded:
-    """What the runs show of one place.
-
-    `settled` says that another run could tell no more. `chance` says that it differs, in part or in
-    whole, between two runs in which nothing was moved, `baffling` that a part of it follows no
-    factor and no two of them. `differing` runs differ from the control there.
-    """
-
-    followed: tuple[Followed, ...]
-    runs: int
-    differing: int
-    settled: bool
-    chance: bool
-    baffling: bool
-
-    def sure(self, factor: str) -> bool:
-        """Whether the runs show beyond doubt that the place follows `factor`."""
-        return any(one.factor == factor and one.sure for one in self.followed)
-
-    def words(self, some: Iterable[str]) -> str:
-        """Say of the factors in `some` how the runs show them; of none, how often it differs."""
-        said = [one.words(self.runs) for one in self.followed if one.factor in some]
-        often = f"differs from the control in {self.differing} of {self.runs - 1} other runs"
-        why = "in one of which nothing was moved" if self.chance else "and follows no factor or two"
-        return "; ".join(said) or f"{often}, {why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +176,7 @@ class Observations:
             followed=tuple(found.values()),
             runs=len(self._seen),
             differing=sum(place in observed.differences for observed in self._seen),
+            unmoved=sum(place in o.differences for o in self._seen if not o.moved),
             settled=settled,
             chance=chance,
             baffling=baffling,

@@ -62,11 +62,16 @@ class Author:
         said = f"the step was not traced: {self.untraced}"
         if self.process:
             read = sorted({_READS[f] for f in factors if _READS.get(f) in self.reads})
-            said = f"written by {shlex.join(self.process.argv)[:_SHOWN]}"
+            said = f"written by {_command(self.process)}"
             said += f", which read {' and '.join(_SOURCES[kind] for kind in read)}" if read else ""
         if self.named:
-            said += f"; named by {shlex.join(self.named.argv)[:_SHOWN]}"
+            said += f"; named by {_command(self.named)}"
         return said
+
+
+def _command(process: Process) -> str:
+    line = shlex.join(process.argv)
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
 
 
 class Provenance:

@@ -12,9 +12,10 @@ from repaudit.sources import Opened
 from repaudit.stages.build import Bench, open_run
 from repaudit.stages.compare import compare
 from repaudit.stages.contents import Contents, contents_of, with_details
+from repaudit.stages.decode import Decoded
 from repaudit.stages.derive import MOST_FILES
 from repaudit.stages.design import rows
-from repaudit.stages.explain import Decoded, Observations
+from repaudit.stages.explain import Observations
 from repaudit.stages.reading import Reading
 
 #: Runs that are made beside the design's, where it leaves something in doubt.
@@ -73,6 +74,15 @@ def settle(
     traced = search.trace()
     decoded = search.seen.decode(search.factors)
     return Settled(decoded=decoded, made=tuple(search.made), traced=traced)
+
+
+def struck_by_chance(
+    bench: Bench, left: Opened, control: BuildRun, compared: list[Compared], began: int
+) -> Mapping[Place, Decoded]:
+    """Return what the runs that were made anyway show of places that differ with nothing moved."""
+    search = _Search(bench, left, control, compared, began)
+    known = search.seen.decode(search.factors)
+    return {place: one for place, one in known.items() if one.chance}
 
 
 class _Search:

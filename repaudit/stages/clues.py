@@ -1,0 +1,130 @@
+"""What the clues of one place come to: which of them speak, and what the runs make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from repaudit.forensics import general_cause, leaves_nothing
+from repaudit.model.experiment import INTRINSIC
+from repaudit.model.finding import UNEXPLAINED, Clue, EvidenceKind
+from repaudit.stages.chains import causeless
+from repaudit.stages.decode import Decoded
+from repaudit.stages.findings import RANKS
+
+BY_ITSELF = "differs_without_variation"
+#: What may be said of another order.
+_ORDERS = {
+    "random_order_in_output",
+    "collation_order_varies_by_locale",
+    "random_order_in_static_libraries",
+    "random_order_in_tarball",
+    "random_order_in_zip",
+    "random_order_of_directory_entries",
+}
+_BY_CHANCE = "random_order_in_output"
+_RACE = ("random", "concurrency")
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """A clue and the name of the forensic that gave it."""
+
+    source: str
+    clue: Clue
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        """A total order, the best evidence first."""
+        return (RANKS[self.clue.kind], self.clue.detail, self.source)
+
+
+def spoken(clues: list[Sourced]) -> list[Sourced]:
+    """Return the clues that speak for a place."""
+    return _by_line(_by_place(clues))
+
+
+def _by_place(clues: list[Sourced]) -> list[Sourced]:
+    """Let what is known of a place speak for what its content shows.
+
+    It speaks for clues that blame the same, and for all that nobody need explain of a file that the
+    remedy does away with.
+    """
+    away = [f for f in clues if f.source == "known_path" and leaves_nothing(f.clue.slug)]
+    if away:
+        clues = [f for f in clues if f in away or (f.clue.factors and not causeless(f.clue))]
+    known = [found.clue for found in clues if found.source == "known_path" and found.clue.factors]
+
+    def renamed(found: Sourced) -> Sourced:
+        blamed = set(found.clue.factors)
+        for place in known:
+            if blamed and blamed <= set(place.factors):
+                return replace(found, clue=replace(found.clue, slug=place.slug))
+        return found
+
+    return [renamed(found) for found in clues]
+
+
+def _by_line(clues: list[Sourced]) -> list[Sourced]:
+    """Let what the line says that it draws speak where nothing else is known, and only there."""
+    told = [found for found in clues if found.source == "line"]
+    others = [found for found in clues if found.source != "line"]
+    if told and all(found.clue.slug == UNEXPLAINED for found in others):
+        return told
+    return others
+
+
+def sharpened(
+    clues: list[Sourced], decoded: Decoded, moved: Callable[[str], bool]
+) -> list[Sourced]:
+    """Let the experiment overrule what only looked so, and say what no detector saw.
+
+    `moved` tells of a factor whether it could make the two runs differ.
+    """
+    followed = {one.factor for one in decoded.followed}
+    real = followed | (set(INTRINSIC) if decoded.chance else set())
+    kept, covered = [], set()
+    for found in _erratic(clues, decoded, followed):
+        blamed = real.intersection(found.clue.factors)
+        if decoded.settled and (found.clue.slug == UNEXPLAINED or _contradicted(found, blamed)):
+            continue
+        covered |= blamed
+        factors = tuple(name for name in found.clue.factors if name in blamed)
+        if not decoded.settled:
+            factors = found.clue.factors
+        kept.append(replace(found, clue=replace(found.clue, factors=factors)))
+        if blamed & followed:
+            kept.append(_told(found.clue.slug, tuple(blamed & followed), decoded))
+    kept += [
+        _told(general_cause(name).slug, (name,), decoded)
+        for name in sorted(followed - covered)
+        if moved(name)  # else other runs than these two show it
+    ]
+    if decoded.chance and not covered.intersection(INTRINSIC):
+        kept.append(_told(BY_ITSELF, ("random",), decoded))
+    if decoded.baffling and not any(found.clue.slug == _BY_CHANCE for found in kept):
+        kept.append(_told(UNEXPLAINED, (), decoded))
+    return kept
+
+
+def _erratic(clues: Sequence[Sourced], decoded: Decoded, followed: set[str]) -> Iterator[Sourced]:
+    """Yield the clues; another order that follows nothing is a race's, whatever it looks like."""
+    race = decoded.baffling or (decoded.chance and decoded.settled)
+    for found in clues:
+        if found.clue.slug in _ORDERS and not followed.intersection(found.clue.factors) and race:
+            clue = replace(found.clue, slug=_BY_CHANCE, factors=_RACE)
+            yield replace(found, clue=clue)
+            yield _told(_BY_CHANCE, _RACE, decoded)
+        else:
+            yield found
+
+
+def _contradicted(found: Sourced, blamed: set[str]) -> bool:
+    return bool(found.clue.factors) and not blamed
+
+
+def _told(slug: str, factors: tuple[str, ...], decoded: Decoded) -> Sourced:
+    detail = decoded.words(factors)
+    factors = tuple(sorted(factors))
+    clue = Clue(slug=slug, factors=factors, kind=EvidenceKind.EXPERIMENT, detail=detail)
+    return Sourced("design", clue)
