@@ -352,6 +352,30 @@ def test_a_node_package_is_held_against_its_registry(
 
 
 @pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/npm/left-pad/-/left-pad-1.3.0.tgz", []),  # the registry's own: it is asked itself
+        ("/left-pad.tgz", []),
+        ("/gone.tgz", ["IDX002"]),
+        ("/busy.tgz", ["IDX001"]),
+        ("/npm/left-pad", ["IDX003"]),
+    ],
+)
+def test_a_lock_that_names_another_address_is_held_against_that(
+    tmp_path: Path, registry: Server, fetcher: Fetcher, path: str, expected: list[str]
+):
+    registry.replies["/busy.tgz"] = Reply(status=503)
+    lock = npm_lock(tmp_path / "p", tarball(CODE)) / "package-lock.json"
+    text = json.loads(lock.read_text())
+    host = (
+        registry.url if path.endswith("0.tgz") else registry.url.replace("127.0.0.1", "localhost")
+    )
+    text["packages"]["node_modules/left-pad"]["resolved"] = f"{host}{path}"
+    lock.write_text(json.dumps(text))
+    assert told(verify_pins([lock], None, fetcher)) == expected
+
+
+@pytest.mark.parametrize(
     ("reply", "expected"),
     [
         (Reply(status=503), "IDX001"),

@@ -63,7 +63,8 @@ def _package(where: Location, name: str, entry: dict[str, Any]) -> Iterator[Pin 
     bundled = entry.get("inBundle") or entry.get("bundled")
     hashes = integrity(entry.get("integrity"))
     scope, slash, plain = name.rpartition("/")
-    package = purl("npm", plain, version, namespace=scope if slash else None)
+    url = resolved if resolved.startswith(("http://", "https://")) else None
+    package = purl("npm", plain, version, namespace=scope if slash else None, download_url=url)
     shown = f"{name} {version}"[:200]
     if _REPOSITORY.match(resolved):
         commit = resolved.rpartition("#")[2]

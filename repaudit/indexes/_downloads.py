@@ -23,19 +23,20 @@ class Downloads:
 
     def knows(self, pin: Pin) -> bool:
         """Whether a pin has an address, and a hash of a kind that is compared."""
-        return bool(_address(pin) and _locked(pin))
+        return bool(address(pin) and _locked(pin))
 
     def verify(self, pins: Iterable[Pin], fetcher: Fetcher) -> Iterator[Observation]:
         """Yield what is wrong with pins that it knows."""
         for pin in sorted(pins, key=lambda one: one.purl):
-            yield from _look_up(pin, _address(pin), _locked(pin), fetcher)
+            yield from look_up(pin, address(pin), _locked(pin), fetcher)
 
     def prove(self, installed: Installed, pin: Pin, fetcher: Fetcher) -> Iterator[Observation]:
         """Yield nothing: no tie is made of a download."""
         yield from ()
 
 
-def _address(pin: Pin) -> str:
+def address(pin: Pin) -> str:
+    """Return where a pin's package URL says that its bytes are, empty where it does not."""
     return str(dict(PackageURL.from_string(pin.purl).qualifiers).get("download_url", ""))
 
 
@@ -43,7 +44,8 @@ def _locked(pin: Pin) -> list[str]:
     return [one for one in pin.digests if one.startswith(_KINDS)]
 
 
-def _look_up(pin: Pin, url: str, locked: list[str], fetcher: Fetcher) -> Iterator[Observation]:
+def look_up(pin: Pin, url: str, locked: list[str], fetcher: Fetcher) -> Iterator[Observation]:
+    """Yield whether an address serves other bytes than `locked`, or none, or gives no answer."""
     answer = fetcher.digests(url)
     if answer.known is Known.UNKNOWN:
         yield Observation(rule=UNKNOWN, message=answer.reason, location=pin.location)

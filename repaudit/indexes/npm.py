@@ -19,6 +19,7 @@ from packageurl import PackageURL
 from repaudit.formats import FORMATS, Budget, Kind
 from repaudit.host.clients import npm_registry
 from repaudit.host.fetch import Answer, Fetcher, Known
+from repaudit.indexes._downloads import address, look_up
 from repaudit.indexes.interface import GONE, OTHER_BYTES, STRONG, UNKNOWN, Index
 from repaudit.model.digest import sha256
 from repaudit.model.errors import UnreadableError
@@ -43,6 +44,10 @@ class _Npm:
     def verify(self, pins: Iterable[Pin], fetcher: Fetcher) -> Iterator[Observation]:
         for pin in sorted(pins, key=lambda one: one.purl):
             package = PackageURL.from_string(pin.purl)
+            url = _elsewhere(pin, package)
+            if url:
+                yield from look_up(pin, url, _strong(pin), fetcher)
+                continue
             shown = f"{_name(package)} {package.version}"
             told = _told(package, fetcher)
             if isinstance(told, Answer):
@@ -60,8 +65,10 @@ class _Npm:
     def prove(self, installed: Installed, pin: Pin, fetcher: Fetcher) -> Iterator[Observation]:
         package = PackageURL.from_string(pin.purl)
         where = f"{_name(package)} {package.version} at {printable(installed.path)}"
-        told = _told(package, fetcher)
-        url = "" if isinstance(told, Answer) else told.get("tarball")
+        url: object = _elsewhere(pin, package)
+        if not url:
+            told = _told(package, fetcher)
+            url = "" if isinstance(told, Answer) else told.get("tarball")
         archive = fetcher.get(url, forever=True, most=_LARGEST) if isinstance(url, str) else None
         if archive is None or archive.known is not Known.FOUND:
             reason = archive.reason if archive else "the registry names no archive"
@@ -106,6 +113,12 @@ def _name(package: PackageURL) -> str:
 @cache
 def _registry(scope: str) -> str | None:
     return npm_registry(scope)
+
+
+def _elsewhere(pin: Pin, package: PackageURL) -> str:
+    """Return the address that the lock names, empty where that is the registry's own."""
+    registry, url = _registry(package.namespace or ""), address(pin)
+    return "" if registry and url.startswith(registry.rstrip("/") + "/") else url
 
 
 def _told(package: PackageURL, fetcher: Fetcher) -> dict[str, Any] | Answer:
