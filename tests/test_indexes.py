@@ -147,7 +147,11 @@ def test_yanked_and_built_from_source_and_vanished(
 @pytest.mark.parametrize(
     ("name", "text", "kinds"),
     [
-        ("Dockerfile", f"FROM debian:12@sha256:{'a' * 64}\n", ["image"]),
+        (
+            "Dockerfile",
+            "FROM scratch\nADD https://git.example/a.git#" + "a" * 40 + " /a\n",
+            ["git"],
+        ),
         ("Cargo.sh", "cargo install --locked --version 1.2.3 ripgrep\n", ["cargo"]),
         ("pom.sh", "curl -o a https://x.example/a && sha256sum -c sums && sh a\n", ["http"]),
     ],
@@ -286,7 +290,8 @@ CODE = {"package.json": b'{"name": "left-pad", "version": "1.3.0"}', "index.js":
 
 
 def tarball(files: Tree) -> bytes:
-    return gzip.compress(tar(*(member(f"package/{n}".encode(), d) for n, d in files.items())))
+    packed = tar(*(member(f"package/{n}".encode(), d) for n, d in files.items()))
+    return gzip.compress(packed, mtime=0)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import socket
@@ -120,6 +121,30 @@ def registry(tmp_path: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
             yield f"{host}/app:1", image["digest"], env
         finally:
             run.terminate()
+
+
+def verify(project: Path, env: dict[str, str]) -> tuple[int, list[tuple[str, int]]]:
+    done = repaudit("pins", "verify", "--format=json", project, **env)
+    found = json.loads(done.stdout)["findings"]
+    return done.returncode, [(one["id"], one["location"]["line"]) for one in found]
+
+
+def test_an_image_by_its_digest_is_asked_of_its_registry(
+    tmp_path: Path, registry: tuple[str, str, dict[str, str]]
+):
+    name, digest, env = registry
+    host = name.partition("/")[0]
+    (project := tmp_path / "project").mkdir()
+    file = project / "Containerfile"
+
+    file.write_text(f"FROM {name}@{digest}\n")
+    assert verify(project, env) == (0, [])
+    file.write_text(f"FROM {name}@{digest}\nCOPY --from={host}/gone@{digest} /a /a\n")
+    assert verify(project, env) == (1, [("IDX002", 2)])
+    file.write_text(f"FROM {name}@sha256:{'0' * 64}\n")
+    assert verify(project, env) == (1, [("IDX002", 1)])
+    file.write_text(f"FROM {name}@{digest}\nCOPY --from=127.0.0.1:9/app@{digest} /a /a\n")
+    assert verify(project, env) == (3, [("IDX001", 2)])
 
 
 def test_images_get_the_digest_of_the_index_that_their_registry_serves(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from repaudit.host import process
+from repaudit.host.images import plain
 from repaudit.model.digest import Descriptor
 from repaudit.model.errors import SourceError
 from repaudit.oci.image import read_root
@@ -14,7 +15,6 @@ from repaudit.sources._files import Files, FolderFiles, fresh, missing, read_sma
 from repaudit.sources._reference import SKOPEO, split
 from repaudit.sources.interface import Opened, Source
 
-_FATAL = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')
 #: Words of skopeo's last line, lower case, and the way out; the first that fits.
 _HINTS = (
     (
@@ -78,8 +78,7 @@ def _copy(reference: str, scratch: Path) -> Path:
 
 def explain(words: str) -> tuple[str, str]:
     """Return what skopeo's last line says without its dressing, and the way out."""
-    match = _FATAL.search(words)
-    message = re.sub(r"\\(.)", r"\1", match[1]) if match else words
+    message = plain(words)
     for pattern, hint in _HINTS:
         if re.search(pattern, message.lower()):
             return message, hint

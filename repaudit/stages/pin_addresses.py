@@ -7,16 +7,16 @@ of what the URL serves now; a download of a RUN step, which no edit is sure of, 
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shlex
 from collections.abc import Iterator
 
 from packageurl import PackageURL
 
-from repaudit.host import process
 from repaudit.host.fetch import Known
+from repaudit.host.images import manifest
 from repaudit.host.resolvers import remote_commit
+from repaudit.model.digest import sha256
 from repaudit.model.lock import Locked
 from repaudit.model.pins import Edit, PinFinding, Severity
 from repaudit.stages.writing import Left, Place, Wish
@@ -33,7 +33,6 @@ _PIP_GIT = re.compile(r"git\+(?P<url>[a-z+]+://[^\s/#]+/[^\s#@;]+)(?P<at>@(?P<re
 _ADD_GIT = re.compile(r"(?P<url>https?://[^\s#?]+\.git)(?P<at>#(?P<revision>[^\s:]*))?(?=:|\Z)")
 _CLONE_ENDS = re.compile(rb"[ \t]*(?:\Z|;|&&|\r?\n|\\\r?\n)")
 _PLAIN = re.compile(r"[\w.,/:@%+=-]+", re.ASCII)
-_PATIENCE = 120.0
 _HEAD = 200
 
 
@@ -55,10 +54,8 @@ def images(place: Place, wish: Wish) -> Iterator[Edit | Left]:
 
 def _inspected(reference: str) -> str | None:
     """Return the digest of an image's manifest or index, as its registry serves it."""
-    skopeo = process.require("skopeo", "skopeo")
-    argv = [skopeo, "inspect", "--raw", f"docker://{reference}"]
-    result = process.run(argv, timeout=_PATIENCE)
-    return "sha256:" + hashlib.sha256(result.stdout).hexdigest() if result.status == 0 else None
+    answer = manifest(reference)
+    return sha256(answer.data) if answer.known is Known.FOUND else None
 
 
 def downloads(place: Place, wish: Wish) -> Iterator[Edit | Locked | Left]:
