@@ -206,15 +206,25 @@ def _pip(command: Command) -> Iterator[Splice]:
         yield _after(command.arguments[texts.index("install")], "--no-compile")
 
 
+def _printed(rewriter: Rewriter) -> Rewriter:
+    """Leave alone what prints to nobody: that is not what reached a file."""
+
+    def rewrite(command: Command) -> Iterator[Splice]:
+        if not command.unheard:
+            yield from rewriter(command)
+
+    return rewrite
+
+
 #: By the name that causes.toml gives them.
 REWRITERS: Mapping[str, Rewriter] = {
     "ar": _ar,
-    "date": _date,
-    "env": _env,
-    "find": _find,
+    "date": _printed(_date),
+    "env": _printed(_env),
+    "find": _printed(_find),
     "gzip": _gzip,
-    "hostname": _hostname,
-    "ls": _ls,
+    "hostname": _printed(_hostname),
+    "ls": _printed(_ls),
     "pip": _pip,
     "tar_order": _tar("--sort=name"),
     "tar_owner": _tar("--owner=0", "--group=0", "--numeric-owner"),

@@ -19,6 +19,7 @@ from repaudit.containerfile.statement import Statement
 _SHELLS = frozenset({"ash", "bash", "dash", "ksh", "sh", "zsh"})
 #: A step that is longer is left alone: it is data, not something that a person would edit.
 _MOST_BYTES = 64 << 10
+_NOWHERE = re.compile(rb"(?:1|&)?>>?\s*/dev/null")
 _PLAIN = re.compile(rb"[^\s\\'\"$`*?\[\]{}()<>|&;#~!]+")
 
 
@@ -42,7 +43,8 @@ class Command:
     it, empty without. `behind` is where a filter of its output
     can be put in, None where another stream is redirected in between. `quoted` says that it stands
     in backticks. `into` names the program that reads its output through a pipe, and `stands_in` the
-    variables for which its output is the default.
+    variables for which its output is the default. `unheard` says that its output gets nowhere: it
+    is thrown away, or a test asks for it.
     """
 
     words: tuple[Word, ...]
@@ -53,6 +55,7 @@ class Command:
     quoted: bool
     into: str
     stands_in: frozenset[str]
+    unheard: bool
 
     @property
     def name(self) -> str:
@@ -193,6 +196,7 @@ class _Reader:
                 if n.type == "expansion"
                 for child in n.named_children[:1]
             ),
+            unheard=_thrown_away(node) or any(map(_is_test, around)),
         )
 
     def _behind(self, node: Node) -> int | None:
@@ -235,6 +239,16 @@ def _reader_of(node: Node) -> str:
 
 def _redirects(node: Node) -> list[Node]:
     return [child for child in node.children if child.type.endswith("redirect")]
+
+
+def _thrown_away(node: Node) -> bool:
+    around = _redirects(node.parent) if node.parent else []
+    return any(_NOWHERE.fullmatch(one.text or b"") for one in (*_redirects(node), *around))
+
+
+def _is_test(node: Node) -> bool:
+    name = node.child_by_field_name("name") if node.type == "command" else None
+    return node.type == "test_command" or bool(name and name.text in {b"test", b"["})
 
 
 def _ancestors(node: Node) -> Iterator[Node]:

@@ -86,8 +86,8 @@ def heir(difference: Difference, roots: Sequence[Place]) -> Follower:
         roots=roots,
         source="derive",
         kind=EvidenceKind.SIGNATURE,
-        says=f"on both sides the {difference.aspect} of {difference.path} in a later layer is "
-        "the one from below, as of what a step writes into: it follows (indicated)",
+        says=f"on both sides a later layer has the {difference.aspect} that a layer below has, as "
+        "what is copied up with a change does: it follows (indicated) that of",
     )
 
 
