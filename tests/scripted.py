@@ -60,8 +60,10 @@ class Scripted:
         """There are none."""
 
 
-def explained(layer: Callable[[PlannedRun], bytes], folder: Path) -> Report:
-    """Return what `rebuild --explain` says of such runs."""
+def explained(
+    layer: Callable[[PlannedRun], bytes], folder: Path, *, explain: bool = True
+) -> Report:
+    """Return what `rebuild --explain` says of such runs, or `rebuild --builds 3`."""
     builder = Scripted(layer)
     request = BuildRequest(
         context=folder,
@@ -80,6 +82,6 @@ def explained(layer: Callable[[PlannedRun], bytes], folder: Path) -> Report:
         progress=Silent(),
     )
     experiment = Experiment(
-        bench=bench, parsed=cf.parse(_TEXT), target=None, shown="Containerfile", explain=True
+        bench=bench, parsed=cf.parse(_TEXT), target=None, shown="Containerfile", explain=explain
     )
     return experiment.report(Subject(context="made-up"))[0]

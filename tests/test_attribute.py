@@ -125,6 +125,33 @@ def test_an_order_of_which_runs_tell_nothing_is_what_it_looks_like(tmp_path: Pat
     assert _order(tmp_path, _decoded(followed=(follows,), settled=True)) == listed
 
 
+def test_a_clock_that_stood_still_is_not_blamed_beside_chance(tmp_path: Path):
+    """The date follows the clock; between two runs at one time the salt alone differs."""
+    content = a("srv/f", Aspect.CONTENT, "sha256:a", "sha256:b")
+    ids = (b"0f8fad5b-d9cb-469f-a165-70867728950e", b"7c9e6679-7425-40de-944b-e07fc1f90ae7")
+    kept = contents_of(tmp_path, *ids)
+
+    def told(**changes) -> list[str]:
+        follows = Followed(factor="time", where="line 1", times=5, sure=True)
+        decoded = _decoded(followed=(follows,), settled=True, **changes)
+        scene = replace(STILL, decoded={content.place: decoded})
+        return slugs(found(content, scene=scene, contents=kept if changes else {}))
+
+    assert told(chance=True) == ["embeds_random_value"]
+    assert told() == ["captures_build_date"]  # seconds passed, and nothing else is known
+
+
+def test_nobody_need_explain_what_the_remedy_takes_away(tmp_path: Path):
+    def told(path: str) -> list[str]:
+        content = a(path, Aspect.CONTENT, "sha256:a", "sha256:b")
+        scene = replace(MOVED, decoded={content.place: _decoded(baffling=True)})
+        ends = contents_of(tmp_path, b"a" * 39 + b"1\n", b"b" * 39 + b"2\n")
+        return slugs(found(content, scene=scene, contents=ends))
+
+    assert told("srv/.git/refs/heads/main") == ["git_checkout_state"]
+    assert "unexplained" in told("srv/git/refs/heads/main")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -59,6 +59,37 @@ def test_what_follows_nothing_beside_what_is_random_is_not_looked_for(tmp_path: 
     assert len(report.runs) <= 10
 
 
+def test_names_that_each_run_draws_are_one_finding_without_a_design_too(tmp_path: Path) -> None:
+    def drawn(run: PlannedRun) -> bytes:
+        return images.archive({f"srv/f{run.name}": b""})
+
+    report = explained(drawn, tmp_path, explain=False)
+    (finding,) = report.findings
+    assert len(report.runs) == 3
+    assert finding.cause.slug == "differs_without_variation"
+    assert len(finding.differences) == 3
+    told = [one.detail for one in finding.evidence]
+    assert "each of 3 runs has another name in its place, whatever it moved" in told
+
+
+def test_what_three_runs_do_not_show_to_be_chance_is_unexplained(tmp_path: Path) -> None:
+    def moved(run: PlannedRun) -> bytes:
+        return file(b"b" if run.name == "variant" else b"a")
+
+    report = explained(moved, tmp_path, explain=False)
+    assert [f.cause.slug for f in report.findings] == ["unexplained"]
+    assert "--explain" in report.findings[0].cause.remedy
+
+
+def test_nobody_is_sent_to_where_he_came_from(tmp_path: Path) -> None:
+    values = {"variant": b"b", "row-1": b"c", "row-2": b"b", "row-5": b"d"}
+    report = explained(lambda run: file(values.get(run.name, b"a")), tmp_path)
+
+    (finding,) = report.findings
+    assert finding.cause.slug == "unexplained"
+    assert "--explain" not in finding.cause.remedy
+
+
 def settled(draw: Callable[[frozenset[str]], str], seed: str) -> tuple[Observations, int]:
     """Make up runs, each with the value that `draw` gives it, as the experiment asks for them."""
     seen = Observations(RUN, real=0)

@@ -78,15 +78,17 @@ class Scene:
             return None
         return self.instructions[layer]
 
+    @property
+    def apart(self) -> frozenset[str]:
+        """The factors in which these two runs differ."""
+        levels = set(self.left).symmetric_difference(self.right)
+        return frozenset(level.factor for level in levels)
+
     def moved(self, factor: str) -> bool:
         """Whether a factor could make these two runs differ."""
         if factor in INTRINSIC or factor == "time" or not self.left:
             return True  # time passes and chance strikes in every run
-        a, b = (
-            next((level for level in side if level.factor == factor), None)
-            for side in (self.left, self.right)
-        )
-        return a != b
+        return factor in self.apart
 
 
 @dataclass(slots=True)
@@ -121,7 +123,7 @@ def attribute(
         clues = spoken(clues)
         decoded = scene.decoded.get(difference.place)
         if decoded is not None:
-            clues = sharpened(clues, decoded, scene.moved)
+            clues = sharpened(clues, decoded, scene.apart)
         told = Told(difference=difference, author=author, clues=[found.clue for found in clues])
         examined.append((told, clues))
     read = read_for([told for told, _ in examined], differences, follow)

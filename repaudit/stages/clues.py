@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from repaudit.forensics import general_cause, leaves_nothing
@@ -50,7 +50,7 @@ def _by_place(clues: list[Sourced]) -> list[Sourced]:
     It speaks for clues that blame the same, and for all that nobody need explain of a file that the
     remedy does away with.
     """
-    away = [f for f in clues if f.source == "known_path" and leaves_nothing(f.clue.slug)]
+    away = [found for found in clues if _goes(found)]
     if away:
         clues = [f for f in clues if f in away or (f.clue.factors and not causeless(f.clue))]
     known = [found.clue for found in clues if found.source == "known_path" and found.clue.factors]
@@ -74,12 +74,10 @@ def _by_line(clues: list[Sourced]) -> list[Sourced]:
     return others
 
 
-def sharpened(
-    clues: list[Sourced], decoded: Decoded, moved: Callable[[str], bool]
-) -> list[Sourced]:
+def sharpened(clues: list[Sourced], decoded: Decoded, apart: Collection[str]) -> list[Sourced]:
     """Let the experiment overrule what only looked so, and say what no detector saw.
 
-    `moved` tells of a factor whether it could make the two runs differ.
+    `apart` are the factors in which the two runs differ.
     """
     followed = {one.factor for one in decoded.followed}
     real = followed | (set(INTRINSIC) if decoded.chance else set())
@@ -95,14 +93,18 @@ def sharpened(
         kept.append(replace(found, clue=replace(found.clue, factors=factors)))
         if blamed & followed:
             kept.append(_told(found.clue.slug, tuple(blamed & followed), decoded))
+    told = kept or decoded.chance
+    passing = any(one.factor == "time" and (one.passes or not told) for one in decoded.followed)
     kept += [
         _told(general_cause(name).slug, (name,), decoded)
         for name in sorted(followed - covered)
-        if moved(name)  # else other runs than these two show it
+        # Else other runs than these two show it; but time passes between any two.
+        if name in apart or (name == "time" and passing)
     ]
     if decoded.chance and not covered.intersection(INTRINSIC):
         kept.append(_told(BY_ITSELF, ("random",), decoded))
-    if decoded.baffling and not any(found.clue.slug == _BY_CHANCE for found in kept):
+    answered = any(found.clue.slug == _BY_CHANCE or _goes(found) for found in kept)
+    if decoded.baffling and not answered:
         kept.append(_told(UNEXPLAINED, (), decoded))
     return kept
 
@@ -117,6 +119,11 @@ def _erratic(clues: Sequence[Sourced], decoded: Decoded, followed: set[str]) -> 
             yield _told(_BY_CHANCE, _RACE, decoded)
         else:
             yield found
+
+
+def _goes(found: Sourced) -> bool:
+    """Whether the remedy does away with the file, so that nobody need explain the rest of it."""
+    return found.source == "known_path" and leaves_nothing(found.clue.slug)
 
 
 def _contradicted(found: Sourced, blamed: set[str]) -> bool:

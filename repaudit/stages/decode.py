@@ -40,11 +40,16 @@ class Followed:
     times: int
     sure: bool
 
+    @property
+    def passes(self) -> bool:
+        """Whether it is the real clock's time, which is another in each run."""
+        return not self.times
+
     def words(self, runs: int) -> str:
         """Say how the runs show it."""
         said = (
             f"follows {self.factor} in all {runs} runs, {self.times} of which moved it"
-            if self.times
+            if not self.passes
             else f"holds the real time of each of {runs} runs, which no factor moves"
         )
         return f"{self.where}: {said}" if self.where else said
