@@ -142,14 +142,21 @@ def test_a_clock_that_stood_still_is_not_blamed_beside_chance(tmp_path: Path):
 
 
 def test_nobody_need_explain_what_the_remedy_takes_away(tmp_path: Path):
-    def told(path: str) -> list[str]:
+    def told(path: str, **changes) -> list[str]:
         content = a(path, Aspect.CONTENT, "sha256:a", "sha256:b")
-        scene = replace(MOVED, decoded={content.place: _decoded(baffling=True)})
+        decoded = _decoded(**(changes or {"baffling": True}))
+        scene = replace(MOVED, decoded={content.place: decoded})
         ends = contents_of(tmp_path, b"a" * 39 + b"1\n", b"b" * 39 + b"2\n")
         return slugs(found(content, scene=scene, contents=ends))
 
     assert told("srv/.git/refs/heads/main") == ["git_checkout_state"]
     assert "unexplained" in told("srv/git/refs/heads/main")
+    unsure, sure = (
+        (Followed(factor="umask", where="", times=2, sure=sure),) for sure in (False, True)
+    )
+    assert told("srv/.git/refs/heads/main", followed=unsure) == ["git_checkout_state"]
+    assert "different_due_to_umask" in told("srv/git/refs/heads/main", followed=unsure)
+    assert "different_due_to_umask" in told("srv/.git/refs/heads/main", followed=sure)
 
 
 @pytest.mark.parametrize(

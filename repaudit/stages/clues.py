@@ -95,16 +95,18 @@ def sharpened(clues: list[Sourced], decoded: Decoded, apart: Collection[str]) ->
             kept.append(_told(found.clue.slug, tuple(blamed & followed), decoded))
     told = kept or decoded.chance
     passing = any(one.factor == "time" and (one.passes or not told) for one in decoded.followed)
+    goes = any(map(_goes, kept))
     kept += [
         _told(general_cause(name).slug, (name,), decoded)
         for name in sorted(followed - covered)
+        if decoded.sure(name) or not goes
         # Else other runs than these two show it; but time passes between any two.
         if name in apart or (name == "time" and passing)
     ]
     if decoded.chance and not covered.intersection(INTRINSIC):
         kept.append(_told(BY_ITSELF, ("random",), decoded))
-    answered = any(found.clue.slug == _BY_CHANCE or _goes(found) for found in kept)
-    if decoded.baffling and not answered:
+    raced = any(found.clue.slug == _BY_CHANCE for found in kept)
+    if decoded.baffling and not (raced or goes):
         kept.append(_told(UNEXPLAINED, (), decoded))
     return kept
 
