@@ -176,6 +176,34 @@ def test_a_stage_that_takes_its_bases_sources_gets_a_step_before_the_first_use(t
     assert wrong(tmp_path) == []
 
 
+OTHER = "http://snapshot.debian.org/archive/debian/20250101T000000Z/"
+#: What is no archive of Debian's, in all the forms that apt takes.
+FOREIGN_FIELDS = (
+    "URIs: https://x.example/debian/",
+    "URIs:\thttps://x.example/debian",
+    "URIs:https://x.example/y",
+    "uris: https://x.example/debian-security",
+    "URIs: http://notdebian.org/debian",
+    "URIs: http://a.debian.org.example/debian",
+    "URIs: http://a.debian.org/debian http://x.example/debian",
+    "URIs: http://a.debian.org/debian\n https://x.example/debian",
+    "URIs: http://snapshot.debian.org/archive/debian/now/",
+    "URIs:",
+    "URIs:\n https://x.example/y",
+)
+FOREIGN_LINES = (
+    "deb https://x.example/linux/debian bookworm stable",
+    "deb https://x.example/debian/ bookworm main",
+    "deb\thttps://x.example/debian x y",
+    "  deb https://x.example/y z w",
+    "deb-src https://x.example/debian z w",
+    "deb [ trusted=yes ]\thttps://x.example/y z w",
+    "deb https://x.example/y z w # ://snapshot.debian.org/archive/",
+    "deb [a=http://snapshot.debian.org/archive/] https://x.example/y z w",
+    '"deb" https://x.example/y z w',
+)
+
+
 def test_the_step_rewrites_both_forms_and_stops_at_what_it_does_not_know(tmp_path: Path):
     """The step itself, run by a real sh with its folder moved."""
     (tmp_path / "Dockerfile").write_bytes(FILE.encode())
@@ -189,23 +217,35 @@ def test_the_step_rewrites_both_forms_and_stops_at_what_it_does_not_know(tmp_pat
         return subprocess.run(["sh", "-c", script], capture_output=True).returncode
 
     (etc / "sources.list").write_text(
-        "# deb http://old.example/debian x main\n"
-        "deb http://mirror.example/debian bookworm main\n"
-        "deb [arch=amd64] http://mirror.example/debian-security/ bookworm-security main\n"
+        "# deb http://old.example/debian x main\n\n"
+        "deb http://a.debian.org/debian bookworm main\n"
+        "\tdeb\t[arch=amd64] https://b.c.debian.org/debian-security/ bookworm-security main # x\n"
+        f"deb {OTHER} bookworm-updates main\n"
     )
     deb822 = etc / "sources.list.d/debian.sources"
-    deb822.write_text("Types: deb\nURIs: http://mirror.example/debian/\nSuites: bookworm\n")
+    deb822.write_text("Types: deb\nuris :http://debian.org/debian/\nSuites: bookworm\n")
     assert run() == 0
     assert (etc / "sources.list").read_text() == (
-        "# deb http://old.example/debian x main\n"
+        "# deb http://old.example/debian x main\n\n"
         f"deb [check-valid-until=no ] {SNAPSHOT} bookworm main\n"
-        f"deb [check-valid-until=no arch=amd64] {SECURITY} bookworm-security main\n"
+        f"deb [check-valid-until=no arch=amd64] {SECURITY} bookworm-security main # x\n"
+        f"deb {OTHER} bookworm-updates main\n"
     )
     assert deb822.read_text() == (
         f"Types: deb\nURIs: {SNAPSHOT}\nCheck-Valid-Until: no\nSuites: bookworm\n"
     )
-    deb822.write_text("Types: deb\nURIs: http://mirror.example/ubuntu/\nSuites: noble\n")
-    assert run() != 0
+    good = deb822.read_text()
+    for line in FOREIGN_FIELDS:
+        deb822.write_text(f"Types: deb\n{line}\nSuites: x\n")
+        assert run() != 0, line
+    deb822.write_text(good)
+    for line in FOREIGN_LINES:
+        other = etc / "sources.list.d/other.list"
+        other.write_text(f"{line}\n")
+        assert run() != 0, line
+        assert other.read_text() == f"{line}\n"
+    other.write_text("")
+    assert run() == 0
 
 
 @pytest.mark.parametrize(

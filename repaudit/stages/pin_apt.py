@@ -23,14 +23,23 @@ _SERVICE = "snapshot.debian.org/archive"
 _SETTLED = 86_400.0
 _APT = re.compile(r"\bapt(?:-get|itude)?\b")
 _FORM = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:T(\d\d):?(\d\d):?(\d\d)Z)?")
-#: What a base image's sources become, in both forms. Its suites, components and keys stay.
+#: What a base image's sources become, in both forms. Its suites, components and keys stay. Debian's
+#: hosts are known by their domain: a path `/debian/` is found with anybody.
 _REWRITE = (
-    r"RUN sed -i -E 's#^(URIs: *)\S+/(debian(-security)?)/?$#\1http://{service}/\2/{at}/\n"
-    r"Check-Valid-Until: no#; s#^deb +(\[(.*)\] +)?\S+/(debian(-security)?)/? #"
-    r"deb [check-valid-until=no \2] http://{service}/\3/{at}/ #' "
-    r"$(find /etc/apt/ -name '*.sources' -o -name '*.list')"
-    # What is no archive of Debian's is left, and then the build stops instead of going on with it.
-    r" && ! grep -rhE '^(deb|URIs:) ' /etc/apt/ | grep -v '://{service}/'"
+    r"RUN sed -i -E 's#^URIs[[:blank:]]*:[[:blank:]]*https?://([a-z0-9-]+\.)*debian\.org/"
+    r"(debian(-security)?)/?[[:space:]]*$#URIs: http://{service}/\2/{at}/\n"
+    r"Check-Valid-Until: no#I; s#^[[:blank:]]*(deb(-src)?)[[:blank:]]+(\[([^]]*)\][[:blank:]]+)?"
+    r"https?://([a-z0-9-]+\.)*debian\.org/(debian(-security)?)/?[[:blank:]]#"
+    r"\1 [check-valid-until=no \4] http://{service}/\6/{at}/ #'"
+    r" $(find /etc/apt/ -name '*.sources' -o -name '*.list')"
+    # The build stops at every other line of a .list, for apt reads more forms than one, and at each
+    # address of a .sources, be it on a continuation line: what is no snapshot's must not go on.
+    r" && ! grep -RhvE --include='*.list' '^[[:space:]]*(#|$|deb(-src)?[[:space:]]+"
+    r"(\[[^]]*\][[:space:]]+)?https?://{service}/[a-z-]+/[0-9]{{8}}T[0-9]{{6}}Z/?[[:space:]])'"
+    r" /etc/apt/"
+    r" && ! grep -RhiE --include='*.sources' '^uris[[:space:]]*:|^[[:blank:]].*:[/[]' /etc/apt/"
+    r" | grep -vE '^URIs:[[:blank:]]*https?://{service}/[a-z-]+/[0-9]{{8}}T[0-9]{{6}}Z/?"
+    r"[[:space:]]*$'"
 )
 
 
