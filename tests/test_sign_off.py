@@ -506,6 +506,10 @@ def test_a_stranger_checks_it_with_openssl_and_coreutils(place: Place, kind: str
     assert check("check", wrong.public)[0] == 1
     assert check("check", folder / "report.json")[0] == 3
     assert check()[0] == check("build")[0] == check("other")[0] == 2
+    (folder / "SHA256SUMS.sig").unlink()
+    assert check("check") == (0, "the files are those of SHA256SUMS\nit is not signed\n")
+    code, told = check("check", pair.public)
+    assert (code, "NO: it is not signed" in told) == (1, True)
     (folder / "report.html").write_bytes(b"other")
     assert check("check", pair.public)[0] == 1
 

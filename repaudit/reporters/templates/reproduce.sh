@@ -20,7 +20,11 @@ check() {
   cd "$(dirname "$0")"
   sha256sum --check --strict --quiet SHA256SUMS || no "a file is not the one that was signed off"
   echo "the files are those of SHA256SUMS"
-  [ -f SHA256SUMS.sig ] || { echo "it is not signed"; return; }
+  if [ ! -f SHA256SUMS.sig ]; then
+    [ -z "$key" ] || no "it is not signed: there is no SHA256SUMS.sig to verify with $key"
+    echo "it is not signed"
+    return
+  fi
   [ -n "$key" ] || { echo "who signed it was not checked: name the key that you trust"; return; }
   need openssl
   kind=$(openssl pkey -pubin -in "$key" -noout -text) || unknown "$key is no public key"
