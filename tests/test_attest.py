@@ -32,6 +32,7 @@ from repaudit.model.reproducibility import (
 from repaudit.model.statement import PAYLOAD_TYPE, STATEMENT_TYPE, Named, Statement, parse_statement
 from repaudit.predicates import PREDICATES, Evidence, Source
 from repaudit.stages.attest import Verified, attest, gather, verdict_of, verify
+from tests import images
 from tests.kept import BASE, KeyPair, image_config, kept_run, key_pair
 from tests.schemas import closed
 
@@ -209,6 +210,37 @@ def test_an_image_that_was_changed_or_is_gone_is_refused(run: Path):
     blob.unlink()
     with pytest.raises(MalformedError, match="no image of the run control"):
         evidence(run)
+
+
+def with_layers(run: Path, *layers: bytes) -> Path:
+    """Give each image of a kept run these layers, and a base's layer, which no run keeps."""
+    report = json.loads((run / "report.json").read_bytes())
+    described = [
+        {"mediaType": images.LAYER, "digest": images.digest_of(data), "size": len(data)}
+        for data in (b"the base's", *layers)
+    ]
+    for one in report["runs"]:
+        blobs = run / "runs" / one["name"] / "blobs" / "sha256"
+        manifest = json.loads((blobs / one["image"].partition(":")[2]).read_bytes())
+        whole = json.dumps(manifest | {"layers": described}).encode()
+        one["image"] = images.digest_of(whole)
+        for data in (whole, *layers):
+            (blobs / images.digest_of(data).partition(":")[2]).write_bytes(data)
+    (run / "report.json").write_bytes(to_json(report))
+    return run
+
+
+def test_every_layer_that_is_kept_is_the_one_of_the_manifest(run: Path):
+    assert evidence(with_layers(run, b"one", b"two")).rebuilt
+    name = images.digest_of(b"two").partition(":")[2]
+    blob = run / "runs" / "variant" / "blobs" / "sha256" / name
+
+    for changed_to, told in ((b"two and more", "more than 3 bytes"), (b"tow", "does not match")):
+        blob.write_bytes(changed_to)
+        with pytest.raises(MalformedError, match=told) as refused:
+            evidence(run)
+        assert str(blob) in refused.value.message
+        assert refused.value.hint
 
 
 def test_a_report_alone_is_no_evidence(run: Path):

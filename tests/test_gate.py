@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,11 +22,12 @@ from repaudit.forensics import cause
 from repaudit.host import git
 from repaudit.model.canonical import to_json
 from repaudit.model.difference import Aspect, Difference
-from repaudit.model.errors import UsageError
+from repaudit.model.errors import MalformedError, UsageError
+from repaudit.model.experiment import Outcome, Role
 from repaudit.model.finding import Finding, Instruction
 from repaudit.model.gate import Flaky, GateResult, State
 from repaudit.model.history import Light, Seen, SeenFinding, Source
-from repaudit.model.report import Problem, Report, Subject, Verdict
+from repaudit.model.report import Ignored, Problem, Report, RunRecord, Subject, Verdict
 from repaudit.reporters import Surface
 from repaudit.stages.allow import (
     Allowance,
@@ -36,6 +38,7 @@ from repaudit.stages.allow import (
     load_baseline,
 )
 from repaudit.stages.gate import judge
+from repaudit.stages.keep import load
 from repaudit.stages.trend import trends
 from tests import strategies
 from tests.command import alone as repaudit
@@ -576,6 +579,50 @@ def test_one_kept_run_is_judged_and_the_codes_are_those_of_the_contract(tmp_path
     done = repaudit(tmp_path, "gate", "app", "--allow", "allow.toml")
     assert done.returncode == 1
     assert "allowed until 2020-01-01 only, by team-base" in done.stdout
+
+
+def run_of(name: str, image: str | None) -> RunRecord:
+    outcome = Outcome.FAILED if image is None else Outcome.BUILT
+    role = Role.CONTROL if name == "control" else Role.VARIANT
+    return RunRecord(name=name, role=role, levels={}, outcome=outcome, image=image)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, None),
+        ({"runs": (run_of("control", "sha256:a"), run_of("variant", "sha256:a"))}, None),
+        ({"runs": (run_of("control", "sha256:a"), run_of("variant", None))}, None),
+        # what `diff --semantic` leaves out may make two digests of one image
+        ({"ignored": (Ignored(kind="mtime", count=3),)}, None),
+        (
+            {"runs": (run_of("control", "sha256:a"), run_of("variant", "sha256:b"))},
+            "2 different images",
+        ),
+        ({"findings": (BUILD_INFO, OTHER)}, "2 findings"),
+        ({"problems": (Problem(message="a", hint="b"),)}, "1 problems"),
+    ],
+)
+def test_no_report_is_green_against_what_stands_in_it(
+    tmp_path: Path, change: dict[str, Any], told: str | None
+):
+    run = keep(tmp_path / "app", replace(report(), **change))
+    if told is None:
+        assert load(run).verdict is Verdict.REPRODUCIBLE
+        return
+    with pytest.raises(MalformedError, match=f"called reproducible, with {told}") as refused:
+        load(run)
+    assert str(run) in refused.value.message
+    assert load(keep(run, replace(report(BUILD_INFO), **change)))
+
+
+def test_the_commands_do_not_believe_a_report_whose_verdict_was_changed(tmp_path: Path):
+    keep(tmp_path / "app", replace(report(BUILD_INFO), verdict=Verdict.REPRODUCIBLE))
+
+    for command in ("gate", "report"):
+        done = repaudit(tmp_path, command, "app")
+        assert done.returncode == 3
+        assert "called reproducible, with 1 findings" in done.stdout + done.stderr
 
 
 def test_a_list_with_a_baseline_and_a_history(tmp_path: Path):

@@ -10,13 +10,16 @@ from typing import Any
 from repaudit.attestations.bundle import Bundle, parse_bundles
 from repaudit.host.keys import PublicKey, SigningKey
 from repaudit.model.canonical import to_json
-from repaudit.model.digest import parse_digest, sha256
+from repaudit.model.digest import Descriptor, parse_digest, sha256
 from repaudit.model.errors import MalformedError, RefusedError, UsageError
 from repaudit.model.experiment import Outcome, Role
 from repaudit.model.report import RunRecord, Verdict
 from repaudit.model.reproducibility import LEVEL, PREDICATE_TYPE, parse_reproducibility
 from repaudit.model.statement import PAYLOAD_TYPE, Named, Statement, parse_statement
+from repaudit.oci.blob import Verified as VerifiedStream
 from repaudit.oci.blob import parse_object
+from repaudit.oci.cursor import CHUNK
+from repaudit.oci.image import parse_descriptor
 from repaudit.predicates import PREDICATES, Evidence, Rebuilt, Source
 from repaudit.stages.keep import load, load_journal
 
@@ -26,9 +29,10 @@ _KEEP = "keep a run with: repaudit rebuild --output DIR"
 
 
 def gather(run: Path, *, signer: str, issued: int, source: Source | None = None) -> Evidence:
-    """Read a kept run, and check that it holds the images that its report names.
+    """Read a kept run, and check that it holds the images that its report names, byte for byte.
 
-    Raises UsageError where nothing was built, MalformedError where report and images disagree.
+    Base layers are no part of a kept run. Raises UsageError where nothing was built,
+    MalformedError where report and images disagree.
     """
     report = load(run)
     if not run.is_dir():
@@ -37,9 +41,6 @@ def gather(run: Path, *, signer: str, issued: int, source: Source | None = None)
     if not built or built[0].role is not Role.CONTROL:
         raise UsageError(f"{run}: no image was built, so there is none to speak of", hint=_KEEP)
     rebuilt = tuple(_rebuilt(run, one) for one in built)
-    digests = {one.digest for one in rebuilt}
-    if report.verdict is Verdict.REPRODUCIBLE and len(digests) != 1:
-        raise MalformedError(f"{run}: called reproducible, with {len(digests)} different images")
     return Evidence(
         report=report,
         report_digest=sha256(to_json(report)),
@@ -56,13 +57,37 @@ def gather(run: Path, *, signer: str, issued: int, source: Source | None = None)
 
 def _rebuilt(folder: Path, run: RunRecord) -> Rebuilt:
     digest = parse_digest(run.image)
-    parse_object(blob_of(folder, run.name, digest), digest)
+    manifest = parse_object(blob_of(folder, run.name, digest), digest)
+    layers = manifest.get("layers")
+    if not isinstance(layers, list):
+        raise MalformedError(f"{digest}: a manifest without a list of layers", hint=_KEEP)
+    for number, layer in enumerate(layers):
+        described = parse_descriptor(layer, f"{digest}: layer {number}")
+        path = _path_of(folder, run.name, described.digest)
+        if path.exists():  # else it is the base's
+            _check_layer(path, described)
     return Rebuilt(run=run, digest=digest)
+
+
+def _check_layer(path: Path, described: Descriptor) -> None:
+    try:
+        with path.open("rb") as file:
+            stream = VerifiedStream(file, described.digest, described.size, str(path))
+            while stream.read(CHUNK):
+                pass
+    except OSError as error:
+        raise MalformedError(f"{path} cannot be read: {error.strerror}", hint=_KEEP) from error
+    except MalformedError as error:
+        raise MalformedError(error.message, hint=_KEEP) from error
+
+
+def _path_of(folder: Path, run: str, digest: str) -> Path:
+    return folder / "runs" / run / "blobs" / digest.replace(":", "/")
 
 
 def blob_of(folder: Path, run: str, digest: str) -> bytes:
     """Return a manifest or config of a kept run, verified; raise MalformedError if it is not so."""
-    path = folder / "runs" / run / "blobs" / digest.replace(":", "/")
+    path = _path_of(folder, run, digest)
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_MANIFEST + 1)

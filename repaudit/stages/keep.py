@@ -15,10 +15,10 @@ from repaudit.host import machine
 from repaudit.host.scratch import write
 from repaudit.model.canonical import report_from_json, to_json
 from repaudit.model.errors import MalformedError, UsageError
-from repaudit.model.experiment import BuildRun
+from repaudit.model.experiment import BuildRun, Outcome
 from repaudit.model.history import Source
 from repaudit.model.journal import BaseImage, Duration, Host, Journal
-from repaudit.model.report import Report
+from repaudit.model.report import Report, Verdict
 
 REPORT, JOURNAL = "report.json", "journal.json"
 
@@ -141,10 +141,16 @@ def containerfile_of(run: Path) -> Path:
 
 
 def load(run: Path) -> Report:
-    """Read the report of a kept run, given its folder or the report itself."""
+    """Read the report of a kept run, given its folder or the report itself.
+
+    Raises UsageError where there is none, and MalformedError where it is none of this version, or
+    calls reproducible what its own findings, problems or images speak against.
+    """
     path = run / REPORT if run.is_dir() else run
     try:
-        return report_from_json(path.read_bytes())
+        report = report_from_json(path.read_bytes())
+        _check_verdict(report)
+        return report
     except OSError as error:
         raise UsageError(
             f"no report at {path}: {error.strerror}",
@@ -152,6 +158,27 @@ def load(run: Path) -> Report:
         ) from error
     except MalformedError as error:
         raise MalformedError(f"{path}: {error.message}", hint=error.hint) from error
+
+
+def _check_verdict(report: Report) -> None:
+    """Raise MalformedError where `reproducible` is not what the rest of the report says.
+
+    Two images that are compared have no runs, and may differ in what was to be left out.
+    """
+    if report.verdict is not Verdict.REPRODUCIBLE:
+        return
+    built = {run.image for run in report.runs if run.outcome is Outcome.BUILT}
+    counts = (
+        (len(report.findings), "findings"),
+        (len(report.problems), "problems"),
+        (len(built) if len(built) > 1 else 0, "different images"),
+    )
+    against = [f"{count} {what}" for count, what in counts if count]
+    if against:
+        raise MalformedError(
+            f"called reproducible, with {' and '.join(against)}",
+            hint="it is not as repaudit wrote it: make the audit again",
+        )
 
 
 def load_journal(run: Path) -> Journal:
