@@ -19,7 +19,7 @@ from tests import accuracy
 GOLDEN = Path(__file__).parent.parent / "golden"
 #: Planted causes and their repaired neighbours have a judge of their own: see tests/accuracy.py.
 PLANTED = {name for case in accuracy.CASES for name in (case, accuracy.clean(case))}
-CASES = sorted({path.parent.name for path in GOLDEN.glob("*/Containerfile")} - PLANTED)
+CASES = sorted({path.parent.name for path in GOLDEN.glob("*/case.toml")} - PLANTED)
 FACTORS = [name for name in CASES if name.startswith("factor-")]
 
 pytestmark = pytest.mark.live

@@ -137,8 +137,9 @@ def test_all_but_what_is_held_varies():
     assert reasons(plan.held)["umask"] == NOT_ASKED
 
 
-def test_what_is_asked_for_and_held_is_held():
-    assert plan_of("umask", "time", hold=("umask",)).moved == ("time",)
+def test_what_is_asked_for_and_held_is_refused():
+    with pytest.raises(UsageError, match="umask is to be varied and to be held"):
+        plan_of("umask", "time", hold=("umask",))
 
 
 def test_a_held_factor_is_at_its_control_in_every_run():

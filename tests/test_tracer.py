@@ -571,7 +571,7 @@ def test_the_filter_stops_what_it_means_to_and_nothing_else(
 def test_a_tracee_of_somebody_else_is_left_alone_and_the_reason_is_told(traced: Tracing):
     """A process has one tracer: under another one (gdb, strace) the step runs untraced."""
     inner = LAUNCH.replace("assert reason is None, reason", "print(reason, flush=True)")
-    words = [ATTACH.parent.parent.parent, "", traced.folder / "in", "true"]
+    words = [ATTACH.parent.parent.parent, "", traced.folder / "in", traced.folder / "un", "true"]
     command = [sys.executable, "-I", "-S", "-B", "-c", inner, *words]
     seen = traced(*command)
 
