@@ -465,6 +465,16 @@ def test_a_bundle_over_many_lines_is_read_too(run: Path, keys: KeyPair):
     assert parse_bundles(spread) == parse_bundles(data)
 
 
+def test_a_broken_bundle_is_told_with_its_own_line(run: Path, keys: KeyPair):
+    lines = signed(run, keys).splitlines(keepends=True)[:2]
+    assert len(parse_bundles(b"\n".join(lines))) == 2
+
+    for broken, told in ((b'{"a": }\n', "Expecting value at column 7"), (b"[]\n", "of type None")):
+        with pytest.raises(MalformedError, match=f"^line 4: .*{told}") as refused:
+            parse_bundles(lines[0] + b"\n" + lines[1] + broken + lines[0])
+        assert refused.value.line == 4
+
+
 def test_a_payload_is_canonical():
     statement = Statement(subjects=(), predicate_type="urn:x", predicate={"b": "é", "a": 1})
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repaudit.attestations.bundle import parse_bundles
 from repaudit.host.keys import load_public
-from repaudit.model.errors import RefusedError
+from repaudit.model.errors import UndecidedError
 from repaudit.model.report import Verdict
 from repaudit.stages.quorum import Quorum, Voice, hear
 from tests.kept import KeyPair, image_config, kept_run, key_pair
@@ -137,7 +139,27 @@ def test_a_stranger_is_refused(people: Rebuilders, tmp_path: Path):
     people.says("eve", SAME)
     del people.pairs["eve"]
 
-    with pytest.raises(RefusedError, match="eve-1: signed with none of the keys"):
+    with pytest.raises(UndecidedError, match="eve-1: signed with none of the keys") as refused:
+        people.hear(2)
+    assert refused.value.exit_code == 3
+
+
+def test_what_was_changed_after_it_was_signed_is_no_voice_and_nobodys_other_image(
+    people: Rebuilders,
+):
+    people.says("ann", SAME)
+    people.says("bob", OTHER)
+    name, data = people.files[1]
+    assert people.hear(2).verdict is Verdict.UNREPRODUCIBLE
+    bundle = parse_bundles(data)[0]
+    edited = replace(bundle, payload=bundle.payload + b" ")
+    people.files[1] = (name, edited.line())
+
+    with pytest.raises(UndecidedError, match=r"bob-1: .* changed after it was signed") as refused:
+        people.hear(2)
+    assert refused.value.exit_code == 3
+    people.files[1] = (name, replace(edited, hint="").line())
+    with pytest.raises(UndecidedError, match=r"signed with none of the keys that were given$"):
         people.hear(2)
 
 
@@ -146,7 +168,7 @@ def test_provenance_alone_says_nothing_of_reproducibility(people: Rebuilders, tm
     run = kept_run(tmp_path / "run")
     people.files.append(("p", signed(run, people.pairs["ann"], "provenance")))
 
-    with pytest.raises(RefusedError, match="p: signed, but no statement of the kind"):
+    with pytest.raises(UndecidedError, match="p: signed, but no statement of the kind"):
         people.hear(2)
 
 
@@ -191,4 +213,4 @@ def test_the_command_counts(people: Rebuilders, tmp_path: Path):
     assert type_in(*keys).returncode == 1
     assert type_in(*keys, "--threshold", "4").returncode == 2
     assert type_in(*keys[:2]).returncode == 2
-    assert type_in(*keys[:4]).returncode == 1
+    assert type_in(*keys[:4]).returncode == 3  # what a stranger signed is no other image

@@ -291,6 +291,9 @@ def test_a_kept_run_gives_its_own_digests(tmp_path: Path):
 
     assert image.digest == known.rebuilt[0].digest
     assert image.arguments == ("/app",)
+    done = type_in(run, "--for", "intel")
+    assert done.returncode == 2
+    assert b"for: confidential-space, corim" in done.stderr
     done = type_in(run, "--for", "confidential-space")
     assert done.returncode == 0, done.stderr
     assert image.digest.encode() in done.stdout

@@ -87,6 +87,7 @@ def keys(tmp_path: Path) -> KeyPair:
 @dataclass(frozen=True, kw_only=True)
 class Done:
     returncode: int
+    stdout: str
     stderr: str
 
 
@@ -96,14 +97,15 @@ def repaudit(*words: str | Path, **env: str) -> Done:
     if env:
         call = [sys.executable, "-m", "repaudit", *argv]
         done = subprocess.run(call, env=os.environ | env, capture_output=True, text=True)
-        return Done(returncode=done.returncode, stderr=done.stderr)
+        return Done(returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
     result = CliRunner().invoke(app, argv)
     error = result.exception
     if isinstance(error, RepauditError):  # what main() makes words of
         told = f"{error.message}\n  way out: {error.hint}"
-        return Done(returncode=error.exit_code, stderr=result.stderr + told)
+        code, stderr = error.exit_code, result.stderr + told
+        return Done(returncode=code, stdout=result.stdout, stderr=stderr)
     assert error is None or isinstance(error, SystemExit), error
-    return Done(returncode=result.exit_code, stderr=result.stderr)
+    return Done(returncode=result.exit_code, stdout=result.stdout, stderr=result.stderr)
 
 
 def signed(run: Path, *words: str | Path, **env: str) -> dict[str, Any]:
@@ -204,10 +206,15 @@ def test_an_archive_holds_the_same_files_and_is_the_same_again(place: Place, key
     assert read == contents(folder)
 
 
-def test_without_a_key_nothing_is_signed_and_the_page_says_so(place: Place):
+def test_without_a_key_nothing_is_signed_and_all_say_so(place: Place, keys: KeyPair):
     found = signed(place.kept())
 
     assert found["signer"] is None
+    run = place.kept("again")
+    told = repaudit(run, "--output", place.folder / "unsigned").stdout
+    assert told.startswith("collected, not signed: app sha256:")
+    told = repaudit(run, "--output", place.folder / "signed", "--key", keys.private).stdout
+    assert told.startswith("signed off: app sha256:")
     assert "SHA256SUMS.sig" not in contents(found["folder"])
     assert "<dt>Signed by</dt><dd>nobody</dd>" in (found["folder"] / "sign-off.html").read_text()
 
@@ -500,6 +507,8 @@ def test_a_stranger_checks_it_with_openssl_and_coreutils(place: Place, kind: str
         done = subprocess.run(argv, cwd=place.folder, capture_output=True, text=True)
         return done.returncode, done.stdout
 
+    script = (folder / "reproduce.sh").read_text()
+    assert "\n#   buildah version 1.28.2\n#   repaudit 1\nset -eu\n" in script
     assert check("check", pair.public) == (0, check("check", pair.public)[1])
     assert "is signed with" in check("check", pair.public.relative_to(place.folder))[1]
     assert "was not checked" in check("check")[1]

@@ -76,12 +76,22 @@ def parse_bundles(data: bytes) -> tuple[Bundle, ...]:
     """Read a file of bundles; raise MalformedError where one is not as described above."""
     if len(data) > MAX_BYTES:
         raise MalformedError(f"a file of bundles of more than {MAX_BYTES} bytes")
-    lines = [line for line in data.split(b"\n") if line.strip()]
+    numbered = enumerate(data.split(b"\n"), start=1)
+    lines = {number: line for number, line in numbered if line.strip()}
     if _is_one(data):  # written over many lines by another tool
-        lines = [data]
+        lines = {1: data}
     if not 0 < len(lines) <= MAX_BUNDLES:
         raise MalformedError(f"{len(lines)} bundles in one file, not 1 to {MAX_BUNDLES}")
-    return tuple(map(_parse, lines))
+    return tuple(_parse_line(number, line) for number, line in lines.items())
+
+
+def _parse_line(number: int, line: bytes) -> Bundle:
+    try:
+        return _parse(line)
+    except MalformedError as error:
+        raise MalformedError(
+            f"line {number}: {error.message}", hint=error.hint, line=number
+        ) from error
 
 
 def _is_one(data: bytes) -> bool:
@@ -95,6 +105,10 @@ def _is_one(data: bytes) -> bool:
 def _parse(line: bytes) -> Bundle:
     try:
         plain = json.loads(line)
+    except json.JSONDecodeError as error:  # whose line is that of this text, not of the file
+        raise MalformedError(
+            f"not a Sigstore bundle: {error.msg} at column {error.colno}"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise MalformedError(f"not a Sigstore bundle: {error}") from error
     version = plain.get("mediaType") if isinstance(plain, dict) else None

@@ -34,7 +34,7 @@ def quorum(
 ) -> None:
     """Compare what independent rebuilders signed: whether k of n have the same image.
 
-    0: they do. 1: somebody has another one. 3: too few have spoken.
+    0: they do. 1: somebody has another one. 3: too few have spoken, or a bundle does not verify.
     """
     keys = {found.id: found for found in map(load_public, key)}
     needed = threshold or len(keys)

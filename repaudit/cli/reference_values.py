@@ -12,7 +12,7 @@ from repaudit.host.scratch import write
 from repaudit.model.errors import UsageError
 from repaudit.model.report import Verdict
 from repaudit.model.text import printable
-from repaudit.reference_values import REFERENCE_VALUES, Audited
+from repaudit.reference_values import REFERENCE_VALUES, Audited, ReferenceValues
 from repaudit.stages.attest import gather
 from repaudit.stages.audited import audited
 from repaudit.stages.claims import faults, parse_claims
@@ -49,7 +49,7 @@ def reference_values(
     """
     if (form is None) == (token is None):
         raise UsageError("one of --for and --token", hint="see: repaudit list reference-values")
-    plugin = REFERENCE_VALUES.load(form.replace("-", "_")) if form else None
+    plugin = _form(form) if form else None
     evidence = gather(run, signer="", issued=0)
     verdict = evidence.report.verdict
     if verdict is not Verdict.REPRODUCIBLE:
@@ -62,6 +62,14 @@ def reference_values(
     if token is not None:
         faulty = _compared(token, image) or faulty
     raise typer.Exit(_FAULTY if faulty else 0)
+
+
+def _form(name: str) -> ReferenceValues:
+    known = {found.replace("_", "-"): found for found in REFERENCE_VALUES.names()}
+    found = known.get(name.replace("_", "-"))
+    if found is None:
+        raise UsageError(f"no reference values are for {name!r}", hint=f"for: {', '.join(known)}")
+    return REFERENCE_VALUES.load(found)
 
 
 def _judged(image: Audited) -> bool:

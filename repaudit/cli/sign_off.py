@@ -102,5 +102,6 @@ def sign_off(
     else:
         write_folder(output, files)
     accepted = f", {len(found.accepted)} accepted" if found.accepted else ""
-    typer.echo(printable(f"signed off: {found.name} {found.reference} ({found.verdict}{accepted})"))
+    what = "signed off" if signing else "collected, not signed"
+    typer.echo(printable(f"{what}: {found.name} {found.reference} ({found.verdict}{accepted})"))
     typer.echo(printable(f"  {output}: {', '.join(sorted(files))}"))

@@ -8,7 +8,7 @@ RepauditError
 │   └── UnreadableError   3   a file is not what its format says; caught where files are opened
 ├── ExtraMissingError     3   a Python package that this command needs is not installed
 ├── RefusedError          1   a signed statement does not verify; something may not be signed
-├── UndecidedError        3   something may not be signed, for its verdict is open
+├── UndecidedError        3   something may not be signed, for its verdict is open; or is no voice
 ├── SourceError           3   an image cannot be had (registry, storage, file)
 ├── UnreachableError      3   an index cannot be asked, so what it would say is not known
 └── BuildError            3   the control build failed, so nothing can be said
@@ -82,7 +82,7 @@ class RefusedError(RepauditError):
 
 
 class UndecidedError(RepauditError):
-    """Something may not be signed off, for its verdict is open."""
+    """Something may not be signed off, for its verdict is open; or nobody is known to say it."""
 
 
 class SourceError(RepauditError):

@@ -38,7 +38,7 @@ def reproduce_script(sign_off: SignOff) -> bytes:
         "SUBMODULES": "\n".join(one.path for one in modules if one.state != "absent"),
         "BASES": "\n".join(f"{base.digest} {base.name}" for base in sign_off.bases),
     }
-    tools = (f"#   {printable(line)}" for _, line in sorted(sign_off.tools.items()))
+    tools = (f"#   {printable(_named(*tool))}" for tool in sorted(sign_off.tools.items()))
     *command, context = sign_off.subject.command or ("false", ".")
     lines = (
         "#!/bin/sh",
@@ -52,6 +52,11 @@ def reproduce_script(sign_off: SignOff) -> bytes:
     )
     text = "".join(f"{line}\n" for line in lines) + file("reproduce.sh")
     return text.encode("utf-8", "surrogateescape")
+
+
+def _named(tool: str, version: str) -> str:
+    """Return what a tool says of its version, with its name, which not each says itself."""
+    return version if tool in version else f"{tool} {version}"
 
 
 def _address(source: SourceState | None) -> str | None:

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from repaudit.attestations.bundle import parse_bundles
+from repaudit.attestations.bundle import Bundle, parse_bundles
 from repaudit.host.keys import PublicKey
-from repaudit.model.errors import RefusedError
+from repaudit.model.errors import UndecidedError
 from repaudit.model.report import Verdict
 from repaudit.model.reproducibility import PREDICATE_TYPE
 from repaudit.model.statement import PAYLOAD_TYPE, Statement, parse_statement
@@ -76,8 +76,8 @@ def hear(
     """Verify files of bundles, each with the one of `keys` that fits, and count.
 
     Files with the same key are one voice. With `subject`, only that image can have a quorum; two
-    images that have one each have none. Raises RefusedError where a bundle is of none of the keys,
-    or a file says nothing of reproducibility.
+    images that have one each have none. Raises UndecidedError where a bundle is of none of the
+    keys, or a file says nothing of reproducibility.
     """
     heard: dict[str, list[tuple[str, Statement]]] = {}
     for name, data in files:
@@ -100,19 +100,32 @@ def _statements(
     for bundle in parse_bundles(data):
         fits = [k for k in keys if k.verifies(bundle.signature, PAYLOAD_TYPE, bundle.payload)]
         if not fits:
-            raise RefusedError(
-                f"{name}: signed with none of the keys that were given",
-                hint="name the key of each rebuilder with --key",
-            )
+            raise _no_voice(name, bundle, keys)
         statement = parse_statement(bundle.payload)
         if statement.predicate_type == PREDICATE_TYPE:
             found.append((fits[0], statement))
     if not found:
-        raise RefusedError(
+        raise UndecidedError(
             f"{name}: signed, but no statement of the kind {PREDICATE_TYPE}",
             hint="sign one with: repaudit attest RUN",
         )
     return found
+
+
+def _no_voice(name: str, bundle: Bundle, keys: Sequence[PublicKey]) -> UndecidedError:
+    """Return the error for what nobody is known to have said: it is no word against an image."""
+    named = next((key for key in keys if bundle.hint == key.hint), None)
+    if named is not None:
+        return UndecidedError(
+            f"{name}: the signature is not that of {named.uri} over these bytes: "
+            "it was changed after it was signed",
+            hint="get it again from who signed it",
+        )
+    other = f": the bundle names {bundle.hint}" if bundle.hint else ""
+    return UndecidedError(
+        f"{name}: signed with none of the keys that were given{other}",
+        hint="name the key of each rebuilder with --key",
+    )
 
 
 def _voice(key: PublicKey, said: Sequence[tuple[str, Statement]]) -> Voice:
