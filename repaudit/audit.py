@@ -36,7 +36,7 @@ from repaudit.stages.keep import (
     ours_below,
     record,
 )
-from repaudit.stages.pins import audit_tree
+from repaudit.stages.pins import audit_tree, unless_empty
 from repaudit.stages.plan import make_plan
 from repaudit.stages.selftest import refuse_if_blind
 from repaudit.stages.steady import Steady, place
@@ -191,7 +191,7 @@ def audit_pins(paths: Sequence[Path]) -> PinsReport:
 
     The clock serves one question alone: whether the instant of a snapshot is over.
     """
-    return audit_tree(open_tree(paths), clock.now())
+    return unless_empty(audit_tree(open_tree(paths), clock.now()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from repaudit.host import apt, clock
 from repaudit.host.fetch import Fetcher, Waiting
 from repaudit.host.scratch import cache, rewrite, scratch, write
 from repaudit.host.tree import open_tree
-from repaudit.model.errors import UsageError
+from repaudit.model.errors import UndecidedError, UsageError
 from repaudit.model.pins import Observation, PinsReport
 from repaudit.oci.filesystem import merge
 from repaudit.sources import open_image
@@ -20,7 +20,7 @@ from repaudit.stages.installed import Tie, absent, compare, locks_of
 from repaudit.stages.pin import Written, write_pins
 from repaudit.stages.pin_apt import parse_instant
 from repaudit.stages.pinned import against_indexes, against_packages, joined, verified
-from repaudit.stages.pins import audit_tree
+from repaudit.stages.pins import audit_tree, unless_empty
 from repaudit.stages.writing import Wish
 
 #: Seconds: Packages indexes are large, and a snapshot service is slow.
@@ -49,7 +49,7 @@ def verify_pins(paths: Sequence[Path], image: str | None, fetcher: Fetcher) -> P
         seen += absent(locks)
     seen += against_indexes(audited.pins, ties, fetcher)
     report = verified(audited, seen)
-    return joined(report, packages) if packages else report
+    return unless_empty(joined(report, packages) if packages else report)
 
 
 def _asked(fetcher: Fetcher) -> Asked:
@@ -77,12 +77,18 @@ class PinEdits:
         return b"".join(parts)
 
     def write(self) -> None:
-        """Put the edited files in the place of the others, each whole or not at all."""
+        """Put the edited files in the place of the others, each whole or not at all.
+
+        Raises UndecidedError, before anything is written, where one was changed meanwhile.
+        """
         for one in self.written.changes:
             path = self.root / one.path
             found = path.read_bytes() if path.exists() else None
             if found != one.before:
-                raise UsageError(f"{one.path} was changed meanwhile", hint="start again")
+                message = f"{one.path} was changed meanwhile: nothing is written"
+                raise UndecidedError(message, hint="run it again")
+        for one in self.written.changes:
+            path = self.root / one.path
             if one.before is None:
                 write(path, one.after)
             else:
@@ -104,7 +110,7 @@ def pin_edits(
     now = clock.now()
     instant = None if at is None else parse_instant(at, now)
     tree = open_tree(paths)
-    audited = audit_tree(tree, now)
+    audited = unless_empty(audit_tree(tree, now))
     settings = apt.settings() if versions else None
     wish = Wish(
         tree=tree, pins=audited.pins, fetcher=fetcher, at=instant, versions=versions, apt=settings

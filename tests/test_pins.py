@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -722,8 +723,67 @@ def test_a_link_out_of_the_folder_is_refused_and_one_within_followed(tmp_path: P
         ("Dockerfile.loop", UNREADABLE),
         ("Dockerfile.own", "IMG001"),
     ]
+    reasons = [f.message for f in report.findings if f.id == UNREADABLE]
+    assert reasons == ["it is a link that leads out of the folder", "it is a link to itself"]
+    (folder / "Dockerfile.loop").unlink()
+    (folder / "Dockerfile.in").unlink()
+    (folder / "Dockerfile.in").symlink_to("nothing")
+    os.mkfifo(folder / "Dockerfile.pipe")
+    assert [f.message for f in audited(folder).findings if f.id == UNREADABLE] == [
+        "it is a link to what is not there",
+        "it is no regular file",
+    ]
     assert Tree(root=folder, files=()).read("../outside") is None
     assert Tree(root=folder, files=()).read("a\0b") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        (b"a b.Dockerfile", b"FROM a:1\n", "IMG001"),
+        (b"Dockerfile.a b", b"FROM a:1\n", "IMG001"),
+        (b"Dockerfile.a\nb", b"FROM a:1\n", "IMG001"),
+        (b"\x1b[2J.dockerfile", b"FROM a:1\n", "IMG001"),
+        (b"Containerfile-\xff", b"FROM a:1\n", "IMG001"),
+        (b"compose.a b.yml", b"services:\n a:\n  image: a:1\n", "IMG007"),
+        (b"requirements a.txt", b"six\n", "PY001"),
+        (b"dev \xffrequirements.in", b"six\n", "PY001"),
+        (b"requirements a/b c.txt", b"six\n", "none"),
+        (b"requirements/b c.txt", b"six\n", "PY001"),
+        (b"Dockerfiles", b"FROM a:1\n", "none"),
+        (b"requirements.txt.bak", b"six\n", "none"),
+    ],
+)
+def test_names_of_any_characters_are_known(tmp_path: Path, name: bytes, text: bytes, expected: str):
+    path = os.path.join(os.fsencode(tmp_path), name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(text)
+    report = audited(tmp_path)
+
+    assert [f.id for f in report.findings] == ([] if expected == "none" else [expected])
+    to_json(report)
+
+
+def test_a_file_that_no_reader_knows_is_told_where_it_was_named(tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("anything\n")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    named = repaudit("pins", "audit", tmp_path / "notes.txt", tmp_path / "Dockerfile")
+    assert named.returncode == 3
+    assert "notes.txt:1: PAR001 note no reader knows what kind of file this is" in named.stdout
+    assert repaudit("pins", "audit", tmp_path).returncode == 0
+
+    (tmp_path / "Dockerfile").unlink()
+    for command in (("audit",), ("verify",), ("write", "--offline")):
+        none = repaudit("pins", *command, tmp_path)
+        assert none.returncode == 3
+        assert "there is no file here that repaudit reads" in none.stdout + none.stderr
+
+
+def test_what_is_no_requirements_file_is_refused_once():
+    for data in (b"\x7fELF\0\1\n" * 20, b"<<<\n" * 20):
+        assert findings(data, "requirements.txt") == [UNREADABLE]
+    assert findings(b"<<<\na\n", "requirements.txt") == ["PY001", UNREADABLE]
 
 
 def test_a_single_file_and_two_folders_are_named_from_what_holds_them(tmp_path: Path):

@@ -397,7 +397,8 @@ def test_a_clone_that_no_edit_is_sure_of_stays(tmp_path: Path, repository: str, 
 MVN = """#!/bin/sh
 case "$*" in *maven-lockfile:generate*SHA-256*) ;; *) exit 2 ;; esac
 while [ "$1" != -f ]; do shift; done
-cd "$(dirname "$2")" && grep -q broken pom.xml && { echo "[ERROR] no such artifact"; exit 1; }
+cd "$(dirname "$2")" && grep -q broken pom.xml && {
+    echo "[ERROR] "; echo "[ERROR] no such artifact"; exit 1; }
 echo '{"artifactId": "a", "lockFileVersion": 1, "dependencies": []}' > lockfile.json
 """
 POM = "<project><artifactId>a</artifactId><dependencies/>{more}</project>\n"

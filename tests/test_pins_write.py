@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from repaudit.audit import audit_pins
+from repaudit.host.fetch import Fetcher
+from repaudit.model.errors import UndecidedError
+from repaudit.pinning import pin_edits
 from tests.command import repaudit
 from tests.images import Store, member, tagged, tar, write_files
 from tests.packages import sha256
@@ -57,8 +60,13 @@ def test_add_gets_a_checksum_and_every_other_byte_stays(tmp_path: Path, server: 
     assert path.read_bytes() == after
 
 
-@pytest.mark.parametrize("fault", [Reply(status=404), Reply(body=TOOL, cut=1)])
-def test_what_cannot_be_looked_up_stays_as_it_is(tmp_path: Path, server: Server, fault: Reply):
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [(Reply(status=404), "it is not there\n"), (Reply(body=TOOL, cut=1), "")],
+)
+def test_what_cannot_be_looked_up_stays_as_it_is(
+    tmp_path: Path, server: Server, fault: Reply, reason: str
+):
     server.replies["/tool"] = fault
     path = tmp_path / "Containerfile"
     path.write_text(f"FROM scratch\nADD {server.url}/tool /\n")
@@ -66,7 +74,7 @@ def test_what_cannot_be_looked_up_stays_as_it_is(tmp_path: Path, server: Server,
     done = repaudit("pins", "write", tmp_path)
 
     assert (done.returncode, path.read_bytes()) == (3, before)
-    assert done.stderr == f"Containerfile:2: {server.url}/tool: not looked up\n"
+    assert done.stderr.startswith(f"Containerfile:2: {server.url}/tool: not looked up: {reason}")
 
 
 @pytest.mark.parametrize(
@@ -77,9 +85,11 @@ def test_a_line_that_no_edit_is_sure_of_is_left_alone(tmp_path: Path, server: Se
     path = tmp_path / "Containerfile"
     path.write_text("FROM scratch\n" + line.format(url=server.url) + "\n")
     before = path.read_bytes()
-    repaudit("pins", "write", tmp_path)
+    done = repaudit("pins", "write", tmp_path)
 
     assert path.read_bytes() == before
+    if line.startswith("ADD {url}/tool {url}"):
+        assert (done.returncode, done.stderr.count("left as it is")) == (3, 1)
 
 
 @pytest.fixture
@@ -180,4 +190,62 @@ def test_an_image_that_no_registry_serves_is_left_and_told(tmp_path: Path):
     done = repaudit("pins", "write", tmp_path)
 
     assert (done.returncode, path.read_text()) == (3, "FROM 127.0.0.1:9/none:1\n")
-    assert done.stderr == "Containerfile:1: 127.0.0.1:9/none:1: not looked up\n"
+    assert done.stderr.startswith("Containerfile:1: 127.0.0.1:9/none:1: not looked up: ")
+    assert "connection refused" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("Dockerfile", "ARG BASE=debian:12\nFROM ${{BASE}}\n", "Dockerfile:2: FROM debian:12: "),
+        ("compose.yml", "services:\n a:\n  image: ${{IMG:-busybox:1}}\n", "compose.yml:3: image:"),
+        ("pom.xml", "<project>", "pom.xml:1: as pom: "),
+        ("Dockerfile", "FROM scratch\nADD {url}/tool /\n", None),
+        ("Dockerfile", "ARG BASE=scratch\nFROM ${{BASE}}\n", None),
+    ],
+)
+def test_what_is_not_written_is_told(
+    tmp_path: Path, server: Server, name: str, text: str, told: str | None
+):
+    (tmp_path / name).write_text(text.format(url=server.url))
+    done = repaudit("pins", "write", tmp_path)
+
+    assert done.returncode == (3 if told else 0), done.stderr
+    assert done.stderr.startswith(told) if told else done.stderr == ""
+
+
+def test_a_file_of_two_names_is_edited_once(tmp_path: Path, server: Server):
+    (tmp_path / "own").mkdir()
+    file = tmp_path / "own" / "Dockerfile"
+    file.write_text(f"FROM scratch\nADD {server.url}/tool /\n")
+    (tmp_path / "Dockerfile").symlink_to("own/Dockerfile")
+    shown = repaudit("pins", "write", tmp_path, "--diff").stdout
+
+    assert (shown.count("+++"), shown.count("+++ b/own/Dockerfile\n")) == (1, 1)
+    assert repaudit("pins", "write", tmp_path).returncode == 0
+    assert (tmp_path / "Dockerfile").is_symlink()
+    assert "--checksum" in file.read_text()
+    assert repaudit("pins", "write", tmp_path, "--diff").stdout == ""
+
+
+def test_where_a_file_was_changed_meanwhile_nothing_is_written(tmp_path: Path, server: Server):
+    for name in ("a.Dockerfile", "b.Dockerfile"):
+        (tmp_path / name).write_text(f"FROM scratch\nADD {server.url}/tool /\n")
+    before = (tmp_path / "a.Dockerfile").read_bytes()
+    edits = pin_edits([tmp_path], Fetcher(), None)
+    (tmp_path / "b.Dockerfile").write_text("FROM scratch\n")
+
+    with pytest.raises(UndecidedError, match=r"b\.Dockerfile was changed meanwhile") as raised:
+        edits.write()
+    assert raised.value.exit_code == 3
+    assert (tmp_path / "a.Dockerfile").read_bytes() == before
+
+
+def test_a_diff_has_names_as_git_writes_them(tmp_path: Path):
+    for name in (b"Dockerfile.a\nb", b"Dockerfile.a b", b"Dockerfile.\xff"):
+        with open(os.path.join(os.fsencode(tmp_path), name), "w") as file:
+            file.write("FROM scratch\nRUN apt-get update\n")
+    diff = pin_edits([tmp_path], Fetcher(offline=True), None).diff
+    subprocess.run(["git", "apply", "-p1"], cwd=tmp_path, input=diff, check=True)
+
+    assert pin_edits([tmp_path], Fetcher(offline=True), None).diff == b""

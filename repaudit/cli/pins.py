@@ -128,7 +128,7 @@ def write(
     no place of its own goes into repaudit.lock, which `pins verify` compares.
 
     Exit code 1: there are edits that --diff has shown and nobody has made. 3: something could not
-    be looked up, and was left as it is.
+    be read or looked up, or stands where no edit is sure of it, and was left as it is.
     """
     from repaudit import pinning  # what other commands need not wait for
     from repaudit.host.fetch import Fetcher

@@ -7,6 +7,7 @@ ends as the line that it stands before.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -16,9 +17,11 @@ from repaudit.containerfile.shell import Script
 from repaudit.containerfile.stages import Containerfile
 from repaudit.containerfile.statement import Statement
 from repaudit.model.errors import MalformedError
+from repaudit.model.text import raw
 
 _EXPORT = "export "
 _AND = " && "
+_UNPLAIN = re.compile(rb'[\0-\x1f"\\\x7f]')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -106,13 +109,21 @@ def unified(before: bytes, after: bytes, name: str) -> bytes:
         difflib.unified_diff,
         _lines(before),
         _lines(after),
-        f"a/{name}".encode(),
-        f"b/{name}".encode(),
+        _header(f"a/{name}"),
+        _header(f"b/{name}"),
     )
     return b"".join(
         line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n"
         for line in lines
     )
+
+
+def _header(name: str) -> bytes:
+    """Return a file's name as git writes it in a diff: in C's quotes where it is not plain."""
+    data = raw(name)
+    if not _UNPLAIN.search(data):
+        return data
+    return b'"%s"' % _UNPLAIN.sub(lambda match: b"\\%03o" % match[0][0], data)
 
 
 def _lines(data: bytes) -> list[bytes]:

@@ -21,8 +21,8 @@ _PATH = re.compile(
 )
 #: What files of requirements are called.
 FILE_NAME = re.compile(
-    r"(?:^|/)(?:[\w.-]*(?:requirements|constraints)[\w.-]*\.(?:txt|in)"
-    r"|requirements/[\w.-]+\.(?:txt|in))$",
+    r"(?:\A|/)(?:[^/]*(?:requirements|constraints)[^/]*\.(?:txt|in)"
+    r"|requirements/[^/]+\.(?:txt|in))\Z",
     re.IGNORECASE,
 )
 _BOOTSTRAP = frozenset({"pip", "setuptools", "wheel", "uv", "pipenv", "poetry"})

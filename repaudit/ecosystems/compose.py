@@ -10,7 +10,7 @@ from repaudit.ecosystems._yaml import Mapping, Yaml
 from repaudit.ecosystems.interface import Document, Ecosystem
 from repaudit.model.pins import Pin, PinFinding
 
-_NAME = re.compile(r"(?:docker-|podman-)?compose(?:[._-][\w.-]+)?\.ya?ml", re.IGNORECASE)
+_NAME = re.compile(r"(?:docker-|podman-)?compose(?:[._-].+)?\.ya?ml", re.IGNORECASE | re.DOTALL)
 
 
 class _Compose:

@@ -33,8 +33,8 @@ from repaudit.model.errors import MalformedError
 from repaudit.model.pins import Location, Pin, PinFinding, Strength
 
 _NAME = re.compile(
-    r"(?:(?:dockerfile|containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.(?:dockerfile|containerfile))",
-    re.IGNORECASE,
+    r"(?:dockerfile|containerfile)(?:[.-].+)?|.+\.(?:dockerfile|containerfile)",
+    re.IGNORECASE | re.DOTALL,
 )
 #: What is rendered, or read by something else, before it is a Containerfile.
 _OTHER = (

@@ -13,7 +13,7 @@ from repaudit.ecosystems.interface import document as opened
 from repaudit.model.errors import MalformedError
 from repaudit.model.pins import Location, Pin, PinFinding, Strength
 
-_NAME = re.compile(r"(?:[\w-]+-)?gradle\.lockfile|[\w.-]+\.lockfile")
+_NAME = re.compile(r".+\.lockfile", re.DOTALL)
 _LINE = re.compile(rb"([^\s:=]+):([^\s:=]+):([^\s:=]+)=([\w,.$ -]*)")
 _VERIFIED = "gradle/verification-metadata.xml"
 _MOST_NAMED = 20

@@ -18,7 +18,7 @@ from repaudit.model.errors import MalformedError
 from repaudit.model.pins import Pin, PinFinding
 
 _OBJECT = re.compile(rb"^(?:apiVersion|kind):", re.MULTILINE)
-_VALUES = re.compile(r"values[\w.-]*\.ya?ml", re.IGNORECASE)
+_VALUES = re.compile(r"values.*\.ya?ml", re.IGNORECASE | re.DOTALL)
 _SPARK = re.compile(r"spark\.kubernetes\.(?:(?:driver|executor)\.)?container\.image")
 #: Volumes whose `image` is a block device.
 _DEVICES = frozenset({"rbd"})

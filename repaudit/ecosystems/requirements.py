@@ -11,6 +11,7 @@ from repaudit.ecosystems._catalogue import finding
 from repaudit.ecosystems._purl import digests
 from repaudit.ecosystems._requirements import FILE_NAME, ask, audit_requirement
 from repaudit.ecosystems.interface import UNREADABLE, Document, Ecosystem
+from repaudit.model.errors import MalformedError
 from repaudit.model.pins import Location, Pin, PinFinding
 
 _BOM = b"\xef\xbb\xbf"
@@ -45,17 +46,24 @@ class _Requirements:
         return bool(FILE_NAME.search(path))
 
     def audit(self, document: Document) -> Iterator[Pin | PinFinding]:
-        unread = 0
+        if b"\0" in document.data:
+            raise MalformedError("it is no text: it holds NUL bytes")
+        unread: list[PinFinding] = []
         compiled = document.path.endswith(".in") and _compiled(document)
         quiet = compiled or "constraint" in document.name.lower()
         for line in _lines(document.data):
             if not line.text:
                 continue
             for item in _audit_line(document, line, quiet=quiet):
-                unread += isinstance(item, PinFinding) and item.id == UNREADABLE
-                yield item
-            if unread >= _MOST_UNREAD:
-                return  # it is no requirements file
+                if isinstance(item, PinFinding) and item.id == UNREADABLE:
+                    unread.append(item)
+                else:
+                    yield item
+            if len(unread) >= _MOST_UNREAD:
+                first = unread[0].location.line
+                message = f"{len(unread)} lines, this the first, are no requirements"
+                raise MalformedError(message, line=first)
+        yield from unread
 
 
 def _compiled(document: Document) -> bool:

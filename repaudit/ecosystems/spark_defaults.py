@@ -9,7 +9,7 @@ from repaudit.ecosystems._configured import SPARK, audit_value
 from repaudit.ecosystems.interface import Document, Ecosystem
 from repaudit.model.pins import Pin, PinFinding
 
-_NAME = re.compile(r"spark[\w.-]*\.(?:conf|properties)(?:\.template)?")
+_NAME = re.compile(r"spark.*\.(?:conf|properties)(?:\.template)?", re.DOTALL)
 _LONGEST_LINE = 65_536
 
 

@@ -17,7 +17,7 @@ _ABSENT = re.compile(r"manifest unknown|name unknown|repository name not known")
 def manifest(reference: str) -> Answer:
     """Return the bytes of an image's manifest or index, by NAME[:TAG][@DIGEST].
 
-    That they have the digest is not checked here. Raises ToolFailedError without skopeo.
+    That they have the digest is not checked here. Raises ToolMissingError without skopeo.
     """
     skopeo = process.require("skopeo", "skopeo")
     result = process.run([skopeo, "inspect", "--raw", f"docker://{reference}"], timeout=_PATIENCE)

@@ -25,6 +25,8 @@ TOOLS = (
     ("busybox", "busybox-static", "probes what a step sees", True),
     ("git", "git", "finds the last commit of the context", False),
     ("skopeo", "skopeo", "fetches images from registries and storages", False),
+    ("uv", "pipx", "locks requirements files (`pipx install uv`)", False),
+    ("mvn", "maven", "locks a pom.xml", False),
     ("mke2fs", "e2fsprogs", "varies file_order", False),
     ("localedef", "libc-bin", "varies locale", False),
     ("setarch", "util-linux", "varies kernel", False),

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -105,8 +106,9 @@ class Result:
 
 
 def find_tool(tool: str) -> str | None:
-    """Return the path of a program, None where it is not installed."""
-    return shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin:/usr/bin:/bin")
+    """Return the path of a program, None where it is not installed, also not beside Python."""
+    usual = f"/usr/sbin:/sbin:/usr/bin:/bin:{Path(sys.executable).parent}"
+    return shutil.which(tool) or shutil.which(tool, path=usual)
 
 
 def require(tool: str, package: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -36,8 +35,7 @@ def compile_requirements(file: Path, before: str | None) -> bytes:
     `before` leaves out what was uploaded later (RFC 3339). The index is pip's own. Nothing of a
     package is run: what has no wheel cannot be resolved. Raises ToolMissingError, ToolFailedError.
     """
-    beside = Path(sys.executable).with_name("uv")
-    uv = process.find_tool("uv") or (str(beside) if beside.exists() else None)
+    uv = process.find_tool("uv")
     if uv is None:
         raise ToolMissingError("uv (`pipx install uv`)", "pipx")
     words = [uv, "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes"]
@@ -53,13 +51,13 @@ def compile_requirements(file: Path, before: str | None) -> bytes:
     return result.stdout
 
 
-def remote_commit(url: str, revision: str) -> str | None:
+def remote_commit(url: str, revision: str) -> str:
     """Return the commit that a branch or tag of a repository is now, HEAD's where none is named.
 
-    None where the repository does not answer, or has neither.
+    Raises ToolMissingError, and ToolFailedError where the repository does not answer, or has
+    neither.
     """
-    if process.find_tool("git") is None:
-        return None
+    process.require("git", "git")
     asked = [f"refs/heads/{revision}", f"refs/tags/{revision}", f"refs/tags/{revision}^{{}}"]
     env = _passed(*_TRUST) | {
         "GIT_TERMINAL_PROMPT": "0",
@@ -68,12 +66,15 @@ def remote_commit(url: str, revision: str) -> str | None:
     words = ["git", *TAME, *_ASKED, "ls-remote", "--", url, *(asked if revision else ["HEAD"])]
     result = process.run(words, timeout=_SHORT, env=env, cwd=Path("/"))
     if result.status != 0:
-        return None
+        raise ToolFailedError(f"git: {_first(result.stderr, 'fatal:') or result.last_words}")
     lines = (line.partition("\t") for line in result.stdout.decode(errors="replace").splitlines())
     found = {name: commit for commit, _, name in lines if _COMMIT.fullmatch(commit)}
     # As git itself: a tag before a branch of the same name, and what an annotated tag is of.
     order = [*reversed(asked[1:]), asked[0]] if revision else ["HEAD"]
-    return next((found[name] for name in order if name in found), None)
+    commit = next((found[name] for name in order if name in found), None)
+    if commit is None:
+        raise ToolFailedError(f"it has no branch and no tag {revision[:80]!r}")
+    return commit
 
 
 def maven_locks(root: Path, poms: Sequence[str], pom: str) -> Mapping[str, bytes]:
@@ -91,9 +92,7 @@ def maven_locks(root: Path, poms: Sequence[str], pom: str) -> Mapping[str, bytes
         words += ["-DchecksumAlgorithm=SHA-256"]
         result = process.run(words, timeout=_LONG, env=_passed(*_MAVEN))
         if result.status != 0:
-            said = (result.stdout + result.stderr).decode(errors="replace")
-            lines = [line for line in said.splitlines() if line.startswith("[ERROR]")]
-            reason = (lines or [result.last_words])[0].removeprefix("[ERROR]").strip()
+            reason = _first(result.stdout + result.stderr, "[ERROR]") or result.last_words
             raise ToolFailedError(f"mvn: {reason[:300].replace(str(folder), '.')}")
         return {
             found.relative_to(folder).as_posix(): found.read_bytes()
@@ -103,6 +102,13 @@ def maven_locks(root: Path, poms: Sequence[str], pom: str) -> Mapping[str, bytes
 
 def _passed(*names: str) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _first(said: bytes, mark: str) -> str | None:
+    """Return what stands behind `mark` on the first line that begins with it and says something."""
+    lines = (line.strip() for line in said.decode(errors="replace").splitlines())
+    words = (line.removeprefix(mark).strip() for line in lines if line.startswith(mark))
+    return next(filter(None, words), None)
 
 
 def _reason(stderr: bytes) -> str:

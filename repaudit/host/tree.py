@@ -24,10 +24,14 @@ _MOST_FILES = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """A folder and the files in it that are to be looked at, sorted, relative to it."""
+    """A folder and the files in it that are to be looked at, sorted, relative to it.
+
+    `named` are those of them that were asked for one by one.
+    """
 
     root: Path
     files: tuple[str, ...]
+    named: frozenset[str] = frozenset()
 
     def head(self, path: str) -> bytes:
         """Return the first bytes of a file, nothing where it is no regular file of the folder."""
@@ -43,6 +47,33 @@ class Tree:
     def read(self, path: str, most: int = -1) -> bytes | None:
         """Return a file's bytes, at most `most`; None where it is no regular file of the folder."""
         return self._read(path, most)
+
+    def real(self, path: str) -> str:
+        """Return the path of the file that `path` leads to, which is itself unless there is a link.
+
+        What leads out of the folder, or nowhere, is `path`.
+        """
+        try:
+            found = (self.root / path).resolve(strict=True)
+            return found.relative_to(self.root).as_posix()
+        except (OSError, ValueError, RuntimeError):
+            return path
+
+    def refusal(self, path: str) -> str:
+        """Return why `read` gives no bytes of a file."""
+        try:
+            real = (self.root / path).resolve(strict=True)
+            if not real.is_relative_to(self.root):
+                return "it is a link that leads out of the folder"
+            if not stat.S_ISREG(real.stat().st_mode):
+                return "it is no regular file"
+        except FileNotFoundError:
+            return "it is a link to what is not there"
+        except RuntimeError:
+            return "it is a link to itself"
+        except (OSError, ValueError) as error:
+            return f"it cannot be opened: {getattr(error, 'strerror', None) or error}"
+        return "it cannot be opened: permission denied"
 
     def _read(self, path: str, most: int) -> bytes | None:
         try:
@@ -66,6 +97,7 @@ def open_tree(paths: Sequence[Path]) -> Tree:
 
     """
     found: set[Path] = set()
+    named: set[Path] = set()
     folders = []
     for given in paths:
         path = _there(given)
@@ -74,10 +106,14 @@ def open_tree(paths: Sequence[Path]) -> Tree:
             found.update(path / name for name in _listed(path))
         else:
             folders.append(path.parent)
-            found.add(path)
+            named.add(path)
     root = Path(os.path.commonpath(folders)) if folders else Path.cwd()
-    names = (path.relative_to(root).as_posix() for path in found)
-    return Tree(root=root.resolve(), files=tuple(sorted(names, key=os.fsencode)))
+    names = (path.relative_to(root).as_posix() for path in found | named)
+    return Tree(
+        root=root.resolve(),
+        files=tuple(sorted(names, key=os.fsencode)),
+        named=frozenset(path.relative_to(root).as_posix() for path in named),
+    )
 
 
 def _there(given: Path) -> Path:

@@ -11,10 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from repaudit.ecosystems import UNREADABLE
 from repaudit.host.tree import Tree
 from repaudit.model.canonical import lock_from_json, to_json
 from repaudit.model.lock import LOCK_NAME, Lock, Locked
-from repaudit.model.pins import Edit, PinFinding, PinsReport
+from repaudit.model.pins import Edit, PinFinding, PinsReport, Severity
 from repaudit.model.text import printable
 from repaudit.stages.pin_addresses import commits, downloads, images
 from repaudit.stages.pin_apt import snapshots
@@ -25,6 +26,9 @@ from repaudit.stages.pins import audit_bytes
 from repaudit.stages.writing import Added, Left, Place, Wish, Writer
 
 _LARGEST = 256 << 20
+#: What is written wherever it stands in full: of each that is not, the reason is told.
+_SOUGHT = frozenset({"IMG001", "IMG002", "IMG007", "NET002", "GIT001", "PY007"})
+_UNSURE = "left as it is: what is meant does not stand here in full; pin it by hand where it does"
 _ROUNDS = 3
 
 
@@ -50,23 +54,31 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What is to be written, and the findings whose look-up gave no answer, with the reason."""
+    """What is to be written; `unknown` is what was not: unread, not looked up, or no edit is sure.
+
+    Each with its place and the reason.
+    """
 
     changes: tuple[Change, ...]
     unknown: tuple[str, ...]
 
 
 def write_pins(audited: PinsReport, wish: Wish, now: float) -> Written:
-    """Return the files with their edits made. Of two edits that overlap the first is made."""
+    """Return the files with their edits made. Of two edits that overlap the first is made.
+
+    A file with several names is edited once.
+    """
     changes: dict[str, Change] = {}
     entries: list[Locked] = []
-    unknown: list[str] = []
+    unknown = list(_unread(audited))
     for place in _places(audited, wish):
         path, before = place.path, place.data
-        if path in changes:
+        real = wish.tree.real(path)
+        if real in changes:
             continue
         edits: list[Edit] = []
-        for one in (one for writer in WRITERS for one in writer(place, wish)):
+        made = [one for writer in WRITERS for one in writer(place, wish)]
+        for one in (*made, *_unsure(place, made)):
             match one:
                 case Edit():
                     edits.append(one)
@@ -78,12 +90,40 @@ def write_pins(audited: PinsReport, wish: Wish, now: float) -> Written:
                     unknown.append(_told(one))
         after = _settled(wish.tree, path, _edited(before, edits), now) if edits else before
         if after != before:
-            changes[path] = Change(path=path, before=before, after=after)
+            changes[real] = Change(path=real, before=before, after=after)
     changes |= _locked(wish.tree, entries)
     return Written(
         changes=tuple(one for _, one in sorted(changes.items()) if one.after != one.before),
         unknown=tuple(unknown),
     )
+
+
+def _unread(audited: PinsReport) -> Iterator[str]:
+    """Yield the files that nobody could read, or knows: they may hold what is to be pinned."""
+    for one in audited.findings:
+        if one.id == UNREADABLE or one.location.path not in audited.files:
+            yield printable(f"{one.location.path}:{one.location.line}: {one.message}")
+
+
+def _unsure(place: Place, made: Sequence[Edit | Added | Locked | Left]) -> Iterator[Left]:
+    """Yield what a writer looks up elsewhere, and has said nothing of here."""
+    for one in place.findings:
+        sought = one.id in _SOUGHT and one.severity is not Severity.NOTE
+        if sought and not any(_answers(place, one, item) for item in made):
+            yield Left(location=one.location, sought=one.message, reason=_UNSURE)
+
+
+def _answers(place: Place, one: PinFinding, item: Edit | Added | Locked | Left) -> bool:
+    match item:
+        case Edit():
+            start, end = one.location.start, one.location.end
+            return start is not None and end is not None and start <= item.start <= end
+        case Locked():
+            return item.origin == place.text(one)
+        case Left():
+            return item.location == one.location
+        case _:
+            return False
 
 
 def _places(audited: PinsReport, wish: Wish) -> Iterator[Place]:
@@ -93,9 +133,11 @@ def _places(audited: PinsReport, wish: Wish) -> Iterator[Place]:
         found[finding.location.path].append(finding)
     for pin in wish.pins if wish.versions else ():
         found.setdefault(pin.location.path, [])
+    seen: set[str] = set()
     for path, findings in sorted(found.items()):
         data = wish.tree.read(path, _LARGEST)
-        if data is not None:
+        if data is not None and wish.tree.real(path) not in seen:
+            seen.add(wish.tree.real(path))
             yield Place(path=path, data=data, findings=tuple(findings))
 
 

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 
 from packageurl import PackageURL
 
-from repaudit.host.fetch import Known
+from repaudit.host.fetch import Answer, Known
 from repaudit.host.images import manifest
 from repaudit.host.resolvers import remote_commit
 from repaudit.model.digest import sha256
+from repaudit.model.errors import ToolFailedError, ToolMissingError
 from repaudit.model.lock import Locked
 from repaudit.model.pins import Edit, PinFinding, Severity
 from repaudit.stages.writing import Left, Place, Wish
@@ -38,24 +39,33 @@ _HEAD = 200
 
 def images(place: Place, wish: Wish) -> Iterator[Edit | Left]:
     """Yield an edit for each image that has a registry which serves it."""
-    digests: dict[str, str | None] = {}
+    answers: dict[str, Answer] = {}
     for one in place.findings:
         reference = place.text(one)
         if one.id not in _IMAGES or not _REFERENCE.fullmatch(reference):
             continue
-        if reference not in digests:
-            digests[reference] = None if wish.fetcher.offline else _inspected(reference)
-        digest, end = digests[reference], one.location.end or 0
-        if digest:
-            yield Edit(start=end, end=end, text=f"@{digest}")
+        if reference not in answers:
+            answers[reference] = _inspected(reference, wish)
+        answer, end = answers[reference], one.location.end or 0
+        if answer.known is Known.FOUND:
+            yield Edit(start=end, end=end, text=f"@{sha256(answer.data)}")
         else:
-            yield Left(location=one.location, sought=reference)
+            yield _left(one, reference, answer.reason)
 
 
-def _inspected(reference: str) -> str | None:
-    """Return the digest of an image's manifest or index, as its registry serves it."""
-    answer = manifest(reference)
-    return sha256(answer.data) if answer.known is Known.FOUND else None
+def _inspected(reference: str, wish: Wish) -> Answer:
+    """Return an image's manifest or index, as its registry serves it."""
+    if wish.fetcher.offline:
+        return Answer(known=Known.UNKNOWN, reason="offline")
+    try:
+        return manifest(reference)
+    except ToolMissingError as error:
+        return Answer(known=Known.UNKNOWN, reason=error.message)
+
+
+def _left(one: PinFinding, sought: str, why: str) -> Left:
+    reason = f"not looked up: {why or 'it is not there'}"
+    return Left(location=one.location, sought=sought, reason=reason)
 
 
 def downloads(place: Place, wish: Wish) -> Iterator[Edit | Locked | Left]:
@@ -69,7 +79,7 @@ def downloads(place: Place, wish: Wish) -> Iterator[Edit | Locked | Left]:
         words = answer.data.decode().split() if answer.known is Known.FOUND else []
         digest = next((word for word in words if word.startswith("sha256:")), None)
         if digest is None:
-            yield Left(location=one.location, sought=url)
+            yield _left(one, url, answer.reason)
         elif _ADD.search(place.data[max(0, start - _HEAD) : start]):
             yield Edit(start=start, end=start, text=f"--checksum={digest} ")
         else:
@@ -99,9 +109,9 @@ def commits(place: Place, wish: Wish) -> Iterator[Edit | Left]:
         match = forms[one.id].search(text) if one.id in forms else None
         if match is None:
             continue
-        commit = _commit(wish, match["url"], match["revision"] or "")
-        if commit is None:
-            yield Left(location=one.location, sought=match["url"])
+        commit = _commit(wish, one, match["url"], match["revision"] or "")
+        if isinstance(commit, Left):
+            yield commit
             continue
         mark = "@" if one.id == "PY007" else "#"
         at, end = match.span("at") if match["at"] else (match.end("url"), match.end("url"))
@@ -141,14 +151,19 @@ def _clone(place: Place, wish: Wish, one: PinFinding) -> Iterator[Edit | Left]:
         reason = "a shallow clone has no commit but the newest: take --depth away first"
         yield Left(location=one.location, sought=rest[0], reason=reason)
         return
-    commit = _commit(wish, rest[0], values["-b"] or values["--branch"])
-    if commit is None:
-        yield Left(location=one.location, sought=rest[0])
+    commit = _commit(wish, one, rest[0], values["-b"] or values["--branch"])
+    if isinstance(commit, Left):
+        yield commit
         return
     folder = rest[1] if rest[1:] else rest[0].rstrip("/").rpartition("/")[2].removesuffix(".git")
     text = f" && git -C {shlex.quote(folder)} checkout -q {commit}"
     yield Edit(start=end, end=end, text=text)
 
 
-def _commit(wish: Wish, url: str, revision: str) -> str | None:
-    return None if wish.fetcher.offline else remote_commit(url, revision)
+def _commit(wish: Wish, one: PinFinding, url: str, revision: str) -> str | Left:
+    if wish.fetcher.offline:
+        return _left(one, url, "offline")
+    try:
+        return remote_commit(url, revision)
+    except (ToolFailedError, ToolMissingError) as error:
+        return _left(one, url, error.message)

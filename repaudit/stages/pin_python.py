@@ -28,6 +28,7 @@ _ENTRY = re.compile(
 _INCLUDES = re.compile(rb"^[ \t]*(?:-r|--requirement)[ \t=]*([^\s#]+)", re.MULTILINE)
 _HASH = re.compile(r"--hash=(\S+)")
 _MOST_INCLUDED = 50
+_UNSURE = "left as it is: write NAME==VERSION and its hashes on a line of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,11 @@ def _edits(place: Place, wish: Wish, lock: str) -> Iterator[Edit | Left]:
         several.setdefault(canonicalize_name(entry["name"]), []).append(one)
     ends = "\r\n" if b"\r\n" in place.data else "\n"
     for finding in place.findings:
-        match = _REQUIREMENT.fullmatch(place.text(finding)) if finding.id in _LOOSE else None
+        if finding.id not in _LOOSE:
+            continue
+        match = _REQUIREMENT.fullmatch(place.text(finding))
         if match is None:
+            yield Left(location=finding.location, sought=finding.message, reason=_UNSURE)
             continue
         found = several.get(canonicalize_name(match["name"]), [])
         if len(found) != 1:  # none for this platform, or another one for each

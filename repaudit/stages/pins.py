@@ -26,6 +26,8 @@ LARGEST = 256 << 20
 _MOST_BESIDE = 64 << 20
 #: What a lock beside can stand for: bytes under an address that does not move by design.
 _IN_LOCKS = frozenset({"NET002"})
+_UNCLAIMED = "no reader knows what kind of file this is, so nothing of it was judged"
+_KINDS = "name what a build reads; `repaudit list ecosystems` lists the kinds that are known"
 
 
 def audit_tree(tree: Tree, now: float) -> PinsReport:
@@ -41,6 +43,8 @@ def audit_tree(tree: Tree, now: float) -> PinsReport:
         head = tree.head(path)
         claimed = [one for one in ecosystems if one.claims(path, head)]
         if not claimed:
+            if path in tree.named:
+                found.append(finding("PAR001", _whole(path), _UNCLAIMED, fix=_KINDS))
             continue
         read.append(path)
         for item in _audit(tree, path, claimed, now):
@@ -57,6 +61,18 @@ def audit_tree(tree: Tree, now: float) -> PinsReport:
         pins=told,
         findings=findings,
     )
+
+
+def unless_empty(report: PinsReport) -> PinsReport:
+    """Return the report; where no file was read, one that is open: nothing was seen of a build."""
+    if report.files or report.findings:
+        return report
+    none = finding("PAR001", _whole("."), "there is no file here that repaudit reads", fix=_KINDS)
+    return replace(report, findings=(none,), verdict=verdict((none,)))
+
+
+def _whole(path: str) -> Location:
+    return Location(path=path, line=1, end_line=1)
 
 
 def _locked(findings: Iterable[PinFinding], pins: Iterable[Pin]) -> Iterator[PinFinding]:
@@ -87,13 +103,13 @@ _Key = tuple[str, int, int, int, str, str]
 def _audit(
     tree: Tree, path: str, claimed: Iterable[Ecosystem], now: float
 ) -> Iterator[Pin | PinFinding]:
-    whole = Location(path=path, line=1, end_line=1)
+    whole = _whole(path)
     if tree.size(path) > LARGEST:
         yield finding(UNREADABLE, whole, f"it is larger than {LARGEST >> 20} MiB")
         return
     raw = tree.read(path)
     if raw is None:
-        yield finding(UNREADABLE, whole, "it cannot be opened, or leads out of the folder")
+        yield finding(UNREADABLE, whole, tree.refusal(path))
         return
     yield from _read(tree, path, raw, claimed, now)
 

@@ -58,7 +58,7 @@ class Left:
 
     location: Location
     sought: str
-    reason: str = "not looked up"
+    reason: str = "not looked up: offline"
 
 
 Writer = Callable[[Place, Wish], Iterator[Edit | Added | Locked | Left]]
