@@ -204,11 +204,15 @@ class Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateRequest:
-    """What `repaudit gate` is asked; each field means what its option says."""
+    """What `repaudit gate` is asked; each field means what its option says.
+
+    `listed` where the images are those of a list, so that who looks at it looks at no others.
+    """
 
     images: tuple[Watched, ...]
     rules: Rules
     history: Path | None = None
+    listed: bool = False
 
 
 def gate(request: GateRequest, progress: Progress) -> tuple[GateResult, bytes]:
@@ -225,17 +229,20 @@ def gate(request: GateRequest, progress: Progress) -> tuple[GateResult, bytes]:
     judgements, found = [], []
     for image in request.images:
         report, source = _audited(image, progress)
-        past = history.past(image.name) if history else ()
+        past = history.past(image.name) if history else None
         judgement, night = judge(image.name, report, source, past, request.rules)
         if history:
             history.append(night)
         judgements.append(judgement)
         found.append((image.name, report.findings))
+    names = {image.name for image in request.images}
+    known = history.images() if history and request.listed else ()
     result = GateResult(
         light=strongest(tuple(one.light for one in judgements)),
         images=tuple(judgements),
         warnings=(
             *(f"unused: {name}" for name in request.rules.unused(found)),
+            *(f"not in the list, and in the history: {one}" for one in known if one not in names),
             *lies_in(request.history, contexts),
         ),
     )

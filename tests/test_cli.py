@@ -650,6 +650,13 @@ def test_a_rebuild_without_a_tool_names_its_package(
     assert f"apt-get install {package}" in done.way_out
 
 
+@pytest.mark.parametrize("words", [[], ["attest"], ["pins"], ["pins", "audit"], ["gate"]])
+def test_the_help_offers_what_is_ours_alone(shell: Shell, words: list[str]) -> None:
+    told = shell(*words, "--help").text
+    assert "completion" not in told
+    assert words == ["pins"] or told.count(f"repaudit {' '.join(words)}") >= 2
+
+
 KINDS = {
     "factors": [*SETTABLE, *INTRINSIC],
     "causes": ["different_due_to_umask", "captures_kernel_version"],

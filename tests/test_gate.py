@@ -42,6 +42,7 @@ from repaudit.stages.keep import load
 from repaudit.stages.trend import trends
 from tests import strategies
 from tests.command import alone as repaudit
+from tests.kept import JOURNAL, kept_run
 from tests.live import GOLDEN, Done, Shell
 
 DATE, BOM = "captures_build_date", "different_due_to_umask"
@@ -623,6 +624,52 @@ def test_the_commands_do_not_believe_a_report_whose_verdict_was_changed(tmp_path
         done = repaudit(tmp_path, command, "app")
         assert done.returncode == 3
         assert "called reproducible, with 1 findings" in done.stdout + done.stderr
+
+
+def test_a_kept_run_without_its_report_is_no_context(tmp_path: Path):
+    run = kept_run(tmp_path / "run", journal=replace(JOURNAL, tools={"git": "/usr/bin/git"}))
+    (run / "report.json").unlink()
+
+    done = repaudit(tmp_path, "gate", "run")
+    assert done.returncode == 2
+    assert "no report at run/report.json" in done.stderr
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "journal.json").write_text("{}")
+    assert "neither Containerfile nor" in repaudit(tmp_path, "gate", "app").stderr
+
+
+def test_a_night_is_the_first_only_where_nights_are_kept(tmp_path: Path):
+    keep(tmp_path / "base", report())
+
+    assert "note" not in repaudit(tmp_path, "gate", "base").stdout
+    assert "the first night" in repaudit(tmp_path, "gate", "base", "--history", "nights").stdout
+
+
+def test_an_image_that_fell_out_of_the_list_is_warned_of(tmp_path: Path):
+    keep(tmp_path / "run", report())
+    entries = [f'[[image]]\nname = "{name}"\nrun = "run"\n' for name in ("app", "base")]
+    told = []
+    for chosen in (entries, entries, entries[:1]):
+        (tmp_path / "images.toml").write_text("".join(chosen))
+        done = repaudit(tmp_path, "gate", "images.toml", "--history", "nights")
+        assert done.returncode == 0
+        told.append("warning: not in the list, and in the history: base\n" in done.stdout)
+
+    assert told == [False, False, True]
+    # one image alone says nothing of others
+    assert "warning" not in repaudit(tmp_path, "gate", "run", "--history", "nights").stdout
+
+
+@pytest.mark.parametrize("words", [["--save-baseline"], ["--format"]])
+def test_nothing_is_written_to_a_folder_that_is_not_there(tmp_path: Path, words: list[str]):
+    keep(tmp_path / "run", report())
+    (option,) = words
+    value = "no/such/file" if option == "--save-baseline" else "json=no/such/file"
+
+    done = repaudit(tmp_path, "gate", "run", option, value)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot write no/such/file" in done.stderr
+    assert not (tmp_path / "no").exists()
 
 
 def test_a_list_with_a_baseline_and_a_history(tmp_path: Path):

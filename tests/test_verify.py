@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -315,12 +316,14 @@ def test_a_digest_that_changes_without_an_input_is_an_alarm_and_nothing_else_is(
     assert compare_releases(later, V0_7_0, []).verified
 
 
-def test_the_inputs_are_asked_of_git(tmp_path: Path):
-    def commit(tag: str) -> None:
-        words = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
-        for argv in (["add", "-A"], [*words, "commit", "-qm", tag], ["tag", tag]):
-            subprocess.run(["git", "-C", tmp_path, *argv], check=True)
+def committed(folder: Path, tag: str) -> None:
+    words = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    for argv in (["add", "-A"], [*words, "commit", "-qm", tag], ["tag", tag]):
+        subprocess.run(["git", "-C", folder, *argv], check=True)
 
+
+def test_the_inputs_are_asked_of_git(tmp_path: Path):
+    commit = partial(committed, tmp_path)
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     old = published(tmp_path / ".git" / "old", building(V0_7_0))
     for tag, digests, source in (("v1", V0_7_0, "a"), ("v2", V0_7_1, "a"), ("v3", V0_7_1, "b")):
@@ -344,6 +347,25 @@ def test_the_inputs_are_asked_of_git(tmp_path: Path):
     assert repaudit(tmp_path, *since, "v3..v4", "--inputs", "scr").returncode == 2
     for wrong in ("v1..v9", "v1", "..", "--output=x..v1"):
         assert repaudit(tmp_path, *since, wrong).returncode == 2, wrong
+
+
+def test_digests_that_lie_in_no_repository_are_of_the_one_that_we_are_in(tmp_path: Path):
+    repository, new, old = (tmp_path / name for name in ("source", "new.md", "old.md"))
+    subprocess.run(["git", "init", "-q", repository], check=True)
+    for text in ("a", "b"):
+        published(repository / "src", text, "main.c")
+        committed(repository, f"v-{text}")
+    published(tmp_path, building(V0_7_1), new.name)
+    published(tmp_path, building(V0_7_0), old.name)
+
+    def changed(folder: Path) -> subprocess.CompletedProcess[str]:
+        return repaudit(folder, "verify", new, "--since", old, "--commits", "v-a..v-b")
+
+    done = changed(repository)
+    assert (done.returncode, "1 inputs changed" in done.stdout) == (0, True), done.stderr
+    done = changed(tmp_path)
+    assert done.returncode == 2
+    assert f"{tmp_path} is in no git repository" in done.stderr
 
 
 def test_measurements_of_another_tool_are_compared_as_lists(tmp_path: Path):

@@ -18,6 +18,16 @@ from repaudit import __version__
 from repaudit.model.errors import RepauditError
 from repaudit.model.text import printable
 
+EXAMPLES = """Examples:
+
+repaudit rebuild --explain .      what differs, by factor and line
+
+repaudit diff docker://registry.example/app:1 oci-archive:app.tar
+
+repaudit pins audit .             what is taken in unpinned
+
+Exit codes: 0 reproducible, 1 differences, 2 wrong usage, 3 could not tell.
+"""
 _INTERRUPTED = 130
 #: How many new objects make a collection of garbage; Python's own 700 are for small programs.
 _OBJECTS = 50_000
@@ -73,7 +83,7 @@ app = typer.Typer(
     cls=_Group,
     name="repaudit",
     help="Is this container image reproducible, and if not, why not?",
-    epilog="Exit codes: 0 reproducible, 1 differences, 2 wrong usage, 3 could not tell.",
+    epilog=EXAMPLES,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

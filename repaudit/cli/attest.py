@@ -52,6 +52,7 @@ app = typer.Typer(
     help="Sign what a kept run bears out (attest RUN …), and verify what others signed.",
     epilog=EXAMPLES,
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 

@@ -22,6 +22,7 @@ from repaudit.model.errors import UsageError
 from repaudit.reporters import Surface
 from repaudit.reporters._gate import gate_page
 from repaudit.stages.allow import Rules, load_allowances, load_baseline, read_toml
+from repaudit.stages.keep import REPORT, is_ours
 
 EXAMPLES = """Examples:
 
@@ -110,12 +111,16 @@ def gate(
     if (fail_on is FailOn.NEW) != (baseline is not None):
         raise UsageError("--fail-on new and --baseline FILE go together", hint="give both")
     formats = out.parse_formats(format_ or (), _known)
+    if save_baseline is not None:
+        out.check_writable(save_baseline)
     rules = Rules(
         today=clock.today(),
         allow=load_allowances(allow) if allow else (),
         baseline=load_baseline(baseline) if baseline else None,
     )
-    request = audit.GateRequest(images=_images(target, output), rules=rules, history=history)
+    request = audit.GateRequest(
+        images=_images(target, output), rules=rules, history=history, listed=_is_list(target)
+    )
     with progress(quiet=quiet, verbose=verbose) as listener:
         result, found = audit.gate(request, listener)
     if save_baseline is not None:
@@ -136,13 +141,17 @@ def _known(name: str) -> None:
         raise UsageError(f"{name!r} is not a format of the gate", hint=hint)
 
 
+def _is_list(target: Path) -> bool:
+    return target.suffix == ".toml"
+
+
 def _images(target: Path, output: Path | None) -> tuple[audit.Watched, ...]:
-    if target.suffix == ".toml":
+    if _is_list(target):
         entries = read_toml(target, _List, _LIST).image
         images = tuple(_watched(entry, target, output) for entry in entries)
     else:
         name = target.resolve().name
-        run = target.is_file() or (target / "report.json").is_file()
+        run = target.is_file() or (target / REPORT).is_file() or is_ours(target)
         images = (_kept(name, target) if run else _built(name, target, {}, output),)
     names = [image.name for image in images]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -32,7 +32,7 @@ def parse_formats(
         known(name)
         path = Path(file) if file else None
         if path is not None:
-            _check_writable(path)
+            check_writable(path)
         formats.append((name, path))
     if sum(path is None for _, path in formats) > 1:
         raise UsageError(
@@ -41,8 +41,8 @@ def parse_formats(
     return tuple(formats)
 
 
-def _check_writable(path: Path) -> None:
-    """Complain before the builds, not after."""
+def check_writable(path: Path) -> None:
+    """Raise UsageError where a file cannot be written: before the builds, not after."""
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder", hint="name a file")
     try:

@@ -22,6 +22,7 @@ repaudit pins audit Containerfile requirements.txt --format json=pins.json
 pins = typer.Typer(
     help="What a build depends on: find what is not pinned, and prove what is.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 

@@ -103,15 +103,19 @@ def _listed(digests: dict[str, str]) -> Iterator[Built]:
 
 
 def _inputs(published: Path, commits: str, within: list[Path]) -> tuple[str, ...]:
-    """Return the inputs that changed: the file that holds the digests is none of them."""
+    """Return the inputs that changed: the file that holds the digests is none of them.
+
+    They are asked of its repository or, where it lies in none, of that of the working directory.
+    """
     old, dots, new = commits.partition("..")
     if not (old and dots and new):
         raise UsageError(f"not two commits: {commits!r:.80}", hint="--commits OLD..NEW")
     for path in within:
         if not path.exists():
             raise UsageError(f"no such input: {path}", hint="--inputs names files and folders")
-    found = git.changed(published.resolve().parent, old, new, within)
     own = git.relative(published)
+    where = published.resolve().parent if own is not None else Path.cwd()
+    found = git.changed(where, old, new, within)
     return tuple(path for path in found if path != own)
 
 

@@ -27,7 +27,8 @@ def find(context: Path, given: Path | None = None) -> Path:
     if not context.is_dir():
         raise UsageError(f"{context} is not a folder", hint="name the folder to build from")
     raise UsageError(
-        f"{context} holds neither {' nor '.join(_NAMES)}", hint="name the file with --file"
+        f"{context} holds neither {' nor '.join(_NAMES)}",
+        hint="name the file with --file; for gate, as `file` in a list of images",
     )
 
 

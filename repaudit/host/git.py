@@ -43,6 +43,10 @@ def changed(context: Path, old: str, new: str, within: Sequence[Path]) -> tuple[
     `within` bounds it to some files and folders; () is the whole tree. Submodules are paths.
     Raises UsageError where `context` is in no repository, or that has no such commits.
     """
+    top = ask(context, "rev-parse", "--show-toplevel")
+    if top is None:
+        hint = "run it in the repository that both commits are of"
+        raise UsageError(f"{context} is in no git repository", hint=hint)
     whole = []
     for name in (old, new):
         commit = ask(context, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
@@ -50,7 +54,6 @@ def changed(context: Path, old: str, new: str, within: Sequence[Path]) -> tuple[
             hint = "name two commits of the repository, with all of its history: OLD..NEW"
             raise UsageError(f"no such commit in {context}: {name!r:.80}", hint=hint)
         whole.append(commit)
-    top = ask(context, "rev-parse", "--show-toplevel") or "."
     words = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", *whole]
     found = ask(
         Path(top), "--literal-pathspecs", *words, "--", *(str(path.absolute()) for path in within)

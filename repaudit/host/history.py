@@ -77,6 +77,14 @@ class History:
             with self._database() as database:
                 return tuple(_nights(database, image))
 
+    def images(self) -> tuple[str, ...]:
+        """Return the names of all images that have a night, sorted."""
+        with self._locked():
+            self._catch_up()
+            with self._database() as database:
+                found = database.execute("SELECT DISTINCT image FROM night ORDER BY image")
+                return tuple(name for (name,) in found)
+
     def night(self, number: int) -> Night:
         """Return the night of that number."""
         path = self._nights / f"{number:08}.json"

@@ -82,8 +82,9 @@ class RefusedError(RepauditError):
 
 
 class UndecidedError(RepauditError):
-    """Something may not be signed off, for its verdict is open; nobody is known to say it; or what
-    an edit was made for is another by now.
+    """Something may not be signed off, for its verdict is open.
+
+    Or nobody is known to say it; or what an edit was made for is another by now.
     """
 
 

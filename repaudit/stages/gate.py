@@ -16,20 +16,24 @@ _ORDER = list(State)
 
 
 def judge(
-    image: str, report: Report, source: Source | None, past: Sequence[Seen], rules: Rules
+    image: str, report: Report, source: Source | None, past: Sequence[Seen] | None, rules: Rules
 ) -> tuple[Judgement, Night]:
-    """Return the judgement on one image, and the night to be kept; `past` is the oldest first."""
+    """Return the judgement on one image, and the night to be kept.
+
+    `past` is the oldest first, () where there is none yet, and None where nobody keeps it.
+    """
     said = {finding.id: rules.excuse(image, finding) for finding in report.findings}
     excused = tuple(sorted(id_ for id_, (excuse, _) in said.items() if excuse))
     light = _light(report, len(said) - len(excused))
     night = Night(image=image, light=light, source=source, excused=excused, report=report)
     tonight = seen(0, night)
-    green = last_green(past)
+    before = past or ()
+    green = last_green(before)
     remedies = {printable(f.id): f.cause.remedy for f in report.findings}
     excuses = {printable(id_): (excuse, notes) for id_, (excuse, notes) in said.items()}
     changes = (
         _change(trend, remedies.get(trend.finding.id), *excuses.get(trend.finding.id, (None, ())))
-        for trend in trends(past, tonight)
+        for trend in trends(before, tonight)
     )
     judgement = Judgement(
         image=image,
@@ -38,9 +42,9 @@ def judge(
         source=source,
         last_green=point(green) if green else None,
         changes=tuple(sorted(changes, key=_order)),
-        nights=told(past, tonight),
+        nights=told(before, tonight),
         problems=report.problems,
-        notes=tuple(_notes(report, green, past)),
+        notes=tuple(_notes(report, green, before)) if past is not None else (),
     )
     return judgement, night
 

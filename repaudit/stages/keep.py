@@ -85,7 +85,7 @@ def clear(output: Path) -> None:
     """
     if not output.is_dir() or not any(output.iterdir()):
         return
-    if not _is_ours(output):
+    if not is_ours(output):
         raise UsageError(
             f"{output} is not empty, and holds no run that was kept",
             hint="name a new folder, an empty one, or one of `rebuild --output`; it is as it was",
@@ -111,7 +111,8 @@ def ours_below(context: Path, paths: Iterable[str], written: Iterable[Path]) -> 
     return tuple(sorted(path for path in ours if (root / path).exists()))
 
 
-def _is_ours(folder: Path) -> bool:
+def is_ours(folder: Path) -> bool:
+    """Whether a folder is one that a run was kept in, or was about to be."""
     try:
         journal = load_journal(folder)
     except MalformedError:
