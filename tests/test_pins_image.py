@@ -172,6 +172,19 @@ def test_what_is_locked_and_not_there_is_a_note(tmp_path: Path):
     )
 
 
+def test_a_lock_of_which_nothing_is_in_the_image_leaves_the_verdict_open(tmp_path: Path):
+    project = locks(tmp_path / "project")
+    tree = image_tree() | {"app/lib/beta-2.0.jar": JAR}
+    del tree["app/app.jar"]
+    without = {path: data for path, data in tree.items() if not path.startswith(SITE)}
+    report = held(project, layout(tmp_path / "image", without))
+
+    assert report.verdict is PinsVerdict.INCONCLUSIVE
+    assert [(f.id, f.message, f.location.path) for f in report.findings] == [
+        ("INS008", "none of 1 locked pypi packages is in the image", "requirements.txt")
+    ]
+
+
 def test_files_that_are_gone_are_told(tmp_path: Path):
     gone = {SITE + "alpha/.wh.__init__.py": b""}
     assert verdict_of(tmp_path, image_tree(), gone)[1] == [
@@ -222,7 +235,9 @@ def test_what_says_that_it_was_built_here_is_unknown_and_what_came_from_a_file_i
 ):
     def told(origin: bytes) -> tuple[PinsVerdict, list[tuple[str, str]]]:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
-        tree = installed_wheel("own", "0") | {SITE + "own-0.dist-info/direct_url.json": origin}
+        tree = image_tree() | {"app/lib/beta-2.0.jar": JAR} | installed_wheel("own", "0")
+        tree |= {SITE + "own-0.dist-info/direct_url.json": origin}
+        del tree["app/app.jar"]
         report = held(locks(folder), layout(folder / "image", tree))
         return report.verdict, [(f.id, f.message) for f in report.findings]
 
@@ -339,7 +354,9 @@ def test_debian_packages_are_held_against_the_lock_that_names_their_debs():
         ("INS002", "d 1 is locked, and not in the image"),
     ]
     assert list(against_packages([], found)) == []
-    assert list(against_packages(locked, [])) == []
+    assert list(against_packages([pin("a", "1", "")], [])) == []
+    (none,) = against_packages(locked, [])
+    assert (none.rule, none.message) == ("INS008", "none of 5 locked deb packages is in the image")
 
 
 def test_a_jar_bomb_is_told_within_the_bounds():

@@ -12,7 +12,7 @@ from repaudit.ecosystems import STATUS, installed
 from repaudit.inventories import INVENTORIES
 from repaudit.model.errors import MalformedError
 from repaudit.model.installed import Installed, Unidentified
-from repaudit.model.pins import Location, Observation, Pin
+from repaudit.model.pins import Location, Observation, Pin, by_place
 from repaudit.model.text import printable
 from repaudit.oci.filesystem import Files
 
@@ -92,15 +92,27 @@ def compare(locks: dict[str, Locks], files: Files) -> tuple[list[Observation], l
 
 def absent(locks: dict[str, Locks]) -> Iterator[Observation]:
     """Yield what is locked, and in none of the images that were compared."""
-    for lock in locks.values():
-        pins = {pin.purl: pin for named in lock.names.values() for pin in named}
-        if not lock.met:
-            continue  # nothing of that kind comes from these locks
+    for kind, lock in locks.items():
+        pins = {
+            pin.purl: pin
+            for named in lock.names.values()
+            for pin in named
+            if _ASIDE.isdisjoint(_values(PackageURL.from_string(pin.purl).qualifiers or {}))
+        }
+        if pins and not lock.met:
+            yield none_of(kind, tuple(pins.values()))
+            continue
         for purl, pin in sorted(pins.items()):
-            classifier = PackageURL.from_string(purl).qualifiers or {}
-            if purl not in lock.met and _ASIDE.isdisjoint(_values(classifier)):
+            if purl not in lock.met:
                 message = f"{_shown(purl)} is locked, and not in the image"
                 yield Observation(rule="INS002", message=message, location=pin.location)
+
+
+def none_of(kind: str, pins: Sequence[Pin]) -> Observation:
+    """Return that nothing of what is locked is in the image: it may be of other locks."""
+    first = min(pins, key=by_place)
+    message = f"none of {len(pins)} locked {kind} packages is in the image"
+    return Observation(rule="INS008", message=message, location=first.location)
 
 
 def _values(qualifiers: object) -> list[str]:

@@ -21,7 +21,7 @@ from repaudit.model.pins import (
     Strength,
     by_place,
 )
-from repaudit.stages.installed import Tie
+from repaudit.stages.installed import Tie, none_of
 
 _FLOATS = "what is named is not fixed"
 _NO_INDEX = "repaudit asks no index of that kind"
@@ -64,16 +64,15 @@ def _why_not(pin: Pin, index: Index | None) -> str | None:
 
 
 def against_packages(pins: Sequence[Pin], packages: Sequence[Pin]) -> Iterator[Observation]:
-    """Yield how the Debian packages of an image are not those that a lock names by their hash.
-
-    Of an image that has none, nothing is said here.
-    """
+    """Yield how the Debian packages of an image are not those that a lock names by their hash."""
     held: dict[tuple[str, str | None], list[Pin]] = defaultdict(list)
     for pin in packages:
         held[_package(pin)].append(pin)
-    for pin in pins if held else ():
-        if pin.kind != "deb" or not pin.digests:
-            continue
+    locked = [pin for pin in pins if pin.kind == "deb" and pin.digests]
+    if locked and not held:
+        yield none_of("deb", locked)
+        return
+    for pin in locked:
         name, version = _package(pin)[0], PackageURL.from_string(pin.purl).version
         found = held.get(_package(pin), [])
         versions = {PackageURL.from_string(one.purl).version for one in found}
