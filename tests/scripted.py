@@ -61,9 +61,9 @@ class Scripted:
 
 
 def explained(
-    layer: Callable[[PlannedRun], bytes], folder: Path, *, explain: bool = True
+    layer: Callable[[PlannedRun], bytes], folder: Path, *, explain: bool = True, builds: int = 3
 ) -> Report:
-    """Return what `rebuild --explain` says of such runs, or `rebuild --builds 3`."""
+    """Return what `rebuild --explain` says of such runs, or `rebuild --builds N`."""
     builder = Scripted(layer)
     request = BuildRequest(
         context=folder,
@@ -76,7 +76,7 @@ def explained(
     bench = Bench(
         builder=builder,
         prepared=builder.prepare(request, (), folder, 1),
-        plan=make_plan(fakes.MACHINE, vary=(), hold=(), builds=3),
+        plan=make_plan(fakes.MACHINE, vary=(), hold=(), builds=builds),
         folder=folder,
         jobs=2,
         progress=Silent(),

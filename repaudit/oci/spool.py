@@ -36,6 +36,11 @@ class Spool:
         self._drafts = 0
         folder.mkdir(parents=True, exist_ok=True)
 
+    @property
+    def folder(self) -> Path:
+        """Where the contents are."""
+        return self._folder
+
     def path(self, entry: Entry) -> Path:
         """Return where an entry's content is, if it is kept."""
         return self._folder / (entry.fingerprint or b"").hex()

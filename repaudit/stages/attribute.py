@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from repaudit.model.finding import (
     Suspect,
 )
 from repaudit.stages.chains import Follower, Told, causeless, heir, holder, read_for, reader
-from repaudit.stages.clues import Sourced, sharpened, spoken
+from repaudit.stages.clues import DESIGN, Sourced, sharpened, spoken
 from repaudit.stages.contents import Contents
 from repaudit.stages.decode import Decoded
 from repaudit.stages.derive import derived, inherited
@@ -49,7 +49,7 @@ class Scene:
     `left` and `right` are the levels of both runs (empty for two existing images), `runs` their
     names, `instructions` the line behind each layer, None where it is not certain. `decoded` is
     what a designed experiment showed of each place, `provenance` what a traced run showed, where
-    there was one.
+    there was one. `told` are places of which other pairs of runs told all that is to be told.
     """
 
     left: tuple[Level, ...] = ()
@@ -58,6 +58,7 @@ class Scene:
     instructions: tuple[Instruction | None, ...] = ()
     decoded: Mapping[Place, Decoded] = field(default_factory=dict)
     provenance: Provenance | None = None
+    told: Collection[Place] = ()
 
     def instruction(self, difference: Difference) -> Instruction | None:
         """Return the line that wrote what differs."""
@@ -98,35 +99,46 @@ class _Group:
     clues: list[Sourced] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """What was found of a pair of runs, and the places of which another pair can tell no more."""
+
+    findings: tuple[Finding, ...]
+    told: frozenset[Place]
+
+
 def attribute(
     differences: Sequence[Difference], contents: Contents, scene: Scene
 ) -> tuple[Finding, ...]:
     """Return the findings; each difference stands in one at least, the unexplained first."""
-    forensics = FORENSICS.all()
+    return attribution(differences, contents, scene, derived(differences, contents)).findings
+
+
+def attribution(
+    differences: Sequence[Difference],
+    contents: Contents,
+    scene: Scene,
+    holds: Mapping[Place, tuple[Place, ...]],
+) -> Attribution:
+    """Return the findings of one of several pairs; `holds` are the roots of what is derived.
+
+    Each difference stands in one at least, but for those that the scene calls told.
+    """
     groups: dict[tuple[str, str], _Group] = {}
-    holds, inherits = derived(differences, contents), inherited(differences)
+    inherits = inherited(differences)
     follow = {**holds, **inherits}
-    examined: list[tuple[Told, list[Sourced]]] = []
-    for difference in differences:
-        if difference.place in follow:
-            continue
-        author = None if difference.aspect in _BUILDERS else scene.author(difference)
-        if author:
-            difference = replace(difference, process=author.process)
-        case = _case(difference, contents, scene)
-        clues = [
-            Sourced(forensic.name, clue)
-            for forensic in forensics
-            for clue in forensic.examine(case)
-            if _possible(clue, scene)
-        ]
-        clues = spoken(clues)
-        decoded = scene.decoded.get(difference.place)
-        if decoded is not None:
-            clues = sharpened(clues, decoded, scene.apart)
-        told = Told(difference=difference, author=author, clues=[found.clue for found in clues])
-        examined.append((told, clues))
+    new = [d for d in differences if d.place not in scene.told]
+    examined = [_examined(d, contents, scene) for d in new if d.place not in follow]
     read = read_for([told for told, _ in examined], differences, follow)
+    holding = [holder(d, holds[d.place]) for d in new if d.place in holds]
+    holding += [heir(d, inherits[d.place]) for d in new if d.place in inherits]
+    reading = [
+        reader(told, roots) for told, _ in examined if (roots := read.get(told.difference.place))
+    ]
+    followers = [*holding, *reading]
+    if scene.told:  # what stands under a place that was told of needs it here
+        needed = {root for one in followers for root in one.roots if root in scene.told}
+        examined += [_examined(d, contents, scene) for d in differences if d.place in needed]
     for told, clues in examined:
         if told.difference.place in read:
             clues = [found for found in clues if not causeless(found.clue)]
@@ -135,14 +147,45 @@ def attribute(
         # A detector that could name a part of a file says of the rest that it is unexplained.
         for found in [*clues, *(_seen(told.author, found.clue) for found in clues if told.author)]:
             _add(groups, told.difference, found.clue.slug, found, scene)
-    holding = [holder(d, holds[d.place]) for d in differences if d.place in holds]
-    holding += [heir(d, inherits[d.place]) for d in differences if d.place in inherits]
-    reading = [
-        reader(told, roots) for told, _ in examined if (roots := read.get(told.difference.place))
-    ]
-    _put_under_roots([*holding, *reading], groups)
+    _put_under_roots(followers, groups)
     findings = [_finding(slug, place, group, scene) for (slug, place), group in groups.items()]
-    return tuple(sorted(findings, key=order))
+    return Attribution(
+        findings=tuple(sorted(findings, key=order)),
+        told=frozenset(_told_of(examined, scene)),
+    )
+
+
+def _examined(
+    difference: Difference, contents: Contents, scene: Scene
+) -> tuple[Told, list[Sourced]]:
+    """Return what is told of one difference, and by whom."""
+    author = None if difference.aspect in _BUILDERS else scene.author(difference)
+    if author:
+        difference = replace(difference, process=author.process)
+    case = _case(difference, contents, scene)
+    clues = spoken(
+        [
+            Sourced(forensic.name, clue)
+            for forensic in FORENSICS.all()
+            for clue in forensic.examine(case)
+            if _possible(clue, scene)
+        ]
+    )
+    decoded = scene.decoded.get(difference.place)
+    if decoded is not None:
+        clues = sharpened(clues, decoded, scene.apart)
+    told = Told(difference=difference, author=author, clues=[found.clue for found in clues])
+    return told, clues
+
+
+def _told_of(examined: Iterable[tuple[Told, Sequence[Sourced]]], scene: Scene) -> Iterator[Place]:
+    """Yield the places of which the experiment left nothing open, and detectors named it all."""
+    for told, clues in examined:
+        decoded = scene.decoded.get(told.difference.place)
+        if decoded and decoded.clear:
+            named = {f for found in clues if found.source != DESIGN for f in found.clue.factors}
+            if named.issuperset(one.factor for one in decoded.followed):
+                yield told.difference.place
 
 
 def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:

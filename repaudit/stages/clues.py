@@ -12,6 +12,8 @@ from repaudit.stages.chains import causeless
 from repaudit.stages.decode import Decoded
 from repaudit.stages.findings import RANKS
 
+#: The source of what the designed runs show.
+DESIGN = "design"
 BY_ITSELF = "differs_without_variation"
 #: What may be said of another order.
 _ORDERS = {
@@ -136,4 +138,4 @@ def _told(slug: str, factors: tuple[str, ...], decoded: Decoded) -> Sourced:
     detail = decoded.words(factors)
     factors = tuple(sorted(factors))
     clue = Clue(slug=slug, factors=factors, kind=EvidenceKind.EXPERIMENT, detail=detail)
-    return Sourced("design", clue)
+    return Sourced(DESIGN, clue)

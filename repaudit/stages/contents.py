@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from repaudit.comparators import COMPARATORS
 from repaudit.forensics import Content
 from repaudit.model.difference import Aspect, Difference
+from repaudit.model.image import Entry
 from repaudit.oci.spool import MOST_OF_ONE, Spool
 from repaudit.stages.compare import Comparison
 from repaudit.stages.reading import differs_in_content
@@ -40,11 +42,48 @@ class Kept:
         )
 
 
-#: By what differs: the digests of both sides, as the difference shows them.
-Contents = Mapping[tuple[str | None, str | None], Kept]
+#: What differs: the digests of both sides, as the difference shows them.
+_Sides = tuple[str | None, str | None]
 
 
-def contents_of(comparison: Comparison, spool: Spool) -> Contents:
+class Contents(Protocol):
+    """The contents that were kept, by what differs."""
+
+    def get(self, sides: _Sides, /) -> Kept | None:
+        """Return both sides of a file, None where they were not kept."""
+
+
+class Library:
+    """The contents that several comparisons kept: each is known once, and takes few bytes."""
+
+    def __init__(self) -> None:
+        self._known: dict[str | None, tuple[Path, str, int]] = {}
+
+    def take_in(self, comparison: Comparison, spool: Spool) -> int:
+        """Add what was kept while two images were compared; return the number of files."""
+        files = 0
+        for pair in _kept(comparison, spool):
+            files += 1
+            for entry in pair:
+                told = (spool.folder, spool.path(entry).name, entry.stored)
+                self._known.setdefault(entry.digest, told)
+        return files
+
+    def get(self, sides: _Sides, /) -> Kept | None:
+        """Return both sides of a file, None where they were not kept."""
+        left, right = map(self._known.get, sides)
+        if left is None or right is None:
+            return None
+        (folder, name, size), (other_folder, other_name, other_size) = left, right
+        return Kept(
+            left=folder / name,
+            right=other_folder / other_name,
+            left_size=size,
+            right_size=other_size,
+        )
+
+
+def contents_of(comparison: Comparison, spool: Spool) -> Mapping[_Sides, Kept]:
     """Return what differs in content and was kept while the images were compared."""
     return {
         (one.digest, other.digest): Kept(
@@ -53,10 +92,15 @@ def contents_of(comparison: Comparison, spool: Spool) -> Contents:
             left_size=one.stored,
             right_size=other.stored,
         )
-        for change in comparison.changed
-        if (one := change.left) and (other := change.right) and differs_in_content(change)
-        if spool.has(one) and spool.has(other)
+        for one, other in _kept(comparison, spool)
     }
+
+
+def _kept(comparison: Comparison, spool: Spool) -> Iterator[tuple[Entry, Entry]]:
+    for change in comparison.changed:
+        if (one := change.left) and (other := change.right) and differs_in_content(change):
+            if spool.has(one) and spool.has(other):
+                yield one, other
 
 
 def with_details(

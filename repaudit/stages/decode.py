@@ -73,6 +73,11 @@ class Decoded:
     chance: bool
     baffling: bool
 
+    @property
+    def clear(self) -> bool:
+        """Whether all that differs follows factors, and nothing of it is in doubt."""
+        return bool(self.followed) and self.settled and not (self.chance or self.baffling)
+
     def sure(self, factor: str) -> bool:
         """Whether the runs show beyond doubt that the place follows `factor`."""
         return any(one.factor == factor and one.sure for one in self.followed)
@@ -189,6 +194,12 @@ def telling(
         return (max(Counter(foretold).values()), len(move), sorted(move))
 
     return min(moves, key=undecided, default=frozenset())
+
+
+def undecided(found: Sequence[tuple[str, ...]], row: frozenset[str]) -> int:
+    """Return how many explanations may be left, at worst, after a run that moves `row`."""
+    alike = Counter(frozenset(some) & row for some in found)
+    return max(alike.values(), default=0)
 
 
 def shown(some: Sequence[str], moved: Sequence[frozenset[str]]) -> bool:

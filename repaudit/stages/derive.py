@@ -103,13 +103,14 @@ def derived(
 
     A root is no such place itself: what holds the digest of a list stands under what is listed.
     """
-    kept = {
-        d.place: both
+    pairs = (
+        (d.place, both)
         for d in differences
         if d.aspect is Aspect.CONTENT and (both := contents.get((d.left, d.right)))
-    }
+    )
+    kept = dict(islice(pairs, MOST_FILES))
     search = _Search(kept)
-    held = {place: found for place in islice(kept, MOST_FILES) if (found := search.held(place))}
+    held = {place: found for place in kept if (found := search.held(place))}
     return roots(held)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from sys import intern
 
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Entry, Kind
@@ -28,12 +29,11 @@ def compare_change(layer: int, change: Change) -> Iterator[Difference]:
     if one is None or other is None:
         yield presence(layer, change.path, one, other)
         return
+    path = intern(change.path)  # many runs may differ there from the same control
     for aspect, a, b, readable in _aspects(one, other):
         if a != b:
-            sides = readable(one), readable(other)
-            yield Difference(
-                layer=layer, path=change.path, aspect=aspect, left=sides[0], right=sides[1]
-            )
+            sides = [value and intern(value) for value in (readable(one), readable(other))]
+            yield Difference(layer=layer, path=path, aspect=aspect, left=sides[0], right=sides[1])
 
 
 def _aspects(left: Entry, right: Entry) -> Iterable[tuple[Aspect, object, object, _Readable]]:

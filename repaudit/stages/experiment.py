@@ -8,14 +8,18 @@ from dataclasses import dataclass, replace
 
 from repaudit import containerfile as cf
 from repaudit.host import clock
+from repaudit.model.difference import Place
 from repaudit.model.experiment import BuildRun, Held, Outcome, Role
 from repaudit.model.finding import Evidence, EvidenceKind, Finding, Instruction
 from repaudit.model.report import Bound, LayerRecord, Problem, Report, RunRecord, Subject, Verdict
 from repaudit.sources import Opened
-from repaudit.stages.attribute import Scene, attribute
+from repaudit.stages.attribute import Scene, attribution
 from repaudit.stages.breakage import Breakage, last_words, stand_in
 from repaudit.stages.build import Bench, open_run
-from repaudit.stages.findings import breakage_finding, merge
+from repaudit.stages.clues import DESIGN
+from repaudit.stages.contents import Library
+from repaudit.stages.explain import MOST_CUT
+from repaudit.stages.findings import MOST_EVIDENCE, breakage_finding, merge
 from repaudit.stages.plan import Effect, effect
 from repaudit.stages.provenance import Provenance
 from repaudit.stages.settle import Compared, Settled, compare_run, settle, struck_by_chance
@@ -64,16 +68,17 @@ class Experiment:
         if others and others[-1].planned.role is Role.VARIANT:
             seen = effect(plan, control, others[-1])
         left = open_run(control)
-        compared = [compare_run(self.bench, left, run) for run in others]
-        settled = Settled(decoded={}, made=(), traced=None)
+        library = Library()
+        compared = [compare_run(self.bench, left, run, library) for run in others]
+        settled = Settled(decoded={}, uncut=(), made=(), traced=None)
         if self.explain and any(one.differences for one in compared):
-            settled = settle(self.bench, left, control, compared, began)
+            settled = settle(self.bench, left, control, compared, library, began)
             runs += settled.made
         elif len(compared) > 1:
-            chance = struck_by_chance(self.bench, left, control, compared, began)
+            chance = struck_by_chance(self.bench, left, control, compared, library, began)
             settled = replace(settled, decoded=chance)
         findings += self._findings(control, left, compared, settled)
-        merged = merge(findings)
+        merged = tuple(_with_uncut(finding, settled.uncut) for finding in merge(findings))
         breaking = {broken.factor for broken in breakages}  # which is an answer
         asked = [name for name in plan.asked if name not in breaking]
         problems += _open_questions(asked, seen, len(others) + 1)
@@ -158,7 +163,9 @@ class Experiment:
         instructions = self._instructions(left)
         differing = {d.path for one in compared for d in one.differences}
         provenance = self._provenance(settled.traced, differing) if settled.traced else None
+        told: set[Place] = set()
         for one in compared:
+            row = one.run in settled.made
             replicate = one.run.planned.role is Role.REPLICATE
             scene = Scene(
                 left=control.planned.levels,
@@ -167,9 +174,12 @@ class Experiment:
                 instructions=instructions,
                 decoded=settled.decoded,
                 provenance=provenance,
+                told=told if row else (),  # a row moves what the variant moves, and less
             )
-            found = attribute(one.differences, one.contents, scene)
-            yield from (_shown_by_replicate(f, one.run) if replicate else f for f in found)
+            found = attribution(one.differences, one.contents, scene, one.derived)
+            told |= found.told
+            findings = found.findings
+            yield from (_shown_by_replicate(f, one.run) if replicate else f for f in findings)
 
     def _provenance(self, traced: BuildRun, differing: Collection[str]) -> Provenance:
         failed = traced.outcome is Outcome.FAILED
@@ -198,6 +208,20 @@ class Experiment:
             path=self.shown,
             layers=len(one.layers),
         )
+
+
+def _with_uncut(finding: Finding, uncut: Collection[Place]) -> Finding:
+    """Say of how many files a finding shows the whole alone, since they were not cut."""
+    number = len({d.place for d in finding.differences if d.place in uncut})
+    if not number:
+        return finding
+    evidence = Evidence(
+        kind=EvidenceKind.EXPERIMENT,
+        source=DESIGN,
+        detail=f"of {number} of these files, the runs were compared as a whole, not part by part: "
+        f"they are too large, or more than {MOST_CUT:,} differ",
+    )
+    return replace(finding, evidence=(evidence, *finding.evidence[: MOST_EVIDENCE - 1]))
 
 
 def _shown_by_replicate(finding: Finding, run: BuildRun) -> Finding:

@@ -7,8 +7,8 @@ file is decoded region by region, so that one cause hides nothing of another beh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -23,16 +23,16 @@ from repaudit.stages.decode import (
     luck,
     shown,
     telling,
+    undecided,
     unrepeated,
 )
-from repaudit.stages.derive import derived
 from repaudit.stages.names import Names
 from repaudit.stages.regions import Clocks, Region, cut, whole
 
 #: More bytes than this, in all versions of a file together, are decoded as a whole; so are the
 #: files beyond as many.
 _MOST_BYTES = 96 << 20
-_MOST_CUT = 2_000
+MOST_CUT = 2_000
 _NAMES_LAYERS = {Aspect.HISTORY, Aspect.ANNOTATION, Aspect.COMPRESSION}
 
 
@@ -44,20 +44,33 @@ class _Observed:
     moved: frozenset[str]
     differences: Mapping[Place, Difference]
     contents: Contents
-    derived: frozenset[Place] = frozenset()
+    derived: Collection[Place] = ()
 
 
 class Observations:
     """The runs so far. The control comes first, then the replicate, then runs that move factors.
 
-    `real` is what the real clock showed meanwhile, in seconds since the epoch.
+    `real` is what the real clock showed meanwhile, in seconds since the epoch. `moved` holds the
+    factors that each run moved, `uncut` the files that were not cut into regions: they are too
+    large, or too many.
     """
 
     def __init__(self, control: PlannedRun, real: int) -> None:
         self._seen = [_Observed(control, frozenset(), {}, {})]
         self._real = real
+        self.moved: tuple[frozenset[str], ...] = (frozenset(),)
+        self.uncut: set[Place] = set()
+        self._granted: set[Place] = set()
+        self._parts: dict[Place, tuple[Region, ...]] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was concluded from the runs before."""
+        self._order: list[Place] = []
         self._regions: dict[Place, tuple[Region, ...]] = {}
         self._named: dict[int | None, Names] = {}
+        self._sure = cache(self._shown)
+        self._answer = cache(self._decoded)
 
     def add(
         self,
@@ -65,18 +78,29 @@ class Observations:
         moved: frozenset[str],
         differences: Sequence[Difference],
         contents: Contents,
+        derived: Collection[Place] = (),
     ) -> None:
-        """Take in how one more run differs from the control."""
+        """Take in how a run differs from the control, and which places follow from others."""
         by_place = {difference.place: difference for difference in differences}
-        follow = frozenset(derived(differences, contents))
-        self._seen.append(_Observed(run, moved, by_place, contents, follow))
-        self._regions.clear()
-        self._named.clear()
+        self._seen.append(_Observed(run, moved, by_place, contents, derived))
+        self.moved = (*self.moved, moved)
+        self._forget()
+        known = ((place, self._extended(place, some)) for place, some in self._parts.items())
+        self._parts = {place: regions for place, regions in known if regions is not None}
 
-    @property
-    def moved(self) -> tuple[frozenset[str], ...]:
-        """The factors that each run moved."""
-        return tuple(observed.moved for observed in self._seen)
+    def _extended(self, place: Place, regions: tuple[Region, ...]) -> tuple[Region, ...] | None:
+        """Return a file's regions with the last run, which has the bytes of an earlier one.
+
+        None comes back where it has not, or where another clock may have told what they hold.
+        """
+        *values, last = self._values(place)
+        *clocks, clock = self._clocks().steps
+        for same, (value, told) in enumerate(zip(values, clocks, strict=True)):
+            if (value, told) == (last, clock):
+                return tuple(
+                    replace(one, pattern=(*one.pattern, one.pattern[same])) for one in regions
+                )
+        return None
 
     def decode(self, factors: Sequence[str]) -> dict[Place, Decoded]:
         """Return what is known of the places that differ in some run."""
@@ -93,50 +117,52 @@ class Observations:
         Nothing is to be moved where a place follows no factor: a race shows in some runs alone.
         """
         asked: Counter[frozenset[str]] = Counter()
-        for pattern in self._open(tuple(factors)):
+        for pattern, times in self._open(tuple(factors)).items():
             sets = _explained(pattern, self.moved, tuple(factors))
             if len(sets) == 1:
                 again = unrepeated(sets[0], pattern, self.moved)
-                asked.update(again or [frozenset(sets[0])])
+                asked.update(dict.fromkeys(again or [frozenset(sets[0])], times))
             else:
-                asked[telling(sets, pattern, self.moved)] += 1
+                asked[telling(sets, pattern, self.moved)] += times
         return [some for some, _ in sorted(asked.items(), key=lambda a: (-a[1], sorted(a[0])))]
 
     def best(self, factors: Sequence[str], rows: Sequence[frozenset[str]]) -> frozenset[str]:
         """Return the row, of those left, after which the fewest explanations stay open."""
-        patterns = list(self._open(tuple(factors)))
+        patterns = self._open(tuple(factors))
         return min(
             rows,
             key=lambda row: sum(
-                _undecided(_explained(pattern, self.moved, tuple(factors)), row)
-                for pattern in patterns
+                times * undecided(_explained(pattern, self.moved, tuple(factors)), row)
+                for pattern, times in patterns.items()
             ),
         )
 
-    def _open(self, factors: tuple[str, ...]) -> Iterator[tuple[int, ...]]:
-        """Yield the patterns of which it is not sure what explains them."""
+    def _open(self, factors: tuple[str, ...]) -> Counter[tuple[int, ...]]:
+        """Count the patterns of which it is not sure what explains them."""
+        found: Counter[tuple[int, ...]] = Counter()
         for place in self._places():
-            open_, chance = self._sorted(place)
+            open_, chance = self._sorted(self._cut(place))
             for pattern in open_:
                 sure = self._sure(pattern, factors)
                 if not sure and not (chance and self._strays(pattern, factors)):
-                    yield pattern
+                    found[pattern] += 1
+        return found
 
     def _strays(self, pattern: tuple[int, ...], factors: tuple[str, ...]) -> bool:
         """Whether no single factor explains a pattern: of pairs, one fits chance soon enough."""
         sets = _explained(pattern, self.moved, factors)
         return not sets or len(sets[0]) > 1
 
-    def _sorted(self, place: Place) -> tuple[list[tuple[int, ...]], bool]:
-        """Return the patterns of a place that are not chance's, and whether some are.
+    def _sorted(self, regions: Sequence[Region]) -> tuple[list[tuple[int, ...]], bool]:
+        """Return the patterns of a place's regions that are not chance's, and whether some are.
 
         What is not shown to follow a factor, where chance is seen to strike, is chance's as well.
         """
-        patterns = [region.pattern for region in self._cut(place) if not region.steady]
+        patterns = [region.pattern for region in regions if not region.steady]
         others = [pattern for pattern in patterns if not self._by_chance(pattern)]
         return others, len(others) < len(patterns)
 
-    def _sure(self, pattern: tuple[int, ...], factors: tuple[str, ...]) -> bool:
+    def _shown(self, pattern: tuple[int, ...], factors: tuple[str, ...]) -> bool:
         """Whether one set of factors, and no other, is shown to explain the values, luck aside."""
         sets = _explained(pattern, self.moved, factors)
         return (
@@ -152,14 +178,28 @@ class Observations:
 
     def _places(self) -> list[Place]:
         """Return where some run differs, other than in what only follows from another place."""
-        places = {p for o in self._seen for p in o.differences if p not in o.derived}
-        return sorted((p for p in places if p[2] not in _NAMES_LAYERS), key=str)
+        if not self._order:
+            places = {p for o in self._seen for p in o.differences if p not in o.derived}
+            self._order = sorted((p for p in places if p[2] not in _NAMES_LAYERS), key=str)
+        return self._order
 
     def _decode(self, place: Place, factors: tuple[str, ...]) -> Decoded:
+        """Return what is known of a place: the same for all that differ alike, which are many."""
+        differing = sum(place in observed.differences for observed in self._seen)
+        unmoved = sum(place in o.differences for o in self._seen if not o.moved)
+        return self._answer(self._cut(place), differing, unmoved, factors)
+
+    def _decoded(
+        self,
+        regions: tuple[Region, ...],
+        differing: int,
+        unmoved: int,
+        factors: tuple[str, ...],
+    ) -> Decoded:
         found: dict[str, Followed] = {}
         settled, baffling = True, False
-        others, chance = self._sorted(place)
-        for region in self._cut(place):
+        others, chance = self._sorted(regions)
+        for region in regions:
             for one in self._followed(region, factors):
                 if chance and not (one.sure or region.steady):
                     continue
@@ -175,8 +215,8 @@ class Observations:
         return Decoded(
             followed=tuple(found.values()),
             runs=len(self._seen),
-            differing=sum(place in observed.differences for observed in self._seen),
-            unmoved=sum(place in o.differences for o in self._seen if not o.moved),
+            differing=differing,
+            unmoved=unmoved,
             settled=settled,
             chance=chance,
             baffling=baffling,
@@ -214,11 +254,18 @@ class Observations:
             return self._names(place[0]).regions(place[1]) or (uncut,)
         if place[2] != Aspect.CONTENT:
             return (uncut,)
-        files = self._files(place) if len(self._regions) < _MOST_CUT else None
+        if place in self._parts:
+            return self._parts[place]
+        granted = place in self._granted or len(self._granted) < MOST_CUT
+        files = self._files(place) if granted else None
         if files is None:
+            self.uncut.add(place)
             return () if self._by_chance(uncut.pattern) else (uncut,)
+        self._granted.add(place)
         known = {value: path.read_bytes() for value, path in zip(values, files, strict=True)}
-        return cut([known[value] for value in values], place[1], self._clocks())
+        regions = cut([known[value] for value in values], place[1], self._clocks())
+        self._parts[place] = regions
+        return regions
 
     def _values(self, place: Place) -> tuple[str | None, ...]:
         """Return what each run has at a place."""
@@ -271,9 +318,3 @@ def _explained(
     pattern: tuple[int, ...], moved: tuple[frozenset[str], ...], factors: tuple[str, ...]
 ) -> tuple[tuple[str, ...], ...]:
     return explanations(pattern, moved, factors)
-
-
-def _undecided(found: Sequence[tuple[str, ...]], row: frozenset[str]) -> int:
-    """Return how many explanations may be left, at worst, after a run that moves `row`."""
-    alike = Counter(frozenset(some) & row for some in found)
-    return max(alike.values(), default=0)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from types import MappingProxyType
 
 from repaudit import containerfile as cf
 from repaudit.model.difference import Difference, Process
 from repaudit.model.experiment import Step
 from repaudit.model.finding import Instruction
-from repaudit.model.trace import Program, Trace
+from repaudit.model.trace import Program, Trace, Writer
 
 #: What a program must have read for a factor to reach it.
 _READS = {
@@ -101,6 +102,8 @@ class Provenance:
         self._stages = parsed.stages(build_args)[: last + 1]
         self._steps = _matched(self._stages, steps[:-1] if failed else steps)
         self._failed = failed
+        #: One program may write a hundred thousand files.
+        self._makers = cache(self._maker)
 
     def author(self, difference: Difference, instruction: Instruction) -> Author | None:
         """Return who wrote what differs, in the layer of `instruction`; None where it is open."""
@@ -124,7 +127,37 @@ class Provenance:
             if reason is None:
                 return None
             return Author(instruction=instruction, process=None, untraced=reason)
-        return _written(path, step.trace, instruction, self._differing)
+        writer = step.trace.writers.get(path)
+        if writer is None:
+            return None
+        author, sources = self._makers((stage.index, statement.line), writer, instruction)
+        if author is None or path not in sources:
+            return author
+        return replace(author, sources=tuple(sorted(sources - {path})))
+
+    def _maker(
+        self, key: _Key, writer: Writer, instruction: Instruction
+    ) -> tuple[Author | None, frozenset[str]]:
+        """Return the author of all that one writer wrote, and the differing paths that it read."""
+        trace = self._steps[key].trace
+        if trace is None:
+            return None, frozenset()
+        makers, sources = _origins(trace, writer.wrote, self._differing)
+        numbers = (writer.wrote, writer.named)
+        wrote, named = (None if n is None else trace.programs[n] for n in numbers)
+        if wrote is None:
+            wrote, named = named, None
+        if wrote is None:
+            return None, frozenset()
+        author = Author(
+            instruction=instruction,
+            process=_process(wrote),
+            named=_process(named) if named and named != wrote else None,
+            reads=_kinds([wrote]),
+            sources=tuple(sorted(sources)),
+            drew=bool(_DRAWN.intersection(_kinds(makers))),
+        )
+        return author, sources
 
     def _copied(self, path: str, statement: cf.Statement, depth: int) -> Author | None:
         """Follow a copy to the last step of the other stage that wrote the file."""
@@ -173,35 +206,14 @@ def _same(args: Sequence[str], statement: cf.Statement) -> bool:
     return bool(args) and args[-1].split() == statement.arguments.split()
 
 
-def _written(
-    path: str, trace: Trace, instruction: Instruction, differing: Collection[str]
-) -> Author | None:
-    writer = trace.writers.get(path)
-    numbers = (writer.wrote, writer.named) if writer else (None, None)
-    makers, sources = _origins(path, trace, numbers[0], differing)
-    wrote, named = (None if n is None else trace.programs[n] for n in numbers)
-    if wrote is None:
-        wrote, named = named, None
-    if wrote is None:
-        return None
-    return Author(
-        instruction=instruction,
-        process=_process(wrote),
-        named=_process(named) if named and named != wrote else None,
-        reads=_kinds([wrote]),
-        sources=sources,
-        drew=bool(_DRAWN.intersection(_kinds(makers))),
-    )
-
-
 def _kinds(programs: Iterable[Program]) -> tuple[str, ...]:
     return tuple(sorted({one.kind for program in programs for one in program.inputs}))
 
 
 def _origins(
-    path: str, trace: Trace, writer: int | None, differing: Collection[str]
-) -> tuple[list[Program], tuple[str, ...]]:
-    """Return the programs that had a part in a path, and the differing paths that they read.
+    trace: Trace, writer: int | None, differing: Collection[str]
+) -> tuple[list[Program], frozenset[str]]:
+    """Return the programs that had a part in a file, and the differing paths that they read.
 
     A path that does not differ, such as one that was removed again, is followed to its own writer.
     """
@@ -218,7 +230,7 @@ def _origins(
                 more += [known.wrote] if known.wrote is not None else []
         todo += [number for number in dict.fromkeys(more) if number not in seen]
         seen.update(more)
-    return [trace.programs[number] for number in sorted(seen)], tuple(sorted(sources - {path}))
+    return [trace.programs[number] for number in sorted(seen)], frozenset(sources)
 
 
 def _process(program: Program) -> Process:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -11,9 +11,9 @@ from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role
 from repaudit.sources import Opened
 from repaudit.stages.build import Bench, open_run
 from repaudit.stages.compare import compare
-from repaudit.stages.contents import Contents, contents_of, with_details
+from repaudit.stages.contents import Contents, Library, with_details
 from repaudit.stages.decode import Decoded
-from repaudit.stages.derive import MOST_FILES
+from repaudit.stages.derive import MOST_FILES, derived
 from repaudit.stages.design import rows
 from repaudit.stages.explain import Observations
 from repaudit.stages.reading import Reading
@@ -24,43 +24,60 @@ MOST_MORE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """How one run differs from the control, and the bytes of that."""
+    """How one run differs from the control, the bytes of that, and what follows from what."""
 
     run: BuildRun
     differences: tuple[Difference, ...]
     contents: Contents
+    derived: Mapping[Place, tuple[Place, ...]]
 
     @property
-    def seen(self) -> tuple[tuple[Difference, ...], Contents]:
+    def seen(self) -> tuple[tuple[Difference, ...], Contents, Collection[Place]]:
         """What an observation takes in."""
-        return self.differences, self.contents
+        return self.differences, self.contents, self.derived
 
 
-def compare_run(bench: Bench, left: Opened, run: BuildRun, *, details: bool = True) -> Compared:
-    """Compare a run's image with the control's."""
+def compare_run(
+    bench: Bench, left: Opened, run: BuildRun, library: Library, *, details: bool = True
+) -> Compared:
+    """Compare a run's image with the control's; what differs in content is in the library then."""
     bench.progress.phase(f"comparing {run.planned.name}")
-    right = open_run(run)
     reading = Reading.below(bench.folder / "comparisons")
-    found = compare(left, right, reading)
-    contents = contents_of(found, reading.spool)
+    found = compare(left, open_run(run), reading)
+    files = library.take_in(found, reading.spool)
     differences = found.differences
+    del found  # of many files, what was read of them is larger than what is told
     if details:
-        bench.progress.phase(f"looking into {len(contents)} files")
-        differences = with_details(differences, contents, bench.jobs)
-    return Compared(run=run, differences=differences, contents=contents)
+        bench.progress.phase(f"looking into {files} files")
+        differences = with_details(differences, library, bench.jobs)
+    return Compared(
+        run=run,
+        differences=differences,
+        contents=library,
+        derived=derived(differences, library),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What the runs show of each place, the runs that were made, and one that was traced."""
+    """What the runs show of each place, the runs that were made, and one that was traced.
+
+    `uncut` are the places that were not cut into regions: too large, or too many.
+    """
 
     decoded: Mapping[Place, Decoded]
+    uncut: Collection[Place]
     made: tuple[BuildRun, ...]
     traced: BuildRun | None
 
 
 def settle(
-    bench: Bench, left: Opened, control: BuildRun, compared: list[Compared], began: int
+    bench: Bench,
+    left: Opened,
+    control: BuildRun,
+    compared: list[Compared],
+    library: Library,
+    began: int,
 ) -> Settled:
     """Make more runs until each place is settled, and one that is traced.
 
@@ -68,19 +85,28 @@ def settle(
     all. A run that does not build shows nothing. `began` is when the first run did, in seconds
     since the epoch.
     """
-    search = _Search(bench, left, control, compared, began)
+    search = _Search(bench, left, control, compared, library, began)
     search.follow_the_design()
     search.repeat_what_is_in_doubt()
     traced = search.trace()
-    decoded = search.seen.decode(search.factors)
-    return Settled(decoded=decoded, made=tuple(search.made), traced=traced)
+    return Settled(
+        decoded=search.seen.decode(search.factors),
+        uncut=search.seen.uncut,
+        made=tuple(search.made),
+        traced=traced,
+    )
 
 
 def struck_by_chance(
-    bench: Bench, left: Opened, control: BuildRun, compared: list[Compared], began: int
+    bench: Bench,
+    left: Opened,
+    control: BuildRun,
+    compared: list[Compared],
+    library: Library,
+    began: int,
 ) -> Mapping[Place, Decoded]:
     """Return what the runs that were made anyway show of places that differ with nothing moved."""
-    search = _Search(bench, left, control, compared, began)
+    search = _Search(bench, left, control, compared, library, began)
     known = search.seen.decode(search.factors)
     return {place: one for place, one in known.items() if one.chance}
 
@@ -92,12 +118,14 @@ class _Search:
         left: Opened,
         control: BuildRun,
         compared: list[Compared],
+        library: Library,
         began: int,
     ) -> None:
         self._bench = bench
         self._left = left
         self._control = control
         self._compared = compared
+        self._library = library
         self.made: list[BuildRun] = []
         variant = compared[-1].run.planned
         self._levels = {
@@ -143,7 +171,7 @@ class _Search:
         for some, run in zip(moved, self._bench.make(planned, apart=0), strict=True):
             self.made.append(run)
             if run.outcome is Outcome.BUILT:
-                one = compare_run(self._bench, self._left, run, details=False)
+                one = compare_run(self._bench, self._left, run, self._library, details=False)
                 self._compared.append(one)
                 self.seen.add(run.planned, some, *one.seen)
 
