@@ -21,6 +21,7 @@ from repaudit.model.finding import (
     Instruction,
     Suspect,
 )
+from repaudit.oci.spool import MOST_OF_ONE
 from repaudit.stages.chains import Follower, Told, causeless, heir, holder, read_for, reader
 from repaudit.stages.clues import DESIGN, Sourced, sharpened, spoken
 from repaudit.stages.contents import Contents
@@ -143,7 +144,7 @@ def attribution(
         if told.difference.place in read:
             clues = [found for found in clues if not causeless(found.clue)]
         elif not clues:
-            _add(groups, told.difference, UNEXPLAINED, None, scene)
+            _add(groups, told.difference, UNEXPLAINED, _cut_off(told.difference, contents), scene)
         # A detector that could name a part of a file says of the rest that it is unexplained.
         for found in [*clues, *(_seen(told.author, found.clue) for found in clues if told.author)]:
             _add(groups, told.difference, found.clue.slug, found, scene)
@@ -200,6 +201,16 @@ def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:
         right_levels=scene.right,
         instruction=instruction.text if instruction else None,
     )
+
+
+def _cut_off(difference: Difference, contents: Contents) -> Sourced | None:
+    """Say of a file without a clue that most of it was not looked into, where that is so."""
+    kept = contents.get((difference.left, difference.right))
+    if kept is None or kept.whole or difference.aspect is not Aspect.CONTENT:
+        return None
+    detail = f"of files as large as {difference.path}, the first {MOST_OF_ONE >> 20} MiB are read"
+    clue = Clue(slug=UNEXPLAINED, factors=(), kind=EvidenceKind.SIGNATURE, detail=detail)
+    return Sourced("contents", clue)
 
 
 def _seen(author: Author, clue: Clue) -> Sourced:
