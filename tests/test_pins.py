@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -125,9 +126,21 @@ def test_every_planted_fault_is_told_and_nothing_else():
     assert report.verdict is PinsVerdict.FLOATING
 
 
-def test_every_clean_line_is_read_as_the_pin_that_it_is_and_none_is_flagged():
+def checkout(folder: Path, *submodules: str) -> None:
+    """Make a folder the checkout of a repository whose index has these submodules at a commit."""
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    for path in submodules:
+        entry = f"160000,{'a' * 40},{path}"
+        argv = ["git", "-C", folder, "update-index", "--add", "--cacheinfo", entry]
+        subprocess.run(argv, check=True)
+
+
+def test_every_clean_line_is_read_as_the_pin_that_it_is_and_none_is_flagged(tmp_path: Path):
     planted = truth("clean")
-    report = audited(PLANTED / "clean")
+    # A submodule is fixed by its checkout, which no folder of this repository can be by itself.
+    shutil.copytree(PLANTED / "clean", tmp_path / "clean")
+    checkout(tmp_path / "clean", "third_party/federatedcompute")
+    report = audited(tmp_path / "clean")
 
     assert len(planted) >= 60
     assert [(f.location.path, f.location.line, f.id) for f in report.findings] == []
@@ -442,6 +455,7 @@ FILES = (
     ("k.yaml", "title: a\nimage: b:1\n", []),
     (".gitmodules", '[submodule "a"]\n\turl = https://g.example/a\n', []),
     (".gitmodules", "]]]", [UNREADABLE]),
+    (".gitmodules", "url = https://g.example/a\n", [UNREADABLE]),
     ("a/README.md", "    docker pull a:1\n", []),
     ("a/README.md", "~~~console\n# docker pull a:1\n~~~\n", ["IMG007"]),
     ("gradle.lockfile", "a:b:1=c\nempty=\n", ["JV003"]),
@@ -699,6 +713,30 @@ def test_a_checkout_gives_what_git_does_not_ignore(tmp_path: Path):
     assert open_tree([tmp_path]).files == (".gitignore", "Dockerfile", "new/Dockerfile")
 
 
+def test_a_submodule_is_locked_by_the_commit_in_the_checkout_and_by_nothing_else(tmp_path: Path):
+    lines = '[submodule "{0}"]\n\tpath = {0}\n\turl = https://g.example/{0}\n'
+    folder = tmp_path / "sub"
+    folder.mkdir()
+    (folder / ".gitmodules").write_text("".join(lines.format(name) for name in ("a", "b*", "c")))
+
+    def told() -> list[tuple[str, str]]:
+        report = audited(folder)
+        assert (report.verdict is PinsVerdict.PINNED) == (not report.findings)
+        assert {f.id for f in report.findings} <= {"PAR001"}
+        return [(p.purl.partition("?")[0], p.strength.value) for p in report.pins]
+
+    assert told() == [(f"pkg:generic/{n}", "floating") for n in ("a", "b%2A", "c")]
+    checkout(folder, "a", "bc")
+    held = f"pkg:generic/a@{'a' * 40}"
+    assert told() == [
+        (held, "locked"),
+        ("pkg:generic/b%2A", "floating"),
+        ("pkg:generic/c", "floating"),
+    ]
+    checkout(folder, "b*", "c")
+    assert [strength for _, strength in told()] == ["locked"] * 3
+
+
 def test_elsewhere_what_tools_filled_is_left_out(tmp_path: Path):
     for name in ("b/Dockerfile", "a/Dockerfile", "node_modules/x/Dockerfile", "env/lib/Dockerfile"):
         (tmp_path / name).parent.mkdir(parents=True)
@@ -866,7 +904,8 @@ def test_the_command_exits_with_the_verdict(tmp_path: Path):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "pom.xml").write_text("<project>")
 
-    assert repaudit("pins", "audit", "--offline", clean).returncode == 0
+    clean_file = str(PLANTED / "clean" / "Dockerfile")
+    assert repaudit("pins", "audit", "--offline", clean_file).returncode == 0
     done = repaudit("pins", "audit", str(tmp_path / "Dockerfile"), "--format", "json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["verdict"] == "floating"

@@ -27,9 +27,16 @@ def _no_file(path: str) -> None:
     return None
 
 
+def _no_commit(path: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Document:
     """A file to audit. `path` is relative to the audited folder; `read` returns another file of it.
+
+    `commit` returns that of a submodule, by its path from this file's folder: None where the
+    checkout has none, or there is no checkout.
 
     `data` is UTF-8 where the file says what it is encoded in; if that was another encoding,
     `recoded` is true and byte positions mean nothing. `now` is the time of the audit, in seconds
@@ -39,6 +46,7 @@ class Document:
     path: str
     data: bytes
     read: Callable[[str], bytes | None] = field(default=_no_file, compare=False)
+    commit: Callable[[str], str | None] = field(default=_no_commit, compare=False)
     now: float = float("inf")
     recoded: bool = False
 
@@ -90,11 +98,13 @@ def document(
     raw: bytes,
     read: Callable[[str], bytes | None] = _no_file,
     now: float = float("inf"),
+    commit: Callable[[str], str | None] = _no_commit,
 ) -> Document:
     """Return the document that `raw` is, in UTF-8 if its byte order mark says otherwise."""
     encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), None)
     data = raw if encoding is None else raw.decode(encoding, "replace").encode()
-    return Document(path=path, data=data, read=read, now=now, recoded=encoding is not None)
+    recoded = encoding is not None
+    return Document(path=path, data=data, read=read, commit=commit, now=now, recoded=recoded)
 
 
 class Ecosystem(Protocol):

@@ -88,6 +88,22 @@ def submodules(context: Path, commit: str) -> tuple[tuple[str, str, str], ...]:
     return tuple((path, pin, _state(top / path, pin)) for path, pin in sorted(pinned))
 
 
+def gitlink(folder: Path, path: str) -> str | None:
+    """Return the commit at which the index of a checkout has a submodule, None where it has none.
+
+    `path` is as from `folder`. See git-ls-files(1), --stage.
+    """
+    if "\0" in path:
+        return None
+    listed = ask(folder, "--literal-pathspecs", "ls-files", "--stage", "-z", "--", path) or ""
+    entries = [entry.partition("\t")[0].split() for entry in listed.split("\0") if entry]
+    match entries:
+        case [["160000", commit, "0"]]:
+            return commit
+        case _:
+            return None
+
+
 def _state(folder: Path, pinned: str) -> str:
     if ask(folder, "rev-parse", "--show-prefix") != "":  # not a root: git sees the parent's
         return "absent"

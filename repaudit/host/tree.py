@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repaudit.host import process
-from repaudit.host.git import TAME
+from repaudit.host.git import TAME, gitlink
 from repaudit.model.errors import UsageError
 
 #: Folders that tools fill, where nobody writes down what a build takes in.
@@ -47,6 +47,10 @@ class Tree:
     def read(self, path: str, most: int = -1) -> bytes | None:
         """Return a file's bytes, at most `most`; None where it is no regular file of the folder."""
         return self._read(path, most)
+
+    def commit(self, folder: str, path: str) -> str | None:
+        """Return the commit at which git has a submodule, by its path from a folder of the tree."""
+        return gitlink(self.root / folder, path)
 
     def real(self, path: str) -> str:
         """Return the path of the file that `path` leads to, which is itself unless there is a link.

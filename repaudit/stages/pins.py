@@ -123,7 +123,14 @@ def audit_bytes(tree: Tree, path: str, raw: bytes, now: float) -> Iterator[Pin |
 def _read(
     tree: Tree, path: str, raw: bytes, claimed: Iterable[Ecosystem], now: float
 ) -> Iterator[Pin | PinFinding]:
-    file = document(path, raw, lambda name: tree.read(name, _MOST_BESIDE), now)
+    folder = path.rpartition("/")[0]
+    file = document(
+        path,
+        raw,
+        lambda name: tree.read(name, _MOST_BESIDE),
+        now,
+        lambda name: tree.commit(folder, name),
+    )
     for ecosystem in claimed:
         try:
             yield from ecosystem.audit(file)
