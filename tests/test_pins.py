@@ -359,6 +359,8 @@ UNREAD = (
         True,
     ),
     ("python3 -c 'print(1)'", False),
+    ("python3 setup.py -q install", True),
+    ("python3 setup.py bdist_wheel", False),
 )
 
 
@@ -416,6 +418,8 @@ FILES = (
     ("requirements.txt", "a==1", ["PY002"]),
     ("requirements.txt", f"a===1 --hash=sha256:{H}", []),
     ("requirements.txt", "./local\n-e .\n", []),
+    ("requirements.txt", f"a==1 --hash=sha256:{H}\rb\rc\u2028d\n", ["PY001", "PY001", "PY001"]),
+    ("requirements.txt", f"a==1 \\\r  --hash=sha256:{H}\r", []),
     ("requirements.txt", "???", [UNREADABLE]),
     ("requirements.txt", "a b c", [UNREADABLE]),
     ("requirements.txt", "--unknown-option x", [UNREADABLE]),
@@ -460,6 +464,11 @@ FILES = (
     ("a/README.md", "~~~console\n# docker pull a:1\n~~~\n", ["IMG007"]),
     ("gradle.lockfile", "a:b:1=c\nempty=\n", ["JV003"]),
     ("gradle.lockfile", "?", [UNREADABLE]),
+    ("gradle-wrapper.properties", "\ufeffdistributionUrl=https://a.example/g-1-bin.zip", ["JV008"]),
+    ("x.sh", "docker run \\\r\n  a/b:1\r\n", ["IMG007"]),
+    ("Dockerfile", f"FROM a@sha256:{H}\nRUN <<EOT bash -ex\napk add b\nEOT\n", ["APK001"]),
+    ("Dockerfile", f"FROM a@sha256:{H}\nRUN true \\", []),
+    ("Dockerfile", "NOTHING a\nFROM b\n", [UNREADABLE]),
 )  # fmt: skip
 
 
@@ -476,6 +485,36 @@ def test_a_byte_order_mark_is_believed(encoding: str):
     (finding,) = report.findings
     assert (finding.id, finding.location.line) == ("PY002", 2)
     assert (finding.location.start is None) == (encoding != "utf-8-sig")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_a_file_that_is_known_by_its_text_is_known_in_any_encoding(encoding: str, tmp_path: Path):
+    text = "apiVersion: v1\r\nkind: Pod\r\nspec: {containers: [{image: 'a:1'}]}\r\n"
+    (tmp_path / "pod.yaml").write_bytes(text.encode(encoding))
+
+    assert [f.id for f in audited(tmp_path).findings] == ["IMG007"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("spark-defaults.conf", "a\0 1\n", "PAR001"),
+        ("spark-defaults.conf", "a 1\n", None),
+        ("notes.md", "\0docker\0", "PAR001"),
+        ("sources.list", "\0", UNREADABLE),
+        ("Dockerfile", "{{ a }}\nFROM b\n", "PAR001"),
+        ("Dockerfile", "NOTHING a\nFROM b\n", UNREADABLE),
+        ("Dockerfile", f"FROM a@sha256:{H}\nRUN <<EOT bash\n  true\nEOT\nRUN true \\", None),
+    ],
+)
+def test_what_is_no_text_of_its_kind_leaves_the_verdict_open(
+    tmp_path: Path, name: str, text: str, expected: str | None
+):
+    (tmp_path / name).write_text(text)
+    report = audited(tmp_path)
+
+    assert [f.id for f in report.findings] == ([expected] if expected else [])
+    assert (report.verdict is PinsVerdict.INCONCLUSIVE) == bool(expected)
 
 
 def test_a_script_before_an_archive_is_read_and_the_archive_told():

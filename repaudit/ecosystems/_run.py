@@ -19,7 +19,7 @@ _HEAD = re.compile(
     rb"\s*(?:ONBUILD[\s\\]+)?RUN[\s\\]+(?:--[\w-]+(?:=(?:\"[^\"]*\"|'[^']*'|[^\s\"'])*)?[\s\\]+)*",
     re.IGNORECASE,
 )
-_ALONE = re.compile(r"\s*\d*<<-?\S+\s*")
+_ALONE = re.compile(r"\s*\d*<<-?\S+(?:\s+(?P<program>[^\s<>|&;]+)(?:\s+-\w+)*)?\s*")
 _SHEBANG = re.compile(r"#!\s*(\S+)(?:[ \t]+(\S+))?")
 
 
@@ -36,9 +36,10 @@ def shell_texts(data: bytes, statement: Statement, escape: str) -> Iterator[Text
     start = statement.start
     bodies = statement.heredocs
     end = bodies[0].start if bodies else statement.end
-    if bodies and _ALONE.fullmatch(statement.arguments):
+    alone = _ALONE.fullmatch(statement.arguments) if bodies else None
+    if alone and (alone["program"] is None or base_name(alone["program"]) in SHELLS):
         for heredoc in bodies:
-            if _is_shell(heredoc.body):
+            if alone["program"] or _is_shell(heredoc.body):
                 yield Text(heredoc.body.encode(), heredoc.start)
         return
     head = bytearray(data[start:end])
@@ -74,6 +75,9 @@ def _unify_escapes(text: bytearray, escape: bytes) -> None:
     for match in re.finditer(re.escape(escape) + rb"[ \t]*\r?\n", bytes(text)):
         width = match.end() - match.start()
         text[match.start() : match.end()] = b" " * (width - 2) + b"\\\n"
+    last = re.search(rb"(?<!%b)%b[ \t]*\Z" % (re.escape(escape), re.escape(escape)), text)
+    if last:  # it continues with nothing: the file ends here
+        text[last.start() :] = b" " * (len(text) - last.start())
 
 
 def exec_form(statement: Statement) -> Invocation | None:

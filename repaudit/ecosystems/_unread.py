@@ -25,7 +25,7 @@ _TAKE_IN = {
     "perl": _FETCHES,
     "pipenv": r"(?:install [^-]|update|upgrade)",
     "poetry": r"(?:add|update|lock|self add|self update)\b",
-    "python": _FETCHES,
+    "python": rf"{_FETCHES}|(?:\S*/)?setup\.py (?:\S+ )*(?:install|develop)\b",
     "R": r".*\binstall(?:\.packages|_\w+)",
     "Rscript": r".*\binstall(?:\.packages|_\w+)",
     "ruby": _FETCHES,

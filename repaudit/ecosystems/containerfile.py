@@ -78,6 +78,10 @@ class _Containerfile:
         try:
             parsed = cf.parse(document.data, name=document.path)
         except MalformedError as error:
+            if b"{{" in document.data:
+                message = "a template: what is made of it was not read"
+                yield finding("PAR001", document.on(error.line or 1), message)
+                return
             message = re.sub(r"^.*?:\d+: ", "", error.message, count=1)
             raise MalformedError(message, hint=error.hint, line=error.line) from error
         yield from _syntax(document, parsed)

@@ -15,7 +15,8 @@ from repaudit.model.errors import MalformedError
 from repaudit.model.pins import Location, Pin, PinFinding
 
 _BOM = b"\xef\xbb\xbf"
-_LINE = re.compile(rb"[^\n]*\n|[^\n]+\Z")
+#: What ends a line for pip, which asks str.splitlines.
+_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _COMMENT = re.compile(r"(^|\s)#.*$", re.DOTALL)
 _OPTIONS = re.compile(r"\s--?(?=[a-zA-Z])")
 _HASH = re.compile(r"--hash[= ]\s*(?P<hash>[\w-]+:[0-9a-fA-F]+)")
@@ -75,19 +76,24 @@ def _compiled(document: Document) -> bool:
 def _lines(data: bytes) -> Iterator[_Line]:
     start = at = len(_BOM) if data.startswith(_BOM) else 0
     pieces: list[str] = []
-    for match in _LINE.finditer(data, at):
-        text = match[0].decode("utf-8", "surrogateescape").rstrip("\r\n")
+    for raw in data[at:].decode("utf-8", "surrogateescape").splitlines(keepends=True):
+        here, at = at, at + _size(raw)
+        text = raw.rstrip(_BREAKS)
         if not pieces:
-            start = match.start()
+            start = here
         comment = text.lstrip().startswith("#")
         if text.endswith("\\") and not comment:
             pieces.append(text[:-1])
             continue
         pieces.append("" if comment and pieces else text)
-        yield _line(pieces, start, match.start() + len(match[0].rstrip(b"\r\n")))
+        yield _line(pieces, start, here + _size(text))
         pieces = []
     if pieces:
         yield _line(pieces, start, len(data))
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
 
 
 def _line(pieces: list[str], start: int, end: int) -> _Line:

@@ -43,7 +43,7 @@ def _script(data: bytes) -> tuple[bytes, int | None]:
     blank = b" " * 3 if data.startswith(b"\xef\xbb\xbf") else b""
     nul = data.find(b"\0")
     end = len(data) if nul < 0 else data.rfind(b"\n", 0, nul) + 1
-    text = (blank + data[len(blank) : end]).replace(b"\r\n", b" \n")
+    text = (blank + data[len(blank) : end]).replace(b"\\\r\n", b" \\\n").replace(b"\r\n", b" \n")
     return text, None if nul < 0 else end
 
 

@@ -11,7 +11,7 @@ from repaudit.ecosystems.interface import Document, Ecosystem
 from repaudit.model.pins import Pin, PinFinding, Strength
 
 _NAMES = frozenset({"maven-wrapper.properties", "gradle-wrapper.properties"})
-_SETTING = re.compile(rb"^[ \t]*([\w.]+)[ \t]*[=:][ \t]*([^\r\n]*)", re.MULTILINE)
+_SETTING = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t]*([\w.]+)[ \t]*[=:][ \t]*([^\r\n]*)", re.MULTILINE)
 _VERSION = re.compile(r"-(\d[\w.]*)-(?:bin|all)\.")
 
 

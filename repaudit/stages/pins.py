@@ -28,6 +28,8 @@ _MOST_BESIDE = 64 << 20
 _IN_LOCKS = frozenset({"NET002"})
 _UNCLAIMED = "no reader knows what kind of file this is, so nothing of it was judged"
 _KINDS = "name what a build reads; `repaudit list ecosystems` lists the kinds that are known"
+#: What says already that a part of a file was not read.
+_OPEN = frozenset({"PAR001", UNREADABLE})
 
 
 def audit_tree(tree: Tree, now: float) -> PinsReport:
@@ -40,7 +42,7 @@ def audit_tree(tree: Tree, now: float) -> PinsReport:
     found: list[Pin | PinFinding] = []
     read = []
     for path in tree.files:
-        head = tree.head(path)
+        head = document(path, tree.head(path)).data
         claimed = [one for one in ecosystems if one.claims(path, head)]
         if not claimed:
             if path in tree.named:
@@ -116,7 +118,8 @@ def _audit(
 
 def audit_bytes(tree: Tree, path: str, raw: bytes, now: float) -> Iterator[Pin | PinFinding]:
     """Yield what a file of the tree would take in, and lack, if it had these bytes."""
-    claimed = [one for one in ECOSYSTEMS.all() if one.claims(path, raw[:HEAD])]
+    head = document(path, raw[:HEAD]).data
+    claimed = [one for one in ECOSYSTEMS.all() if one.claims(path, head)]
     yield from _read(tree, path, raw, claimed, now)
 
 
@@ -131,10 +134,17 @@ def _read(
         now,
         lambda name: tree.commit(folder, name),
     )
+    open_ = False
     for ecosystem in claimed:
         try:
-            yield from ecosystem.audit(file)
+            for item in ecosystem.audit(file):
+                open_ = open_ or (isinstance(item, PinFinding) and item.id in _OPEN)
+                yield item
         except MalformedError as error:
+            open_ = True
             where = file.on(error.line or 1)
             message = f"as {ecosystem.name}: {printable(error.message)}"
             yield finding(UNREADABLE, where, message, fix=error.hint)
+    nul = -1 if open_ else file.data.find(b"\0")
+    if nul >= 0:
+        yield finding("PAR001", file.at(nul), "a NUL byte: no text goes on like that")
