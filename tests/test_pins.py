@@ -239,6 +239,11 @@ SHELL = (
     ("wget https://d.example/a && echo $SUM a | md5sum -c", ["NET002"]),
     ("wget https://d.example/a https://d.example/a.asc; gpg --verify a.asc a", []),
     ("curl https://d.example/a > a", ["NET002"]),
+    (f"wget https://d.example/$V/a-$V.z && echo {H}  a-$V.z | sha256sum -c", []),
+    (f"wget https://d.example/$V/a-$V.z && echo {H}  a-$W.z | sha256sum -c", ["NET002"]),
+    (f"V=1; wget https://d.example/$V/a-$V.z && echo {H}  a-1.z | sha256sum -c", []),
+    (f"U=https://d.example/$V/a-$V.z; curl -o b $U && echo {H}  b | sha256sum -c", []),
+    (f"wget https://d.example/$V/a-\\$V.z && echo {H}  'a-$V.z' | sha256sum -c", []),
     (f"curl https://d.example/a > a; sha256sum a | grep {H}", []),
     *(
         (f"curl -o a https://d.example/a{text}".replace("C", f"echo {H}  a | sha256sum -c"), wrong)

@@ -17,8 +17,11 @@ from repaudit.ecosystems._command import Command, Script, Word
 from repaudit.ecosystems._variables import Variables
 
 _DEEPEST = 100
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_IN_QUOTES = re.compile(r'\\([$`"\\])')
+_ESCAPED = re.compile(r"\\(.)|\$(\w+)", re.DOTALL)
+_IN_QUOTES = re.compile(r'\\([$`"\\])|\$(\w+)')
+#: What may be a word or a part of one, and the variables in it that `_masked` hides.
+_RUN = re.compile(rb"""[^\s"'`;|&<>()\\]+""")
+_LATER = re.compile(rb"(?<=.)\$(?=\w+[^\w])", re.DOTALL)
 
 
 def parse(text: bytes, values: Mapping[str, str], origin: int = 0) -> Script:
@@ -29,8 +32,22 @@ def parse(text: bytes, values: Mapping[str, str], origin: int = 0) -> Script:
 
     """
     reader = _Reader(text, dict(values), origin)
-    reader.walk(shell_tree.parse(text), 0)
+    reader.walk(shell_tree.parse(_masked(text)), 0)
     return Script(commands=tuple(reader.commands), holes=tuple(reader.holes))
+
+
+def _masked(text: bytes) -> bytes:
+    """Return the text with all variables of a word but the first written as letters.
+
+    The grammar (tree-sitter-bash 0.25) ends a word before the name of a later one, as in
+    `a/$V/b-$V.tgz`. Lengths stay, and values are read from the text itself.
+    """
+    return _RUN.sub(_hide, text) if text.count(b"$") > 1 else text
+
+
+def _hide(run: re.Match[bytes]) -> bytes:
+    first = run[0].find(b"$") + 1
+    return run[0][:first] + _LATER.sub(b"_", run[0][first:]) if first else run[0]
 
 
 class _Reader:
@@ -212,11 +229,11 @@ class _Reader:
             return raw, False
         match node.type:
             case "word" | "number" | "test_operator" | "extglob_pattern" | "regex":
-                return _ESCAPED.sub(r"\1", raw), True
+                return self._letters(raw, _ESCAPED)
             case "raw_string":
                 return raw[1:-1], True
             case "string_content":
-                return _IN_QUOTES.sub(r"\1", raw), True
+                return self._letters(raw, _IN_QUOTES)
             case "string":
                 return self._joined(node, depth, 1)
             case "concatenation":
@@ -230,6 +247,20 @@ class _Reader:
         for child in node.named_children:
             self.walk(child, depth + 1)
         return raw, False
+
+    def _letters(self, raw: str, form: re.Pattern[str]) -> tuple[str, bool]:
+        """Return what letters mean: those behind a mark as they are, masked variables' values."""
+        known = True
+
+        def value(match: re.Match[str]) -> str:
+            nonlocal known
+            if match[1] is not None:
+                return match[1]
+            found = self._variables.expand(match[0])
+            known = known and found is not None
+            return match[0] if found is None else found
+
+        return form.sub(value, raw), known
 
     def _joined(self, node: Node, depth: int, quote: int) -> tuple[str, bool]:
         """Put the parts together; bytes between them are kept, as the grammar drops some blanks."""
