@@ -240,6 +240,15 @@ SHELL = (
     ("wget https://d.example/a https://d.example/a.asc; gpg --verify a.asc a", []),
     ("curl https://d.example/a > a", ["NET002"]),
     (f"wget https://d.example/$V/a-$V.z && echo {H}  a-$V.z | sha256sum -c", []),
+    (
+        "curl -O https://d.example/a -O https://d.example/a.sum && sha512sum -c a.sum",
+        ["NET002"] * 2,
+    ),
+    (
+        'V=1; wget https://d.example/a https://d.example/b-1; echo "$(cat b-$V)  a" | sha512sum -c',
+        ["NET002", "NET002"],
+    ),
+    ('wget https://d.example/a && echo "$SUM  a" | sha512sum -c -', []),
     (f"wget https://d.example/$V/a-$V.z && echo {H}  a-$W.z | sha256sum -c", ["NET002"]),
     (f"V=1; wget https://d.example/$V/a-$V.z && echo {H}  a-1.z | sha256sum -c", []),
     (f"U=https://d.example/$V/a-$V.z; curl -o b $U && echo {H}  b | sha256sum -c", []),

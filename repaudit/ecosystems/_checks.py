@@ -42,13 +42,15 @@ _SIGNED = {
 class _Sum:
     """A command that compares files to hashes: the names that it is told, and if hashes as well.
 
-    Where the two differ, `by` fails: that command, or what looks for the hash in what it says.
+    `lists` are files of hashes that it reads, and does not check. Where the two differ, `by`
+    fails: that command, or what looks for the hash in what it says.
     """
 
     start: int
     names: set[str]
     told: bool
     by: Command
+    lists: set[str]
 
 
 class Checks:
@@ -74,12 +76,13 @@ class Checks:
 
     def _take_sum(self, one: Invocation) -> None:
         told = _told(one)
-        names = {last_part(word.lstrip("*")) for text in told for word in text.split()}
+        names = {last_part(word.strip("*()")) for text in told for word in text.split()}
         hashes = one.name not in _WEAK and any(_HASH.search(text) for text in told)
         by = _judge(one)
         if by is None:
             return
-        found = _Sum(one.command.start, names & self._fetched, hashes, by)
+        lists = {last_part(text) for text in one.texts()} if _is_checking(one) else set()
+        found = _Sum(one.command.start, names & self._fetched, hashes, by, lists & self._fetched)
         for name in found.names if one.name not in _WEAK else ():
             self._sums.setdefault(name, []).append(found)
 
@@ -89,7 +92,9 @@ class Checks:
         And what uses the file stands behind it, and does not run where it fails.
         """
         return any(
-            (one.told or one.names <= fetch.files) and self._holds(one, fetch)
+            (one.told or one.names <= fetch.files)
+            and not one.lists & fetch.files
+            and self._holds(one, fetch)
             for one in self._later(fetch)
         )
 
@@ -143,12 +148,13 @@ def _switches(found: Sequence[Invocation]) -> Iterator[tuple[int, bool]]:
 
 def _told(one: Invocation) -> list[str]:
     """Return all text that a command is given: arguments, standard input, and the pipe's."""
-    told = [word.text for word in one.command.words] + [word.text for word in one.command.fed]
+    words = [*one.command.words, *one.command.fed]
     for before in one.command.feeders():
-        told += [word.text for word in (*before.words, *before.fed)]
+        words += (*before.words, *before.fed)
     for after in one.command.readers():
-        told += [word.text for word in after.words]
-    return told
+        words += after.words
+    inner = [word for outer in words for nested in outer.nested for word in nested.words]
+    return [word.text for word in (*words, *inner)]
 
 
 def _is_sum(one: Invocation) -> bool:
