@@ -119,6 +119,12 @@ def _scripts(found: Invocation) -> Iterator[Word]:
             yield from (word for word in found.arguments[flag + 1 : flag + 2] if not word.nested)
         elif not any(not text.startswith("-") for text in texts):
             yield from found.command.fed
+    elif found.name == "eval" and not any(word.nested for word in found.arguments):
+        if found.arguments:
+            first, *more = found.arguments
+            text = " ".join(found.texts())
+            end = found.arguments[-1].end
+            yield replace(first, text=text, end=end, plain=False) if more else first
     elif found.name == "su":
         texts = found.texts()
         flags = (i for i, text in enumerate(texts) if text in ("-c", "--command"))

@@ -23,6 +23,11 @@ def audit_clones(scene: Scene, found: Sequence[Invocation]) -> Iterator[Pin | Pi
         if one.name != "git":
             continue
         given = arguments(one.arguments, _CLONE)
+        words = [word.text for word in given.rest[:2]]
+        if words == ["submodule", "update"] and given.has("--remote"):
+            message = "git submodule update --remote takes the newest commit of each branch"
+            fix = "git submodule update --init: the tree has the commits"
+            yield finding("GIT001", scene.of(one.command), message, fix=fix)
         if not given.rest or given.rest[0].text != "clone":
             steps.append(one)
             continue
