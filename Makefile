@@ -74,7 +74,7 @@ accuracy: tools extra .venv/developing
 	@.venv/bin/python -m tests.accuracy --write
 
 check-reports: tools .venv/developing
-	$(call packages,chromium npm)
+	$(call packages,chromium $(if $(shell sh -c 'command -v npm'),,npm))
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	@.venv/bin/python -m tests.browser
 
