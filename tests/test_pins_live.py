@@ -58,7 +58,7 @@ def test_what_maven_fetched_for_itself(tmp_path: Path):
     if shutil.which("mvn") is None:
         pytest.skip("needs mvn")
     store = tmp_path / "m2"
-    argv = ["mvn", "-q", "-B", f"-Dmaven.repo.local={store}", "help:effective-settings"]
+    argv = ["mvn", "-q", "-B", f"-Dmaven.repo.local={store}", "help:help", "dependency:help"]
     subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True, timeout=300)
     locked = []
     for path in sorted(store.rglob("*.jar"))[:MOST]:
@@ -70,6 +70,7 @@ def test_what_maven_fetched_for_itself(tmp_path: Path):
     project = tmp_path / "lockfile.json"
     project.write_text(json.dumps(lock))
 
+    assert len(locked) == MOST
     assert judged(project, tmp_path / "cache")[:2] == (PinsVerdict.PINNED, [])
     assert judged(project, tmp_path / "cache")[2] == len(locked)  # asked anew, sent only if changed
     project.write_text(project.read_text().replace(locked[0]["checksum"], "0" * 64))
