@@ -513,6 +513,41 @@ def test_files(name: str, text: str, expected: list[str]):
     assert findings(text, name, **held) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "locks", "expected"),
+    [
+        ("package.json", '{"dependencies": {"a": "^1"}}', (), "LCK002"),
+        ("package.json", '{"devDependencies": {"a": "1.0.0"}}', (), "LCK002"),
+        ("package.json", '{"dependencies": {"a": "^1"}}', ("yarn.lock",), "PAR001"),
+        ("package.json", '{"dependencies": {"a": "^1"}}', ("package-lock.json",), None),
+        ("package.json", '{"dependencies": {"a": "file:../a"}}', (), None),
+        ("package.json", '{"name": "a"}', (), None),
+        ("package.json", "{", (), UNREADABLE),
+        ("Pipfile", "[packages]\na = '*'\n", (), "LCK002"),
+        ("Pipfile", "[packages]\na = '*'\n", ("Pipfile.lock",), None),
+        ("Pipfile", "[packages]\na = {path = '.'}\n", (), None),
+        ("pyproject.toml", "[project]\ndependencies = ['a>1']\n", (), "PAR001"),
+        ("pyproject.toml", "[project]\ndependencies = ['a>1']\n", ("uv.lock",), None),
+        ("pyproject.toml", "[dependency-groups]\ndev = ['a>1']\n", ("pdm.lock",), "PAR001"),
+        ("pyproject.toml", "[tool.poetry.dependencies]\npython = '^3'\n", (), None),
+        ("pyproject.toml", "[tool.ruff]\n", (), None),
+    ],
+)
+def test_a_manifest_asks_for_its_lock_beside_or_above(
+    name: str, text: str, locks: tuple[str, ...], expected: str | None
+):
+    for folder in ("", "x/"):
+        report = whole(text, f"{folder}{name}", **dict.fromkeys(locks, b""))
+        assert [f.id for f in report.findings] == ([expected] if expected else [])
+
+
+def test_a_pyproject_may_have_hashed_requirements_beside_it():
+    text = "[project]\ndependencies = ['a>1']\n"
+    for held, expected in ((b"a==1 --hash=sha256:0", []), (b"a==1", ["PAR001"])):
+        report = whole(text, "pyproject.toml", **{"requirements.txt": held})
+        assert [f.id for f in report.findings] == expected
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
 def test_a_byte_order_mark_is_believed(encoding: str):
     report = whole("# ein Übel\r\na==1\r\n".encode(encoding), "requirements.txt")
@@ -587,6 +622,7 @@ NAMES = {
     "gradle_lockfile": ("gradle.lockfile",),
     "gradle_verification": ("gradle/verification-metadata.xml",),
     "kubernetes": ("a.yaml", "values.yaml"),
+    "manifest": ("package.json", "Pipfile", "pyproject.toml"),
     "markdown": ("a.md",),
     "maven_install": ("maven_install.json",),
     "maven_lockfile": ("lockfile.json",),

@@ -1,4 +1,4 @@
-"""What the locks of Python's tools have in common: packages with files, each with its hash."""
+"""What locks have in common: where they stand, and packages with files, each with its hash."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from packaging.utils import canonicalize_name
 
 from repaudit.ecosystems._catalogue import finding
 from repaudit.ecosystems._purl import COMMIT, digests, pin, purl, strong
+from repaudit.ecosystems.interface import Document
 from repaudit.model.pins import Location, Pin, PinFinding, Strength
+
+
+def lock_above(document: Document, names: Sequence[str]) -> str | None:
+    """Return the first of the files `names` that stands beside a document, or else above it."""
+    folder = document.path
+    while folder and names:
+        folder = folder.rpartition("/")[0]
+        for name in names:
+            if document.read(f"{folder}/{name}" if folder else name) is not None:
+                return name
+    return None
 
 
 def audit_locked(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from repaudit.ecosystems._catalogue import finding
+from repaudit.ecosystems._locks import lock_above
 from repaudit.ecosystems._purl import pin, purl
 from repaudit.ecosystems._structured import Element, read_xml
 from repaudit.ecosystems.interface import Document, Ecosystem
@@ -141,14 +142,8 @@ class _Project:
     def _lock(self) -> Iterator[PinFinding]:
         """Ask for a lock beside the pom, or above it: a pom fixes no file's bytes."""
         depends = any(list(self._root.all(*path)) for path in (("dependencies",), ("build",)))
-        folder = self._document.path
         names = ("lockfile.json", "maven_install.json", ".mvn/checksums/checksums.sha256")
-        while depends and folder:
-            folder = folder.rpartition("/")[0]
-            for name in names:
-                if self._document.read(f"{folder}/{name}" if folder else name) is not None:
-                    return
-        if depends:
+        if depends and not lock_above(self._document, names):
             where = self._document.on(self._root.line)
             yield finding("JV003", where, "no lock beside this pom.xml, nor above it")
 
