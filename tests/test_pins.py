@@ -548,6 +548,21 @@ def test_a_pyproject_may_have_hashed_requirements_beside_it():
         assert [f.id for f in report.findings] == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "fix"),
+    [
+        ("Dockerfile", "FROM scratch\nADD https://g.example/r.git#main /r\n", "write # and the 40"),
+        ("Dockerfile", "FROM scratch\nRUN git clone https://g.example/r\n", "git checkout and"),
+        ("compose.yml", "services:\n a:\n  image: $IMG\n", "write the image with its digest here"),
+        ("Dockerfile", "ARG X\nFROM ${X}\n", "give the ARG a default"),
+        ("a.sh", "podman pull $IMAGE\n", "write the image, with its digest"),
+    ],
+)
+def test_a_fix_is_one_of_its_place(name: str, text: str, fix: str):
+    (finding,) = whole(text, name).findings
+    assert finding.fix is not None and finding.fix.startswith(fix)
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
 def test_a_byte_order_mark_is_believed(encoding: str):
     report = whole("# ein Übel\r\na==1\r\n".encode(encoding), "requirements.txt")

@@ -397,7 +397,8 @@ def test_the_command_names_what_was_swapped(tmp_path: Path):
     argv = ("pins", "verify", str(project), "--offline", "--image")
     done = repaudit(*argv, sound)
     assert done.returncode == 3, done.stderr
-    assert ": IDX001 note 2 maven pins were not looked up: offline\n" in done.stdout
+    told = ": IDX001 note 2 maven pins were not looked up: offline\n    fix: leave out --offline\n"
+    assert told in done.stdout
     assert repaudit(*argv, str(tmp_path / "no")).returncode == 2
     done = repaudit(*argv, other, "--format", "json")
     assert done.returncode == 1

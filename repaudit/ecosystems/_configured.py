@@ -31,7 +31,11 @@ def audit_value(text: str, where: Location, said: str) -> Iterator[Pin | PinFind
     if "{{" in plain or "<" in plain:
         yield finding("PAR001", where, f"{said} {text[:100]}: it is filled in elsewhere")
     elif "$" in plain:
-        yield finding("IMG006", where, f"{said} {text[:100]}: the image hangs on a variable")
+        fix = (
+            "write the image with its digest here, or as the default: ${NAME:-IMAGE@sha256:DIGEST}"
+        )
+        message = f"{said} {text[:100]}: the image hangs on a variable"
+        yield finding("IMG006", where, message, fix=fix)
     else:
         yield from audit_image(plain, where, said=said, configured=True)
 

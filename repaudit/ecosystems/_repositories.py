@@ -72,4 +72,7 @@ def audit_repository(
     yield pin("git", where, package, Strength.LOCKED if fixed else Strength.FLOATING)
     if not fixed:
         shown = f"at {revision[:80]}, which is no commit" if revision else "at its newest"
-        yield finding("GIT001", where, f"{said} {address[:200]} {shown}")
+        fix = (
+            "write # and the 40 digits of the commit behind the address" if said == "ADD" else None
+        )
+        yield finding("GIT001", where, f"{said} {address[:200]} {shown}", fix=fix)

@@ -227,7 +227,8 @@ def _docker(scene: Scene, found: Invocation) -> _Found:
 def _image(scene: Scene, word: Word, said: str) -> _Found:
     if not word.known and "$" in word.text:
         message = f"{said} {word.text[:100]}: the image hangs on a variable"
-        yield finding("IMG006", scene.of(word), message)
+        fix = "write the image, with its digest, in the place of the variable"
+        yield finding("IMG006", scene.of(word), message, fix=fix)
     else:
         yield from audit_image(word.text, scene.of(word), said=said, configured=True)
 

@@ -27,6 +27,13 @@ _FLOATS = "what is named is not fixed"
 _NO_INDEX = "repaudit asks no index of that kind"
 _NO_FORM = "the index cannot be asked for what is named so"
 _OFFLINE = "offline"
+#: The way out of each: asking again helps with none of them.
+_WAYS_OUT = {
+    _FLOATS: "pin it; `repaudit pins audit` says how",
+    _NO_INDEX: "compare it with the tool that installs it; no option of repaudit's asks",
+    _NO_FORM: "name it as its index does, by name and version or by digest",
+    _OFFLINE: "leave out --offline",
+}
 
 
 def against_indexes(
@@ -101,7 +108,8 @@ def _not_asked(pins: Sequence[Pin], why: Mapping[Pin, str | None]) -> Iterator[O
     for (_, kind, reason), group in sorted(groups.items()):
         count = f"{len(group)} {kind} pin" + ("s were" if len(group) > 1 else " was")
         message = f"{count} not looked up: {reason}"
-        yield Observation(rule=UNKNOWN, message=message, location=group[0].location)
+        fix = _WAYS_OUT.get(reason)
+        yield Observation(rule=UNKNOWN, message=message, location=group[0].location, fix=fix)
 
 
 def _unproved(ties: Sequence[Tie], why: Mapping[Pin, str | None]) -> Iterator[Observation]:
