@@ -94,7 +94,7 @@ def sharpened(clues: list[Sourced], decoded: Decoded, apart: Collection[str]) ->
             factors = found.clue.factors
         kept.append(replace(found, clue=replace(found.clue, factors=factors)))
         if blamed & followed:
-            kept.append(_told(found.clue.slug, tuple(blamed & followed), decoded))
+            kept.append(_told(found.clue.slug, tuple(sorted(blamed & followed)), decoded))
     told = kept or decoded.chance
     passing = any(one.factor == "time" and (one.passes or not told) for one in decoded.followed)
     goes = any(map(_goes, kept))
@@ -136,6 +136,5 @@ def _contradicted(found: Sourced, blamed: set[str]) -> bool:
 
 def _told(slug: str, factors: tuple[str, ...], decoded: Decoded) -> Sourced:
     detail = decoded.words(factors)
-    factors = tuple(sorted(factors))
     clue = Clue(slug=slug, factors=factors, kind=EvidenceKind.EXPERIMENT, detail=detail)
     return Sourced(DESIGN, clue)
