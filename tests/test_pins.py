@@ -838,6 +838,19 @@ def test_a_checkout_gives_what_git_does_not_ignore(tmp_path: Path):
     assert open_tree([tmp_path]).files == (".gitignore", "Dockerfile", "new/Dockerfile")
 
 
+def test_what_is_put_behind_another_file_s_from_is_read_and_leaves_the_verdict_open(tmp_path: Path):
+    path = tmp_path / "Dockerfile.part"
+    path.write_text("# common\nRUN apt-get install -y gcc\nCOPY a /a\n")
+    found = [(one.id, one.location.line) for one in audited(path).findings]
+    assert ("PAR001", 1) in found
+    assert ("APT002", 2) in found
+
+    path.write_text("COPY a /a\n")
+    assert audited(path).verdict is PinsVerdict.INCONCLUSIVE
+    path.write_text("FROM scratch\nCOPY a /a\n")
+    assert (audited(path).verdict, audited(path).findings) == (PinsVerdict.PINNED, ())
+
+
 def test_a_submodule_is_locked_by_the_commit_in_the_checkout_and_by_nothing_else(tmp_path: Path):
     lines = '[submodule "{0}"]\n\tpath = {0}\n\turl = https://g.example/{0}\n'
     folder = tmp_path / "sub"

@@ -37,14 +37,17 @@ class _Line:
         return self.text.lstrip(words.SPACE)
 
 
-def parse(data: bytes, *, name: str = "Containerfile") -> Containerfile:
+def parse(data: bytes, *, name: str = "Containerfile", fragment: bool = False) -> Containerfile:
     """Return the Containerfile that `data` holds; `name` is what errors call it.
+
+    A `fragment` is what is put behind another's FROM; it has none, and is read as if behind
+    `FROM scratch`.
 
     Raises:
         MalformedError: it breaks the grammar. The message begins with `name` and the line.
 
     """
-    return _Reader(data, name).read()
+    return _Reader(data, name, fragment=fragment).read()
 
 
 def _lines(data: bytes) -> list[_Line]:
@@ -58,8 +61,25 @@ def _lines(data: bytes) -> list[_Line]:
     return found
 
 
+#: What stands before a fragment; it has no byte of it.
+_OPENING = Statement(
+    keyword="FROM",
+    line=1,
+    end_line=1,
+    start=0,
+    end=0,
+    text="FROM scratch",
+    arguments="scratch",
+    flags=(),
+    json=None,
+    heredocs=(),
+    trigger=None,
+)
+
+
 class _Reader:
-    def __init__(self, data: bytes, name: str) -> None:
+    def __init__(self, data: bytes, name: str, *, fragment: bool) -> None:
+        self._fragment = fragment
         self._data = data
         self._name = name
         self._lines = _lines(data)
@@ -72,7 +92,7 @@ class _Reader:
             raise self._error(1, f"the escape directive is {escape!r}", "use ` or \\")
         mark = re.escape(escape)
         continued = re.compile(rf"(?<!{mark}){mark}[ \t]*\Z")
-        statements: list[Statement] = []
+        statements = [_OPENING] if self._fragment else []
         while self._at < len(self._lines):
             stripped = self._lines[self._at].stripped
             if not stripped or stripped.startswith("#"):

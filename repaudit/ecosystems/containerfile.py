@@ -48,6 +48,7 @@ _OTHER = (
     ".erb",
 )
 _GIT = re.compile(r"(?:git|ssh)://.*|git@[\w.-]+:.*|https?://[^?#]+\.git(?:[?#].*)?", re.DOTALL)
+_FROM = re.compile(rb"^[ \t]*FROM[ \t]", re.IGNORECASE | re.MULTILINE)
 _NO_EXPIRY = re.compile(rb"check-valid-until[\"'\s=:]+(?:no|false|0)", re.IGNORECASE)
 _INDEXES = frozenset(
     {"PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_FIND_LINKS", "UV_EXTRA_INDEX_URL"}
@@ -75,8 +76,9 @@ class _Containerfile:
         return bool(_NAME.fullmatch(name)) and not name.lower().endswith(_OTHER)
 
     def audit(self, document: Document) -> Iterator[Pin | PinFinding]:
+        fragment = not _FROM.search(document.data)
         try:
-            parsed = cf.parse(document.data, name=document.path)
+            parsed = cf.parse(document.data, name=document.path, fragment=fragment)
         except MalformedError as error:
             if b"{{" in document.data:
                 message = "a template: what is made of it was not read"
@@ -84,6 +86,9 @@ class _Containerfile:
                 return
             message = re.sub(r"^.*?:\d+: ", "", error.message, count=1)
             raise MalformedError(message, hint=error.hint, line=error.line) from error
+        if fragment:
+            message = "there is no FROM: what this is put behind was not read"
+            yield finding("PAR001", document.on(1), message)
         yield from _syntax(document, parsed)
         yield from _Reader(document, parsed).read()
 
