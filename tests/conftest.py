@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from repaudit.indexes import maven, npm, pypi
 from tests import base
 from tests.live import Shell
 
@@ -31,6 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("live"):
             item.add_marker(pytest.mark.skip(reason="needs root, buildah, runc and mmdebstrap"))
+
+
+@pytest.fixture(autouse=True)
+def configured_anew() -> None:
+    """Ask the clients' configuration again: a process is one user's, but not one test's."""
+    for known in (maven._configured, npm._registry, pypi._configured):
+        known.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -295,8 +295,7 @@ def tarball(files: Tree) -> bytes:
 
 
 @pytest.fixture
-def registry(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    npm._registry.cache_clear()
+def registry(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(npm, "npm_registry", lambda scope: f"{server.url}/npm/")
     data = tarball(CODE)
     dist = {"tarball": f"{server.url}/left-pad.tgz", "integrity": integrity(data)}
@@ -305,8 +304,7 @@ def registry(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server
         "/left-pad.tgz": Reply(body=data),
         "/npm/left-pad": Reply(body=json.dumps(document).encode()),
     }
-    yield server
-    npm._registry.cache_clear()
+    return server
 
 
 def npm_lock(folder: Path, data: bytes, version: str = "1.3.0") -> Path:
