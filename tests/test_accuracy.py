@@ -12,6 +12,7 @@ from repaudit.model.canonical import to_json
 from repaudit.model.experiment import INTRINSIC, SETTABLE
 from tests import accuracy, reprotest
 from tests.accuracy import CASES, Truth, clean, images, judge, scores, steps, truths
+from tests.live import bug
 
 #: The cases that the suite builds; the others are `make accuracy`'s, which takes longer.
 BUILT = ("causes-native", "causes-pairs")
@@ -167,6 +168,7 @@ def test_the_bounds_are_held(record: dict[str, Any]) -> None:
     assert record["all"]["demonstrated"] > 0
 
 
+@bug(reason="causes-system: a commit id follows the second in which a run comes to its step")
 def test_fewer_builds_than_one_factor_at_a_time(record: dict[str, Any]) -> None:
     builds = record["builds"]
 
