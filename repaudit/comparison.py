@@ -7,19 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from repaudit.host import memory
 from repaudit.host.code import fingerprint
 from repaudit.host.scratch import cache_path, scratch
 from repaudit.host.store import Store
-from repaudit.model.difference import Difference
 from repaudit.model.errors import MalformedError
-from repaudit.model.report import Ignored, LayerRecord, Report, Subject, Verdict, View
 from repaudit.sources import Opened, open_image
 from repaudit.stages.compare import Comparison, compare
 from repaudit.stages.reading import MergedPair, Reading
-from repaudit.stages.selftest import refuse_if_blind
-from repaudit.stages.semantic import split
+
+if TYPE_CHECKING:
+    from repaudit.model.report import Ignored, Report, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +52,21 @@ def compare_images(
         phase("comparing")
         with _beside(meanwhile):
             found = _compared(request, sides, reading)
-        differences: tuple[Difference, ...] = found.differences
+        from repaudit.model.report import (  # by now they are loaded
+            LayerRecord,
+            Report,
+            Subject,
+            Verdict,
+        )
+        from repaudit.stages.attribute import Scene, attribute
+        from repaudit.stages.contents import contents_of, with_details
+        from repaudit.stages.selftest import refuse_if_blind
+        from repaudit.stages.semantic import split
+
+        differences = found.differences
         ignored: tuple[Ignored, ...] = ()
         if request.semantic:
             differences, ignored = split(differences)
-        from repaudit.stages.attribute import Scene, attribute  # by now they are loaded
-        from repaudit.stages.contents import contents_of, with_details
-
         contents = contents_of(found, reading.spool)
         phase(f"looking into {len(contents)} files")
         without = () if request.diffoscope else ("diffoscope",)
@@ -83,9 +91,10 @@ def _beside(meanwhile: Callable[[], None]) -> Iterator[None]:
         from repaudit.comparators import COMPARATORS
         from repaudit.forensics import FORENSICS, causes
         from repaudit.formats import FORMATS
-        from repaudit.stages import attribute, contents
+        from repaudit.model import report
+        from repaudit.stages import attribute, contents, selftest, semantic
 
-        del attribute, contents
+        del report, attribute, contents, selftest, semantic
         for plugins in (COMPARATORS, FORENSICS, FORMATS):
             plugins.all()
         causes()
@@ -107,6 +116,8 @@ def _compared(request: DiffRequest, sides: Sequence[Opened], reading: Reading) -
 
 
 def _view(merged: MergedPair) -> View:
+    from repaudit.model.report import View
+
     left, right = merged.counts
     reason = f"{left} layers stand against {right}"
     return View(platform=merged.platform, view="merged file systems", reason=reason)

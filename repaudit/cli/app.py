@@ -29,8 +29,6 @@ repaudit pins audit .             what is taken in unpinned
 Exit codes: 0 reproducible, 1 differences, 2 wrong usage, 3 could not tell.
 """
 _INTERRUPTED = 130
-#: How many new objects make a collection of garbage; Python's own 700 are for small programs.
-_OBJECTS = 50_000
 
 #: The commands, and the function or group of each in its module.
 _COMMANDS = {
@@ -128,8 +126,6 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    # To look for garbage among all that is imported, again and again, takes a sixth of a start.
-    gc.set_threshold(_OBJECTS)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     # The caller's umask must not close to a step's user what the step needs of us.
@@ -154,4 +150,7 @@ def main() -> NoReturn:
         hint = "this is a fault of repaudit: please report it, with the lines above"
         _say(RepauditError(f"{type(error).__name__}: {error}", hint=hint))
         sys.exit(RepauditError.exit_code)
+    finally:
+        # Python looks for garbage once more when it ends: a tenth of a comparison that is known.
+        gc.freeze()
     sys.exit(0)

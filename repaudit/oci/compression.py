@@ -19,7 +19,7 @@ _ZSTD, _ZSTD_SKIPPABLE = b"\x28\xb5\x2f\xfd", b"\x2a\x4d\x18"
 _ZSTD_WINDOW = 128 << 20  # what zstd itself allows unless it is told otherwise
 #: How much compressed data a decoder gets at once. One byte of gzip makes up to 1032, and four of
 #: zstd a whole block of 128 KiB, which its interface gives back in one piece.
-_GZIP_PIECE, _ZSTD_PIECE = 256 << 10, 1 << 10
+_GZIP_PIECE, _ZSTD_PIECE = 1 << 20, 1 << 10
 _CORRUPT = (
     cast("type[Exception]", igzip_lib.IsalError),  # its stub calls it an instance
     zstandard.ZstdError,

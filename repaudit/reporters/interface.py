@@ -8,10 +8,11 @@ number of findings for which a format with a limit had no room.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from repaudit.model.pins import PinsReport
-from repaudit.model.report import Report
+if TYPE_CHECKING:
+    from repaudit.model.pins import PinsReport
+    from repaudit.model.report import Report
 
 
 @dataclass(frozen=True, slots=True)

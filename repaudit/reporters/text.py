@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.padding import Padding
@@ -13,10 +14,8 @@ from rich.text import Text
 
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.finding import Confidence, Finding, Fix
-from repaudit.model.pins import PinsReport
 from repaudit.model.report import Report, Verdict
 from repaudit.model.text import printable
-from repaudit.reporters._pins import pin_lines
 from repaudit.reporters._terminal import terminal
 from repaudit.reporters._words import (
     COPIED,
@@ -33,6 +32,9 @@ from repaudit.reporters._words import (
     written_by,
 )
 from repaudit.reporters.interface import PinsReporter, Surface
+
+if TYPE_CHECKING:
+    from repaudit.model.pins import PinsReport
 
 _COLOURS = {
     Verdict.REPRODUCIBLE: "bold green",
@@ -72,6 +74,8 @@ class _Text:
         return _bytes(out)
 
     def render_pins(self, report: PinsReport, surface: Surface) -> bytes:
+        from repaudit.reporters._pins import pin_lines  # what shows none need not wait
+
         out = io.StringIO()
         console = terminal(out, surface, wrapped=True)
         for line in pin_lines(report):

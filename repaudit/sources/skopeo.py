@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from repaudit.host import process
-from repaudit.host.images import plain
 from repaudit.model.digest import Descriptor
 from repaudit.model.errors import SourceError
 from repaudit.oci.image import read_root
@@ -78,6 +77,8 @@ def _copy(reference: str, scratch: Path) -> Path:
 
 def explain(words: str) -> tuple[str, str]:
     """Return what skopeo's last line says without its dressing, and the way out."""
+    from repaudit.host.images import plain  # it brings in requests, and most images are files
+
     message = plain(words)
     for pattern, hint in _HINTS:
         if re.search(pattern, message.lower()):
