@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from repaudit import containerfile as cf
-from repaudit.builders import BuildRequest, Prepared
+from repaudit.builders import BuildRequest, Frozen, Prepared
 from repaudit.cli.progress import Silent
 from repaudit.model.experiment import BuildRun, Edit, Outcome, PlannedRun
 from repaudit.model.report import Report, Subject
@@ -43,6 +43,7 @@ class Scripted:
         folder: Path,
         line: Callable[[str], None],
         patience: Callable[[], float | None],
+        start: Frozen | None = None,
     ) -> BuildRun:
         store = images.Store()
         root = store.image(self._layer(run))
@@ -55,6 +56,10 @@ class Scripted:
             readings=(),
             blobs=str(folder),
         )
+
+    def freeze(self, runs: Sequence[BuildRun]) -> tuple[Frozen, ...]:
+        """Return nothing: there is no instruction."""
+        return ()
 
     def check_bases(self, prepared: Prepared) -> None:
         """There are none."""

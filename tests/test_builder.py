@@ -14,7 +14,7 @@ import pytest
 
 from repaudit import audit
 from repaudit.audit import RebuildRequest
-from repaudit.builders import BUILDERS, BuildRequest, Prepared
+from repaudit.builders import BUILDERS, BuildRequest, Frozen, Prepared
 from repaudit.builders.buildah import timestamp_flags
 from repaudit.cli.progress import Silent
 from repaudit.host.scratch import scratch
@@ -57,13 +57,26 @@ class Site:
         asked = BuildRequest(**request)  # type: ignore[arg-type]
         return BUILDERS.load("buildah").prepare(asked, images, own, 2)
 
-    def build(self, prepared: Prepared, name: str = "control", *, into: str = "") -> BuildRun:
+    def build(
+        self,
+        prepared: Prepared,
+        name: str = "control",
+        *,
+        into: str = "",
+        start: Frozen | None = None,
+    ) -> BuildRun:
         run = next(run for run in self.plan.runs if run.name == name)
         changes = edits(run, self.plan.machine)
         folder = self.folder / (into or name)
         return BUILDERS.load("buildah").build(
-            prepared, run, changes, folder, lambda line: None, lambda: None
+            prepared, run, changes, folder, lambda line: None, lambda: None, start
         )
+
+    def build_all(self, prepared: Prepared) -> list[BuildRun]:
+        """Build control, replicate and variant."""
+        with ThreadPoolExecutor(2) as pool:
+            names = [run.name for run in self.plan.runs]
+            return list(pool.map(lambda name: self.build(prepared, name), names))
 
 
 @pytest.fixture
@@ -86,6 +99,37 @@ def golden(golden_storage: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> s
     for name, value in golden_storage.items():
         monkeypatch.setenv(name, value)
     return GOLDEN
+
+
+class Storage:
+    """A storage of its own, as the host's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.conf = folder / "storage.conf"
+        (folder / "base").mkdir(parents=True)
+        graph, run = json.dumps(str(folder / "graph")), json.dumps(str(folder / "run"))
+        text = f'[storage]\ndriver = "overlay"\ngraphroot = {graph}\nrunroot = {run}\n'
+        self.conf.write_text(text, "utf-8")
+
+    def make(self, name: str, **files: bytes) -> None:
+        """Make an image FROM scratch that holds `files`, executable, in /bin."""
+        context = self._folder / "base"
+        for file, data in files.items():
+            (context / file).write_bytes(data)
+            (context / file).chmod(0o755)
+        text = f"FROM scratch\nCOPY {' '.join(files)} /bin/\n"
+        (context / "Containerfile").write_text(text, "utf-8")
+        argv = ["buildah", "bud", "--quiet", "--timestamp=0", f"--tag={name}", str(context)]
+        subprocess.run(argv, check=True, capture_output=True)
+
+
+@pytest.fixture
+def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
+    made = Storage(tmp_path / "storage")
+    monkeypatch.setenv("CONTAINERS_STORAGE_CONF", str(made.conf))
+    yield made
+    subprocess.run(["umount", tmp_path / "storage/graph/overlay"], capture_output=True, check=False)
 
 
 def context(tmp_path: Path, containerfile: str) -> Path:
@@ -223,6 +267,84 @@ def test_layers_of_other_stages_are_not_exported(site: Site, golden: str, tmp_pa
     assert len(kept(run)) == 3
 
 
+# What later runs start from.
+
+SAME = "RUN echo same >/srv/same && chmod 644 /srv/same\n"
+NAME = "RUN hostname >/srv/name\nLABEL last=true\n"
+
+
+def freeze(runs: Sequence[BuildRun]) -> tuple[Frozen, ...]:
+    return BUILDERS.load("buildah").freeze(runs)
+
+
+def test_a_run_starts_from_what_was_the_same_in_others(
+    site: Site, golden: str, tmp_path: Path
+) -> None:
+    prepared = site.prepare(context(tmp_path, f"FROM {golden}\n{SAME}{NAME}"), golden)
+    runs = site.build_all(prepared)
+    starts = freeze(runs)
+
+    assert [len(start.images) for start in starts] == [1, 1, 1]
+    for run, start in zip(runs, starts, strict=True):
+        name = run.planned.name
+        again = site.build(prepared, name, into=f"{name}-again", start=start)
+        assert again.image == run.image  # one step was left out, and all is there
+        assert [len(one.steps) for one in (run, again)] == [2, 1]
+        assert (run.whole, again.whole) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NAME,  # after an instruction that differs, none is the same
+        "COPY Containerfile /srv/\nRUN touch /srv/file\nCOPY Containerfile /srv/again\n",
+    ],
+)
+def test_what_differs_or_ends_the_build_is_built_in_each_run(
+    site: Site, golden: str, tmp_path: Path, text: str
+) -> None:
+    prepared = site.prepare(context(tmp_path, f"FROM {golden}\n{text}"), golden)
+    runs = site.build_all(prepared)
+
+    assert all(len(start.images) == text.startswith("COPY") for start in freeze(runs))
+    alike = freeze([runs[0], runs[1]])  # nothing was moved: all is the same but for the end
+    assert all(len(start.images) == len(text.splitlines()) - 1 for start in alike)
+
+
+def test_a_run_does_not_start_from_what_the_host_has(
+    site: Site, storage: Storage, tmp_path: Path
+) -> None:
+    """As a user has, who built the image before, with another host name."""
+    name = "localhost/small:1"
+    busybox = shutil.which("busybox")
+    assert busybox
+    storage.make(name, busybox=Path(busybox).read_bytes())
+    steps = ("busybox echo 1 >/one; busybox chmod 644 /one", "busybox hostname >/name")
+    lines = [f'RUN ["/bin/busybox", "sh", "-c", "{step}"]' for step in steps]
+    folder = context(tmp_path, "\n".join([f"FROM {name}", *lines, "LABEL last=true", ""]))
+    own = ["buildah", "bud", "--layers", f"--timestamp={EPOCH}", "--isolation=oci", str(folder)]
+    subprocess.run(own, check=True, capture_output=True)
+    prepared = site.prepare(folder, name)
+    runs = site.build_all(prepared)
+    again = site.build(prepared, into="again", start=freeze(runs)[0])
+
+    assert again.image == runs[0].image
+    assert len(again.steps) == 1
+
+
+def test_an_image_may_have_many_layers(site: Site, golden: str, tmp_path: Path) -> None:
+    lines = [f"COPY Containerfile /srv/{number}" for number in range(48)]
+    text = "\n".join([f"FROM {golden}", *lines, "RUN hostname >/srv/name", ""])
+    prepared = site.prepare(context(tmp_path, text), golden)
+    run = site.build(prepared)
+    (start,) = freeze([run])
+    again = site.build(prepared, into="again", start=start)
+
+    assert len(layers(run)) == 50
+    assert len(start.images) == 48
+    assert again.image == run.image
+
+
 # The agreed timestamp.
 
 OLD_HELP = "--timestamp int   Set created timestamp to the specified epoch seconds"
@@ -260,37 +382,6 @@ def test_the_timestamp_reaches_config_and_layers_and_none_leaves_them(
 
 
 # Base images.
-
-
-class Storage:
-    """A storage of its own, as the host's."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.conf = folder / "storage.conf"
-        (folder / "base").mkdir(parents=True)
-        graph, run = json.dumps(str(folder / "graph")), json.dumps(str(folder / "run"))
-        text = f'[storage]\ndriver = "overlay"\ngraphroot = {graph}\nrunroot = {run}\n'
-        self.conf.write_text(text, "utf-8")
-
-    def make(self, name: str, **files: bytes) -> None:
-        """Make an image FROM scratch that holds `files`, executable, in /bin."""
-        context = self._folder / "base"
-        for file, data in files.items():
-            (context / file).write_bytes(data)
-            (context / file).chmod(0o755)
-        text = f"FROM scratch\nCOPY {' '.join(files)} /bin/\n"
-        (context / "Containerfile").write_text(text, "utf-8")
-        argv = ["buildah", "bud", "--quiet", "--timestamp=0", f"--tag={name}", str(context)]
-        subprocess.run(argv, check=True, capture_output=True)
-
-
-@pytest.fixture
-def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
-    made = Storage(tmp_path / "storage")
-    monkeypatch.setenv("CONTAINERS_STORAGE_CONF", str(made.conf))
-    yield made
-    subprocess.run(["umount", tmp_path / "storage/graph/overlay"], capture_output=True, check=False)
 
 
 def test_a_base_image_is_resolved_once_and_a_moved_tag_is_refused(

@@ -314,6 +314,35 @@ def test_an_unknown_target_lists_the_stages() -> None:
     assert caught.value.hint == "its stages: Build, 1, last, after"
 
 
+@pytest.mark.parametrize(
+    ("text", "separable"),
+    [
+        ("FROM a\nRUN x\nRUN x\n", True),
+        ("FROM a AS b\nRUN x\nFROM b\nRUN y\nFROM b\nRUN z\n", True),
+        ("FROM a\nWORKDIR /w\nCOPY x y\nRUN x\nFROM a\nWORKDIR /w\nCOPY x y\nRUN y\n", True),
+        ("FROM a\nRUN x\nFROM b\nRUN x\n", True),
+        ("FROM a\nRUN --mount=type=bind,target=/x y\n", True),
+        ("FROM a\nRUN --mount=type=cache,target=/x y\n", False),
+        ("FROM a\nRUN --mount=target=/x,type=cache y\n", False),
+        ("FROM a\nRUN x\nFROM a\nRUN x\n", False),
+        ("FROM a\nENV b=c\nRUN x\nFROM a\nENV b=c\nRUN x\nRUN y\n", False),
+        ("FROM a AS b\nRUN x\nFROM b\nRUN y\nFROM b\nRUN y\n", False),
+        ("FROM a AS b\nRUN x\nFROM a\nRUN y\nFROM a\nRUN y\n", False),
+    ],
+)
+def test_steps_are_separable_unless_they_share_a_cache_or_a_beginning(
+    text: str, separable: bool
+) -> None:
+    assert read(text).separable() is separable
+
+
+def test_only_stages_that_are_built_count() -> None:
+    file = read("FROM a\nRUN x\nFROM a\nRUN x\n")
+
+    assert file.separable(target="0")
+    assert not file.separable(target="1")
+
+
 def test_an_argument_is_declared_within_a_stage() -> None:
     file = read("ARG OUTER=1\nFROM x\nARG A=1 B\nFROM y\nARG C\n")
 

@@ -9,11 +9,11 @@ import shlex
 import shutil
 import stat
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from repaudit.builders.interface import BuildRequest
+from repaudit.builders.interface import BuildRequest, Frozen
 from repaudit.host import clock, context, process, scratch
 from repaudit.host.jail import Jail
 from repaudit.model.errors import ToolFailedError
@@ -32,12 +32,19 @@ for word; do
 done
 exec {runtime} --root {state} "$@"
 """
+#: Where a jail has a run's storage, and that of an earlier run. mount(2) takes a page of options,
+#: in which the path of each layer stands: the shorter it is, the more layers an image may have.
+_STORE, _EARLIER = Path("/run/s"), Path("/run/e")
+_IMAGES = Path("overlay-images", "images.json")
 _LEAST_ROOM = 1 << 30
 _MOST_READING = 64 << 10
 
 
 class Workplace:
-    """The folder of one run: `store` is the builder's storage, on a file system of its own."""
+    """The folder of one run: `store` is the builder's storage, on a file system of its own.
+
+    `store` is a path within the jail.
+    """
 
     def __init__(
         self,
@@ -50,7 +57,7 @@ class Workplace:
         asked: Sequence[str] = (),
     ) -> None:
         self.jail = jail
-        self.store = folder / "store"
+        self.store = _STORE
         self.helpers = folder / "helpers"
         self.runtime = folder / "runtime"
         self.blobs = folder / "blobs" / "sha256"
@@ -77,11 +84,19 @@ class Workplace:
         }
 
     def _mount(self, room: int) -> None:
+        self.jail.path(self.store).mkdir()
         seed = self._start_edits("run:filesystem").get("")
         if seed is None:
-            (self.store / "tmp").mkdir()
-            return
-        disk = self._folder / "disk"
+            mount = ["mount", "--bind", str(self._folder / "store"), str(self.store)]
+        else:
+            # No barrier: it need not outlive the machine, so no step waits for a disk.
+            options = "loop,noatime,barrier=0"
+            mount = ["mount", "-o", options, str(self._disk(room, seed)), str(self.store)]
+        self.jail.check(mount, doing="mounting the run's file system")
+        self.jail.path(self.store / "tmp").mkdir()
+
+    def _disk(self, room: int, seed: str) -> Path:
+        disk = disk_of(self._folder)
         if room < _LEAST_ROOM:
             raise ToolFailedError(
                 f"only {room >> 20} MiB of room for a build below {self._folder.parent}",
@@ -93,9 +108,43 @@ class Workplace:
         options = f"lazy_itable_init=1,nodiscard,hash_seed={seed}"
         mke2fs = ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0"]
         process.check([*mke2fs, "-E", options, str(disk)], doing="making the run's file system")
-        mount = ["mount", "-o", "loop,noatime", str(disk), str(self.store)]
-        self.jail.check(mount, doing="mounting the run's file system")
-        self.jail.path(self.store / "tmp").mkdir()
+        return disk
+
+    def begin_with(self, start: Frozen) -> Path:
+        """Return the storage of an earlier run, which shows the images of `start` alone."""
+        self.jail.path(_EARLIER).mkdir()
+        mount = ["mount", "-o", "loop,ro,noatime", str(disk_of(Path(start.folder))), str(_EARLIER)]
+        self.jail.check(mount, doing="mounting an earlier run's file system")
+        self.show_images(_EARLIER / "root", start.images)
+        return _EARLIER / "root"
+
+    def let_write(self, shared: Path) -> None:
+        """Let programs write to a folder of the host: what they write is the run's own."""
+        lies = self.store / "shared" / shared.name
+        upper, work, aside = (lies / name for name in ("upper", "work", "aside"))
+        for folder in (upper, work, aside):
+            self.jail.path(folder).mkdir(parents=True)
+        options = f"lowerdir={shared},upperdir={upper},workdir={work}"
+        own = str(self._folder)  # it may lie in there, and must stay what it is
+        for mount in (
+            ["mount", "--bind", own, str(aside)],
+            ["mount", "-t", "overlay", "-o", options, "overlay", str(shared)],
+            ["mount", "--bind", str(aside), own],
+        ):
+            self.jail.check(mount, doing=f"showing {shared} to the run")
+
+    def show_images(self, storage: Path, some: Collection[str]) -> None:
+        """Let a storage that is shared show these images alone, by their ids."""
+        path = storage / _IMAGES
+        known = json.loads(self.jail.path(path).read_bytes())
+        shown = self._folder / f"images-{len(list(self._folder.glob('images-*')))}"
+        shown.write_text(json.dumps([one for one in known if one["id"] in some]), "utf-8")
+        self.jail.check(["mount", "--bind", str(shown), str(path)], doing="hiding other images")
+
+    def end(self) -> None:
+        """Write all down, for later runs that start from here, and list the images in order."""
+        self.jail.check(["sync", "--file-system", str(self.store)], doing="writing a run down")
+        shutil.copy(self.jail.path(self.store / "root" / _IMAGES), self._folder / "images")
 
     def show(self, request: BuildRequest) -> Path:
         """Return a view of the context that steps may write to: what they write is the run's own.
@@ -200,6 +249,11 @@ class Workplace:
             seen = [(str(name), str(value)) for name, value in pairs if value]
             found.append((("root", folder.name), *seen))
         return tuple(found)
+
+
+def disk_of(folder: Path) -> Path:
+    """Return where a run in `folder` has its file system, if it has one of its own."""
+    return folder / "disk"
 
 
 def read_trace(path: Path) -> Trace | None:

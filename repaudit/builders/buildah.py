@@ -13,25 +13,23 @@ import re
 import shutil
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 
-from repaudit.builders._workplace import Workplace
-from repaudit.builders.interface import Base, Builder, BuildRequest, Prepared
+from repaudit.builders._storage import find, host_stores, images, options, resolve
+from repaudit.builders._workplace import Workplace, disk_of
+from repaudit.builders.interface import Builder, BuildRequest, Frozen, Prepared
 from repaudit.host import clock, process
 from repaudit.host.jail import Jail
 from repaudit.model.digest import sha256
-from repaudit.model.errors import SourceError, ToolFailedError
+from repaudit.model.errors import SourceError
 from repaudit.model.experiment import BuildRun, Edit, Failure, Outcome, PlannedRun
 
 _STEP = re.compile(r"(\[\d+/\d+\] )?STEP \d+/\d+: ")
 _LOG_LINES = 20
-_NOT_THERE = b"image not known"
-_INSPECT = (
-    *("inspect", "--type=image", "--format"),
-    "{{.FromImageDigest}} {{len .OCIv1.History}} "
-    "{{if .OCIv1.Created}}{{.OCIv1.Created.Unix}}{{else}}0{{end}}"
-    "{{range .OCIv1.RootFS.DiffIDs}} {{.}}{{end}}",
-)
+#: Where buildah puts a copy of what it reads of an image, whatever TMPDIR says, while it looks for
+#: one that it may take for an instruction (containers/image, `internal/tmpdir`).
+_SCRATCH = Path("/var/tmp")  # noqa: S108 - the run's own view of it
 
 
 class _Buildah:
@@ -56,8 +54,8 @@ class _Buildah:
         process.require("runc", "runc")
         process.require("containers-storage", "containers-storage")
         own = folder / "bases"
-        stores = _host_stores()
-        bases = tuple(_resolve(image, own, stores) for image in images)
+        stores = host_stores()
+        bases = tuple(resolve(image, own, stores) for image in images)
         if own.exists():
             stores = (*stores, str(own / "root"))
         room = shutil.disk_usage(folder).free * 9 // 10 // max(jobs, 1)
@@ -71,6 +69,7 @@ class _Buildah:
         folder: Path,
         line: Callable[[str], None],
         patience: Callable[[], float | None],
+        start: Frozen | None = None,
     ) -> BuildRun:
         began = clock.ticks()
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +78,8 @@ class _Buildah:
                 folder, jail, edits, prepared.room, traced=run.traced, asked=run.asked
             )
             order = (("root", "storage"), ("file_order", place.listing()))
-            storage = _storage(place.store, prepared.stores)
+            shared = _shared(place, prepared, start)
+            storage = options(place.store, shared)
             steps: deque[str] = deque(maxlen=1)
             last: deque[str] = deque(maxlen=_LOG_LINES)
 
@@ -91,7 +91,7 @@ class _Buildah:
 
             place.start_clock()
             status = jail.follow(
-                _command(prepared.request, place, storage, place.show(prepared.request)),
+                _command(prepared.request, place, storage, start),
                 log=place.log,
                 env={"TMPDIR": str(place.store / "tmp")},
                 line=hear,
@@ -99,7 +99,9 @@ class _Buildah:
             )
             if jail.given_up:
                 last.append("it did not end in many times the time that the control took")
-            image = None if status else _export(place, prepared)
+            image = None if status else _export(place, prepared, shared)
+            if image:
+                place.end()
             # Where things lie is no part of the answer.
             request = prepared.request
             ours = (place.store / "context", folder, request.containerfile.parent, request.context)
@@ -117,75 +119,31 @@ class _Buildah:
                 steps=place.steps(),
                 readings=(order, *place.readings()),
                 unmoved=place.unmoved(),
+                whole=start is None,
                 milliseconds=round((clock.ticks() - began) * 1000),
             )
 
+    def freeze(self, runs: Sequence[BuildRun]) -> tuple[Frozen, ...]:
+        folders = [run.blobs or "" for run in runs]
+        if not all(disk_of(Path(folder)).exists() for folder in folders):
+            return ()
+        left = [images(Path(folder)) for folder in folders]
+        steps = list(zip(*left, strict=True)) if len({len(some) for some in left}) == 1 else []
+        # Each run has the images in the order of the instructions. A layer's id is that of all
+        # the layers below as well.
+        alike = [len({layer for _, layer in step}) == 1 for step in steps[:-1]]
+        return tuple(
+            Frozen(folder=folder, images=frozenset(step[n][0] for step in compress(steps, alike)))
+            for n, folder in enumerate(folders)
+        )
+
     def check_bases(self, prepared: Prepared) -> None:
         for base in prepared.bases:
-            if _find(base.name, prepared.stores) not in {None, base}:
+            if find(base.name, prepared.stores) not in {None, base}:
                 raise SourceError(
                     f"the base image {base.name} changed while the builds ran",
                     hint="pin it by digest (FROM name@sha256:…), or run again",
                 )
-
-
-def _storage(store: Path, stores: Sequence[str]) -> list[str]:
-    shared = [f"--storage-opt=overlay.imagestore={path}" for path in stores]
-    root, run = f"--root={store / 'root'}", f"--runroot={store / 'run'}"
-    return [root, run, "--storage-driver=overlay", *shared]
-
-
-def _host_stores() -> tuple[str, ...]:
-    """Return the host's own image storage, if it is one that can be shared."""
-    info = json.loads(process.check(["buildah", "info"], doing="asking buildah for its storage"))
-    store = info["store"]
-    root = str(store["GraphRoot"])
-    usable = store["GraphDriverName"] == "overlay" and Path(root, "overlay-images").is_dir()
-    return (root,) if usable else ()
-
-
-def _find(image: str, stores: Sequence[str]) -> Base | None:
-    """Return an image that one of the storages has."""
-    for store in stores:
-        found = process.run(["buildah", f"--root={store}", *_INSPECT, "--", image])
-        if found.status == 0:
-            return _base(image, found.stdout)
-        if _NOT_THERE not in found.stderr:
-            raise ToolFailedError(f"looking for the base image {image}: {found.last_words}")
-    return None
-
-
-def _base(image: str, answer: bytes) -> Base:
-    digest, history, created, *diff_ids = answer.decode().split()
-    return Base(
-        name=image,
-        digest=digest,
-        history=int(history),
-        created=int(created) if int(created) > 0 else None,
-        diff_ids=tuple(diff_ids),
-    )
-
-
-def _resolve(image: str, own: Path, stores: Sequence[str]) -> Base:
-    """Return a base image; fetch it into our own storage if the host has none."""
-    known = _find(image, stores)
-    if known is not None:
-        return known
-    # In a jail: a pull that is killed leaves no mount then, and its temporary files are ours.
-    storage = _storage(own, stores)
-    (own / "tmp").mkdir(parents=True, exist_ok=True)
-    with Jail(own) as jail:
-        ask = ["buildah", *storage, "pull", "--quiet", "--", image]
-        pulled = jail.run(ask, env={"TMPDIR": str(own / "tmp")})
-    if pulled.status != 0:
-        raise SourceError(
-            f"the base image {image} cannot be had: {pulled.last_words}",
-            hint="check its name, and that its registry can be reached; or bring it into the "
-            f"host's storage first: buildah pull {image}",
-        )
-    identity = pulled.stdout.decode().split()[-1]
-    ask = ["buildah", *storage, *_INSPECT, "--", identity]
-    return _base(image, process.check(ask, doing="asking for a digest"))
 
 
 @functools.cache
@@ -216,8 +174,22 @@ def _asked(request: BuildRequest) -> list[str]:
     ]
 
 
+def _shared(place: Workplace, prepared: Prepared, start: Frozen | None) -> tuple[str, ...]:
+    """Return the storages that a run reads from.
+
+    Where it may take an image for an instruction, no other ones may offer theirs.
+    """
+    if start is None:
+        return prepared.stores
+    bases = {base.identity for base in prepared.bases}
+    place.let_write(_SCRATCH)
+    for store in prepared.stores:
+        place.show_images(Path(store), bases)
+    return (*prepared.stores, str(place.begin_with(start)))
+
+
 def _command(
-    request: BuildRequest, place: Workplace, storage: Sequence[str], context: Path
+    request: BuildRequest, place: Workplace, storage: Sequence[str], start: Frozen | None
 ) -> list[str]:
     return [
         "buildah",
@@ -225,7 +197,7 @@ def _command(
         "bud",
         "--isolation=oci",
         f"--runtime={place.runtime}",
-        "--no-cache",
+        *([] if start else ["--no-cache"]),
         "--layers",
         "--pull=false",
         "--network=host",
@@ -233,7 +205,7 @@ def _command(
         f"--file={_listed(request.containerfile)}",
         *_asked(request),
         "--",
-        str(context),
+        str(place.show(request)),
     ]
 
 
@@ -243,7 +215,7 @@ def _listed(path: Path) -> str:
     return plain if not set(',"\n') & set(plain) else '"' + plain.replace('"', '""') + '"'
 
 
-def _export(place: Workplace, prepared: Prepared) -> str:
+def _export(place: Workplace, prepared: Prepared, stores: Sequence[str]) -> str:
     """Copy manifest, config and new layers out of the storage; return the manifest's digest.
 
     New is what no base image has. A layer that another run has read out already is not read again.
@@ -252,7 +224,7 @@ def _export(place: Workplace, prepared: Prepared) -> str:
     """
     config = place.jail.path(place.store / "image-id").read_text("ascii").strip()
     identity = config.removeprefix("sha256:")
-    shared = [f"--storage-opt=overlay.imagestore={path}" for path in prepared.stores]
+    shared = [f"--storage-opt=overlay.imagestore={path}" for path in stores]
     store = ["-g", f"{place.store / 'root'}", "-R", f"{place.store / 'run'}", "-s", "overlay"]
 
     def ask(command: str, *words: str) -> bytes:
@@ -263,14 +235,15 @@ def _export(place: Workplace, prepared: Prepared) -> str:
     config_text = ask("get-image-data", identity, f"sha256:{identity}")
     there = {digest for base in prepared.bases for digest in base.diff_ids}
     new = set(json.loads(config_text)["rootfs"]["diff_ids"]) - there
-    for layer in json.loads(ask("layers", "--json")):
+    blobs = {digest: place.blobs / digest.removeprefix("sha256:") for digest in new}
+    missing = {d for d, blob in blobs.items() if not _named(blob, place.layers / blob.name)}
+    for layer in json.loads(ask("layers", "--json")) if missing else ():
         digest = layer.get("diff-digest", "")
-        if digest in new:
-            target = place.blobs / digest.removeprefix("sha256:")
-            if not _named(target, place.layers / target.name):
-                ask("diff", "--uncompressed", f"--file={target}", layer["id"])
-                _named(place.layers / target.name, target)
-            new.remove(digest)
+        if digest in missing:
+            blob = blobs[digest]
+            ask("diff", "--uncompressed", f"--file={blob}", layer["id"])
+            _named(place.layers / blob.name, blob)
+            missing.remove(digest)
     for blob in (manifest, config_text):
         (place.blobs / sha256(blob).removeprefix("sha256:")).write_bytes(blob)
     return sha256(manifest)

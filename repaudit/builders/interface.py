@@ -36,10 +36,12 @@ class BuildRequest:
 class Base:
     """A base image: its name in the Containerfile, its digest, history entries, and diff_ids.
 
-    `created` is in seconds since 1970, None where it does not say, or is clamped to 0.
+    `created` is in seconds since 1970, None where it does not say, or is clamped to 0. `identity`
+    is what the storages call the image.
     """
 
     name: str
+    identity: str
     digest: str
     history: int
     created: int | None
@@ -57,6 +59,14 @@ class Prepared:
     stores: tuple[str, ...]
     bases: tuple[Base, ...]
     room: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """What a run left that is over: its folder, and the images in it that others may start from."""
+
+    folder: str
+    images: frozenset[str]
 
 
 class Builder(Protocol):
@@ -86,11 +96,19 @@ class Builder(Protocol):
         folder: Path,
         line: Callable[[str], None],
         patience: Callable[[], float | None],
+        start: Frozen | None = None,
     ) -> BuildRun:
         """Build once, in `folder`, with each factor's edits in force.
 
         `line` is told each line that the build prints, as it comes. A build that has not ended
-        after `patience()` seconds has failed; None stands for no end.
+        after `patience()` seconds has failed; None stands for no end. No instruction is left out
+        but those whose images are in `start`.
+        """
+
+    def freeze(self, runs: Sequence[BuildRun]) -> tuple[Frozen, ...]:
+        """Return of each run what it built just as all the others did; nothing if that is unclear.
+
+        The instruction that ends the build is never part of it.
         """
 
     def check_bases(self, prepared: Prepared) -> None:

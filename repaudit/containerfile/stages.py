@@ -184,6 +184,34 @@ class Containerfile:
         index = _earlier(name, stages)
         return None if index is None else stages[index]
 
+    def separable(
+        self, build_args: Mapping[str, str] = _NOTHING, target: str | None = None
+    ) -> bool:
+        """Whether a builder that takes a step's layer over leaves out that step, and no more.
+
+        It is not so where a cache mount hands on what stands in no layer; and of two stages that
+        begin alike, it would execute a step in one alone.
+
+        Raises:
+            UsageError: there is no such stage.
+
+        """
+        stages = self.stages(build_args)[: self.stage(target, build_args).index + 1]
+        lines: dict[int, int] = {}
+        for stage in stages:
+            chain = (*_below(stage, stages), stage)
+            before = hash(chain[0].image)
+            for statement in (statement for one in chain for statement in one.statements):
+                before = hash((before, statement.text))
+                if statement.keyword != "RUN":
+                    continue
+                mounts = (value for name, value in statement.flags if name == "mount")
+                if any("type=cache" in mount.split(",") for mount in mounts):
+                    return False
+                if lines.setdefault(before, statement.line) != statement.line:
+                    return False
+        return True
+
     def declares_argument(self, name: str) -> bool:
         """Say whether any stage has `ARG name`, and so sees what `--build-arg` gives."""
         begun = False

@@ -140,7 +140,8 @@ class BuildRun:
 
     `blobs` is the folder that holds the manifest, the config and the new layers. `steps` is what
     the interposer recorded; `readings` what each probe saw, as (name, value) pairs; `unmoved` what
-    of the steps the moved clock did not reach, as the tracer told.
+    of the steps the moved clock did not reach, as the tracer told. A `whole` run executed each
+    instruction; others took over the layers of such runs.
     """
 
     planned: PlannedRun
@@ -151,4 +152,5 @@ class BuildRun:
     steps: tuple[Step, ...] = ()
     readings: tuple[tuple[tuple[str, str], ...], ...] = ()
     unmoved: tuple[str, ...] = ()
+    whole: bool = True
     milliseconds: int = field(default=0, compare=False)

@@ -50,13 +50,18 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One run as the report shows it: the level of each factor by name, and the image's digest."""
+    """One run as the report shows it: the level of each factor by name, and the image's digest.
+
+    `skipped` counts the RUN steps that it did not execute: in all runs before they had made the
+    same layers, and it started from those.
+    """
 
     name: str
     role: Role
     levels: dict[str, str]
     outcome: Outcome
     image: str | None
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

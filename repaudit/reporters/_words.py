@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.finding import Confidence, Finding, Fix, FixOutcome
-from repaudit.model.report import Report, Verdict
+from repaudit.model.report import Report, RunRecord, Verdict
 from repaudit.model.text import printable
 
 _FROM_STAGE = re.compile(r"(?i)(copy|add)\s(.*\s)?--from=")
@@ -45,13 +45,17 @@ def subject(report: Report) -> str:
     return f"{about.containerfile} ({about.builder}, {clamp})"
 
 
+def _run(run: RunRecord) -> str:
+    made = f"{run.name} {(run.image or run.outcome)[:19]}"
+    return f"{made} ({count(run.skipped, 'equal step')} not run again)" if run.skipped else made
+
+
 def scope(report: Report) -> Iterator[tuple[str, str]]:
     """Yield what the verdict rests on, and what it does not reach."""
     if report.subject.command:
         yield "built by", command(report)
     if report.runs:
-        built = ", ".join(f"{run.name} {(run.image or run.outcome)[:19]}" for run in report.runs)
-        yield "runs", built
+        yield "runs", ", ".join(map(_run, report.runs))
         yield "varied", " ".join(report.varied) or "nothing"
     yield from limits(report)
     for problem in report.problems:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from repaudit import containerfile as cf
-from repaudit.builders import Builder, Prepared
+from repaudit.builders import Builder, Frozen, Prepared
 from repaudit.host import clock, process
 from repaudit.model.digest import Descriptor
 from repaudit.model.errors import SourceError
-from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role
+from repaudit.model.experiment import BuildRun, Level, Outcome, PlannedRun, Role
 from repaudit.oci.image import load_manifest
 from repaudit.sources import Opened
 from repaudit.sources.layout import Folder
@@ -24,6 +24,8 @@ from repaudit.stages.plan import Plan, edits
 STAGGER = 2.1
 
 
+#: The factor that is a property of the file system on which a run's layers lie.
+_ORDER = "file_order"
 #: A run that takes as many times the control's time, and as many seconds, will never end.
 _TIMES, _LEAST = 10, 120
 
@@ -62,7 +64,11 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What it takes to make runs: the builder, what it prepared, a folder, and who listens."""
+    """What it takes to make runs: the builder, what it prepared, a folder, and who listens.
+
+    `starts` is what runs start from, by the level of their file system: its order of directories
+    goes on in the layers that are taken over.
+    """
 
     builder: Builder
     prepared: Prepared
@@ -71,6 +77,18 @@ class Bench:
     jobs: int
     progress: Progress
     patience: Patience = field(default_factory=Patience)
+    starts: Mapping[Level | None, Frozen] = field(default_factory=dict)
+
+    def starting_from(self, runs: Sequence[BuildRun], parsed: cf.Containerfile) -> Bench:
+        """Return the bench whose runs do not execute again what was the same in all whole runs."""
+        built = [run for run in runs if run.outcome is Outcome.BUILT and run.whole]
+        request = self.prepared.request
+        if not parsed.separable(dict(request.build_args), request.target):
+            return self
+        frozen = self.builder.freeze(built)
+        levels = [run.planned.level(_ORDER) for run in built]
+        starts = dict(reversed(list(zip(levels, frozen, strict=True)))) if frozen else {}
+        return replace(self, starts={at: one for at, one in starts.items() if one.images})
 
     def make(self, runs: Sequence[PlannedRun], apart: float = STAGGER) -> tuple[BuildRun, ...]:
         """Return the runs, made, in the order asked; up to `jobs` go side by side.
@@ -93,17 +111,24 @@ class Bench:
     def _one(self, run: PlannedRun, start: float) -> BuildRun:
         process.wait_until(start)
         self.progress.run_began(run.name)
-        made = self.builder.build(
-            self.prepared,
-            run,
-            edits(run, self.plan.machine),
-            self.folder / run.name,
-            self._hear(run.name),
-            self.patience.seconds,
-        )
+        begin = self.starts.get(run.level(_ORDER))
+        made = self._build(run, self.folder / run.name, begin)
+        if begin and made.outcome is Outcome.FAILED:  # be it because of what it started from
+            made = self._build(run, self.folder / f"{run.name}-whole", None)
         self.patience.learn(made)
         self.progress.run_ended(run.name, made.outcome.value)
         return made
+
+    def _build(self, run: PlannedRun, folder: Path, start: Frozen | None) -> BuildRun:
+        return self.builder.build(
+            self.prepared,
+            run,
+            edits(run, self.plan.machine),
+            folder,
+            self._hear(run.name),
+            self.patience.seconds,
+            start,
+        )
 
     def _hear(self, name: str) -> Callable[[str], None]:
         return lambda line: self.progress.run_says(name, line)

@@ -72,7 +72,8 @@ class Experiment:
         compared = [compare_run(self.bench, left, run, library) for run in others]
         settled = Settled(decoded={}, uncut=(), made=(), traced=None)
         if self.explain and any(one.differences for one in compared):
-            settled = settle(self.bench, left, control, compared, library, began)
+            bench = self.bench.starting_from([control, *others], self.parsed)
+            settled = settle(bench, left, control, compared, library, began)
             runs += settled.made
         elif len(compared) > 1:
             chance = struck_by_chance(self.bench, left, control, compared, library, began)
@@ -88,7 +89,7 @@ class Experiment:
             varied=seen.varied,
             held=seen.held,
             limits=(*limits, *seen.limits),
-            runs=tuple(map(record, runs)),
+            runs=records(runs),
             bound=_bound(runs),
             layers=LayerRecord.all_of(left.images, self._instructions(left)),
             findings=merged,
@@ -128,7 +129,7 @@ class Experiment:
             verdict=Verdict.INCONCLUSIVE,
             subject=subject,
             held=self.bench.plan.held,
-            runs=tuple(map(record, runs)),
+            runs=records(runs),
             problems=(problem,),
         )
 
@@ -263,16 +264,24 @@ def _verdict(findings: Sequence[Finding], problems: Sequence[Problem]) -> Verdic
 
 
 def _bound(runs: Sequence[BuildRun]) -> Bound | None:
-    others = sum(run.outcome is Outcome.BUILT for run in runs[1:])
+    """Return the bound for all steps: a run that skipped some is no witness of those."""
+    others = sum(
+        run.outcome is Outcome.BUILT and not one.skipped
+        for run, one in zip(runs[1:], records(runs)[1:], strict=True)
+    )
     return Bound.of(others) if others else None
 
 
-def record(run: BuildRun) -> RunRecord:
-    """Return a run as the report shows it."""
-    return RunRecord(
-        name=run.planned.name,
-        role=run.planned.role,
-        levels={level.factor: level.name for level in run.planned.levels},
-        outcome=run.outcome,
-        image=run.image,
+def records(runs: Sequence[BuildRun]) -> tuple[RunRecord, ...]:
+    """Return runs as the report shows them; the first one executed each step."""
+    return tuple(
+        RunRecord(
+            name=run.planned.name,
+            role=run.planned.role,
+            levels={level.factor: level.name for level in run.planned.levels},
+            outcome=run.outcome,
+            image=run.image,
+            skipped=len(runs[0].steps) - len(run.steps) if run.outcome is Outcome.BUILT else 0,
+        )
+        for run in runs
     )

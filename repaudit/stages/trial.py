@@ -24,7 +24,7 @@ from repaudit.model.report import Report
 from repaudit.stages.breakage import last_words
 from repaudit.stages.build import Bench, open_run, with_epoch
 from repaudit.stages.compare import compare
-from repaudit.stages.experiment import record
+from repaudit.stages.experiment import records
 from repaudit.stages.fix import Fixes, Proposal, runs
 from repaudit.stages.reading import Reading
 from repaudit.stages.steady import place
@@ -50,7 +50,8 @@ class Trial:
         if not self.fixes.proposals or len(planned) < 2:
             return report, []
         self.bench.progress.phase("trying the fixes")
-        search = _Search(self.bench, self.fixes, planned)
+        bench = self.bench.starting_from(self.runs, self.fixes.file)
+        search = _Search(bench, self.fixes, planned)
         last = self._spared(search, search.run(), report)
         if last and any(self._may_show(finding, search.kept) for finding in report.findings):
             self.bench.progress.phase("trying the fixes once more")
@@ -70,7 +71,7 @@ class Trial:
                 outcome, reason = search.dropped[finding.id]
                 finding = _with(finding, finding.fix, outcome, reason)
             findings.append(finding)
-        trial = tuple(map(record, search.made))
+        trial = records([self.runs[0], *search.made])[1:]
         return replace(report, findings=tuple(findings), trial=trial), search.made
 
     def _spared(self, search: _Search, last: list[BuildRun], report: Report) -> list[BuildRun]:
