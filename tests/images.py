@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -122,6 +123,7 @@ class Store:
         *layers: bytes,
         architecture: str = "amd64",
         compress: bool = False,
+        history: Sequence[dict[str, Any]] = (),
         **more: Any,
     ) -> dict[str, Any]:
         """Add an image of these uncompressed layers and return its manifest's descriptor."""
@@ -129,6 +131,7 @@ class Store:
             "os": "linux",
             "architecture": architecture,
             "rootfs": {"type": "layers", "diff_ids": [digest_of(layer) for layer in layers]},
+            **({"history": history} if history else {}),
         }
         stored = [gzip.compress(layer, mtime=0) if compress else layer for layer in layers]
         manifest = {

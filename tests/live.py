@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -158,6 +159,13 @@ def cgroups(tokens: Sequence[str]) -> list[str]:
         for pattern in (f"repaudit-{token}", f"*/repaudit-{token}")
         for path in top.glob(pattern)
     )
+
+
+def busybox() -> str:
+    """Return where the static busybox lies that steps have for a shell."""
+    path = shutil.which("busybox")
+    assert path, "busybox-static is not installed"
+    return path
 
 
 def until(seconds: float, nothing: Callable[[], Sequence[object]]) -> Sequence[object]:

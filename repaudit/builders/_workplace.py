@@ -36,6 +36,7 @@ exec {runtime} --root {state} "$@"
 #: in which the path of each layer stands: the shorter it is, the more layers an image may have.
 _STORE, _EARLIER = Path("/run/s"), Path("/run/e")
 _IMAGES = Path("overlay-images", "images.json")
+_LINKS = Path("overlay", "l")
 _LEAST_ROOM = 1 << 30
 _MOST_READING = 64 << 10
 
@@ -117,6 +118,21 @@ class Workplace:
         self.jail.check(mount, doing="mounting an earlier run's file system")
         self.show_images(_EARLIER / "root", start.images)
         return _EARLIER / "root"
+
+    def shorten(self, storages: Sequence[str]) -> None:
+        """Let the layers of shared storages be found under the short links of our own.
+
+        The driver names layers by links relative to its storage where their paths fill a page, and
+        looks no further (containers/storage, `drivers/overlay`).
+        """
+        own = self.store / "root" / _LINKS
+        self.jail.path(own).mkdir(parents=True)
+        layers: dict[str, Path] = {}
+        for folder in (Path(storage) / _LINKS for storage in storages):
+            for link in self.jail.path(folder).iterdir():
+                layers.setdefault(link.name, folder / link.readlink())
+        for name, layer in layers.items():  # relative, since the driver joins link and target
+            self.jail.path(own / name).symlink_to(os.path.relpath(layer, own))
 
     def let_write(self, shared: Path) -> None:
         """Let programs write to a folder of the host: what they write is the run's own."""

@@ -79,6 +79,7 @@ class _Buildah:
             )
             order = (("root", "storage"), ("file_order", place.listing()))
             shared = _shared(place, prepared, start)
+            place.shorten(shared)
             storage = options(place.store, shared)
             steps: deque[str] = deque(maxlen=1)
             last: deque[str] = deque(maxlen=_LOG_LINES)
