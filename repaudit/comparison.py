@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repaudit.host import memory
-from repaudit.host.code import fingerprint
 from repaudit.host.scratch import cache_path, scratch
 from repaudit.host.store import Store
 from repaudit.model.errors import MalformedError
@@ -32,16 +29,10 @@ class DiffRequest:
     diffoscope: bool = True
 
 
-def compare_images(
-    request: DiffRequest,
-    phase: Callable[[str], None],
-    jobs: int,
-    meanwhile: Callable[[], None] = lambda: None,
-) -> Report:
+def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int) -> Report:
     """Compare two images that exist already; nothing is known of how they were built.
 
-    `phase` is told what is done next, `jobs` is how many files are looked into at a time. What is
-    needed later is loaded while the layers are read, and `meanwhile` is called there.
+    `phase` is told what is done next, `jobs` is how many files are looked into at a time.
     """
     memory.reuse()
     store = Store(cache_path("index"))
@@ -50,14 +41,11 @@ def compare_images(
         sides = [_opened(request.left, folder / "0"), _opened(request.right, folder / "1")]
         reading = Reading.below(folder, store)
         phase("comparing")
-        with _beside(meanwhile):
-            found = _compared(request, sides, reading)
-        from repaudit.model.report import (  # by now they are loaded
-            LayerRecord,
-            Report,
-            Subject,
-            Verdict,
-        )
+        found = _compared(request, sides, reading)
+        # What is needed from here on is loaded here: a thread that loads it while the layers are
+        # read takes the interpreter's lock from those that read, and gains nothing.
+        from repaudit.formats import FORMATS
+        from repaudit.model.report import LayerRecord, Report, Subject, Verdict
         from repaudit.stages.attribute import Scene, attribute
         from repaudit.stages.contents import contents_of, with_details
         from repaudit.stages.selftest import refuse_if_blind
@@ -69,6 +57,8 @@ def compare_images(
             differences, ignored = split(differences)
         contents = contents_of(found, reading.spool)
         phase(f"looking into {len(contents)} files")
+        if contents:
+            FORMATS.all()  # several threads that load them would wait for each other
         without = () if request.diffoscope else ("diffoscope",)
         differences = with_details(differences, contents, jobs, without)
         findings = attribute(differences, contents, Scene())
@@ -81,30 +71,6 @@ def compare_images(
             ignored=ignored,
         )
         return refuse_if_blind(report, folder / "selftest", store)
-
-
-@contextmanager
-def _beside(meanwhile: Callable[[], None]) -> Iterator[None]:
-    """Load what looks into files and names causes, and do `meanwhile`, in another thread."""
-
-    def load() -> None:
-        from repaudit.comparators import COMPARATORS
-        from repaudit.forensics import FORENSICS, causes
-        from repaudit.formats import FORMATS
-        from repaudit.model import report
-        from repaudit.stages import attribute, contents, selftest, semantic
-
-        del report, attribute, contents, selftest, semantic
-        for plugins in (COMPARATORS, FORENSICS, FORMATS):
-            plugins.all()
-        causes()
-        fingerprint()
-        meanwhile()
-
-    with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(load)
-        yield
-        loading.result()
 
 
 def _compared(request: DiffRequest, sides: Sequence[Opened], reading: Reading) -> Comparison:

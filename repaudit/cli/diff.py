@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -51,7 +50,6 @@ def diff(
         request = DiffRequest(
             left=left, right=right, semantic=semantic, diffoscope=not no_diffoscope
         )
-        ready = partial(output.prepare, formats)
-        report = compare_images(request, listener.phase, len(machine.cpus()), ready)
+        report = compare_images(request, listener.phase, len(machine.cpus()))
     output.emit(report, formats)
     raise typer.Exit(report.verdict.exit_code)

@@ -67,12 +67,6 @@ def _pins_reporter(name: str) -> PinsReporter:
     raise UsageError(f"{name} does not show pins", hint="there are: " + ", ".join(able))
 
 
-def prepare(formats: _Formats) -> None:
-    """Import what `emit` needs, which takes as long as a small comparison."""
-    for name, _ in formats:
-        REPORTERS.load(name)
-
-
 def emit(report: Report, formats: _Formats) -> None:
     """Write the report in each format; the exit code is the caller's."""
     emit_as(formats, lambda name, surface: REPORTERS.load(name).render(report, surface))
