@@ -194,7 +194,22 @@ def test_a_line_that_gives_a_folder_another_mode_answers_for_it_and_for_what_fol
     assert seen == {1: [(1, False)], 2: [(2, False), (3, True)], 3: [(3, False)]}
 
 
+def _contents(*lines: str) -> list[tuple[int | None, bool]]:
+    """The layers of a file that differs in the same way in each layer, and which only follow."""
+    same = [replace(_mode(n, "a", "b"), aspect=Aspect.CONTENT) for n in range(len(lines))]
+    told = tuple(
+        Instruction(file="Containerfile", line=n, text=text, stage="0")
+        for n, text in enumerate(lines)
+    )
+    findings = attribute(same, {}, Scene(instructions=told))
+    return sorted((d.layer, bool(d.derived_from)) for f in findings for d in f.differences)
+
+
 def test_a_content_that_is_there_twice_is_the_doing_of_both_lines():
-    same = [replace(_mode(n, "a", "b"), aspect=Aspect.CONTENT) for n in (1, 2)]
-    findings = attribute(same, {}, Scene())
-    assert not any(d.derived_from for f in findings for d in f.differences)
+    assert _contents("RUN make", "RUN make again") == [(0, False), (1, False)]
+    assert _contents("COPY a /", "COPY chmod /") == [(0, False), (1, False)]
+
+
+@pytest.mark.parametrize("line", ["RUN chmod -R 755 /etc", "RUN true && chown 1:1 /etc/app"])
+def test_a_content_comes_along_with_another_mode_or_owner(line: str):
+    assert _contents("RUN make", line, line) == [(0, False), (1, True), (2, True)]

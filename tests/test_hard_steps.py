@@ -58,3 +58,33 @@ def test_a_step_that_traces_itself_has_its_cause_and_no_process(tmp_path: Path) 
     ]
     assert finding.process is None
     assert any("the build fails under a tracer" in e.detail for e in finding.evidence)
+
+
+def test_where_the_builder_knows_no_heredoc_the_way_out_says_so(tmp_path: Path) -> None:
+    """As Debian 12's does not; it takes the lines below for instructions."""
+    step = "cat > /srv/file <<EOF\necho hello\nEOF"
+    report = explained(tmp_path, step)
+
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "buildah reads heredocs from version 1.33 on" in report.problems[0].hint
+
+
+def test_where_a_build_fails_for_another_reason_heredocs_are_not_to_blame(tmp_path: Path) -> None:
+    report = explained(tmp_path, "exit 3\nRUN cat <<EOF\nhello\nEOF")
+
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "heredoc" not in report.problems[0].hint
+
+
+def test_what_a_later_line_gives_another_owner_stands_under_the_line_that_wrote_it(
+    tmp_path: Path,
+) -> None:
+    step = "hostname > /srv/name\nRUN chown 1:1 /srv/name\nRUN hostname > /srv/name"
+    report = explained(tmp_path, step)
+
+    found = {
+        f.instruction.line: [(d.layer, d.derived_from) for d in f.differences]
+        for f in report.findings
+        if f.instruction
+    }
+    assert found == {2: [(1, ()), (2, ("srv/name",))], 4: [(3, ())]}  # it was written anew there

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from repaudit import containerfile as cf
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import Step
@@ -73,6 +75,27 @@ def test_the_last_step_that_wrote_it_is_the_one_also_below_the_stage() -> None:
 def test_what_no_step_wrote_has_no_author() -> None:
     assert author("usr/lib/c", 11) is None
     assert author("etc/other", 9) is None
+
+
+def test_a_step_leaves_alone_what_it_did_not_write() -> None:
+    parsed = cf.parse(TEXT.encode())
+    cut = replace(STEPS[2], trace=replace(STEPS[2].trace or Trace(), cut=("names",)))
+    whole, partly = (
+        Provenance(parsed, (*STEPS[:2], last), path="Containerfile") for last in (STEPS[2], cut)
+    )
+    line = {
+        number: Instruction(file="Containerfile", line=number, text="", stage=stage)
+        for number, stage in ((5, "build"), (9, "3"), (10, "3"))
+    }
+    tar, lib = (
+        Difference(layer=1, path=path, aspect=Aspect.CONTENT, left="a", right="b")
+        for path in ("a.tar", "out/lib/b")
+    )
+
+    assert (whole.left_alone(tar, line[9]), whole.left_alone(lib, line[9])) == (False, True)
+    assert whole.left_alone(lib, line[5]) is False
+    assert whole.left_alone(tar, line[10]) is None  # a copy is no step
+    assert partly.left_alone(lib, line[9]) is None  # who knows what else it wrote
 
 
 def test_a_step_that_was_not_traced_says_why() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 #: Aspects that the builder decides for the whole image, not one instruction for its files.
 _BUILDERS = {Aspect.MTIME, Aspect.HISTORY, Aspect.CONFIG, Aspect.ANNOTATION, Aspect.COMPRESSION}
 _MOST_ROOTS = 20
+_CHANGES_ATTRIBUTES = re.compile(r"^RUN\b.*\b(ch(mod|own|grp|attr)|set(facl|cap))\b", re.DOTALL)
 #: The way out where `--explain` has been asked.
 _LOOK = (
     "Look in what this line runs for chance that strikes seldom, for a race, and for what three "
@@ -72,6 +74,17 @@ class Scene:
         if line is None or self.provenance is None:
             return None
         return self.provenance.author(difference, line)
+
+    def left_alone(self, difference: Difference) -> bool:
+        """Whether the line behind a layer did not write the file that is in it.
+
+        A traced run shows it. Without one, the line's words do: it changes modes or owners.
+        """
+        line = self._layers(difference)
+        if line is None:
+            return False
+        told = self.provenance.left_alone(difference, line) if self.provenance else None
+        return bool(_CHANGES_ATTRIBUTES.search(line.text)) if told is None else told
 
     def _layers(self, difference: Difference) -> Instruction | None:
         """Return the line behind the layer that holds what differs."""
@@ -126,7 +139,7 @@ def attribution(
     Each difference stands in one at least, but for those that the scene calls told.
     """
     groups: dict[tuple[str, str], _Group] = {}
-    inherits = inherited(differences)
+    inherits = inherited(differences, scene.left_alone)
     follow = {**holds, **inherits}
     new = [d for d in differences if d.place not in scene.told]
     examined = [_examined(d, contents, scene) for d in new if d.place not in follow]

@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
@@ -29,6 +29,7 @@ LEAST_BYTES = 16
 _ALGORITHMS = {16: "md5", 20: "sha1", 28: "sha224", 32: "sha256", 48: "sha384", 64: "sha512"}
 #: What of a file is copied up with it, and is not what a step writes there.
 _COPIED_UP = {Aspect.MODE, Aspect.OWNER, Aspect.XATTR}
+_BYTES = {Aspect.CONTENT, Aspect.LINK}
 _HEX = re.compile(rb"(?<![0-9A-Za-z])(?:[0-9a-f]{2}){16,64}(?![0-9A-Za-z])", re.IGNORECASE)
 #: In either alphabet, with its padding or without (RECORD, Subresource Integrity, Content-MD5).
 _BASE64 = re.compile(
@@ -114,19 +115,24 @@ def derived(
     return roots(held)
 
 
-def inherited(differences: Iterable[Difference]) -> dict[Place, tuple[Place, ...]]:
+def inherited(
+    differences: Iterable[Difference], left_alone: Callable[[Difference], bool] = lambda _: False
+) -> dict[Place, tuple[Place, ...]]:
     """Return the places whose values are, on both sides, those of a layer below, with the lowest.
 
     A step that writes into a folder brings the folder into its layer, with the mode, the owner and
-    the attributes that it has below (overlayfs copies it up). Contents and times are left out:
-    two lines may write the same.
+    the attributes that it has below (overlayfs copies it up). A file's bytes come along where its
+    mode or owner is changed. Two lines may write the same, too, so they count only where the later
+    one is known to have `left_alone` the bytes; times are left out.
     """
     found: dict[Place, tuple[Place, ...]] = {}
     below: dict[tuple[str, Aspect], tuple[Difference, Place]] = {}
-    layered = (d for d in differences if d.layer is not None and d.aspect in _COPIED_UP)
+    kinds = _COPIED_UP | _BYTES
+    layered = (d for d in differences if d.layer is not None and d.aspect in kinds)
     for one in sorted(layered, key=lambda d: d.key):
         known, lowest = below.get((one.path, one.aspect), (None, one.place))
-        if known and (known.left, known.right) == (one.left, one.right):
+        same = known and (known.left, known.right) == (one.left, one.right)
+        if same and (one.aspect in _COPIED_UP or left_alone(one)):
             found[one.place] = (lowest,)
         else:
             lowest = one.place

@@ -24,6 +24,8 @@ from repaudit.stages.plan import Effect, effect
 from repaudit.stages.provenance import Provenance
 from repaudit.stages.settle import Compared, Settled, compare_run, settle, struck_by_chance
 
+#: What buildah says of the first line of a heredoc, where it knows none.
+_UNREAD = "Unknown instruction"
 #: The one factor that works inside of a step's programs.
 _CLOCK = "time"
 
@@ -121,10 +123,11 @@ class Experiment:
         where = self._where(failed)
         at = f" at {where.file}:{where.line} ({where.text[:80]})" if where else ""
         words = last_words(failed)
-        problem = Problem(
-            message=f"the {failed.planned.name} build failed{at}: {words}",
-            hint="the build must pass on its own first: try `buildah bud` on this context",
-        )
+        hint = "the build must pass on its own first: try `buildah bud` on this context"
+        if _UNREAD in words and any(statement.heredocs for statement in self.parsed.statements):
+            hint = "buildah reads heredocs from version 1.33 on: take a newer one, or write the "
+            hint += "step without"
+        problem = Problem(message=f"the {failed.planned.name} build failed{at}: {words}", hint=hint)
         return Report(
             verdict=Verdict.INCONCLUSIVE,
             subject=subject,

@@ -30,6 +30,8 @@ _SOURCES = {
     "uname": "the host's name",
     "cpus": "the number of CPUs",
 }
+#: What of a trace must be whole to tell that a step did not write a file.
+_OF_WRITERS = {"programs", "names"}
 _SHOWN = 120
 _DRAWN = {"clock", "random", "listing", "uname"}
 _LONGEST = 500
@@ -108,6 +110,20 @@ class Provenance:
     def author(self, difference: Difference, instruction: Instruction) -> Author | None:
         """Return who wrote what differs, in the layer of `instruction`; None where it is open."""
         return self._of(difference.path, instruction.stage, instruction.line, _DEEPEST)
+
+    def left_alone(self, difference: Difference, instruction: Instruction) -> bool | None:
+        """Tell whether the step of a line wrote nothing where something differs in its layer.
+
+        None comes back for what is no step, and where no whole record of it was kept.
+        """
+        label, line = instruction.stage, instruction.line
+        index = next((stage.index for stage in self._stages if stage.label == label), None)
+        step = None if index is None else self._steps.get((index, line))
+        if step is None or step.trace is None or step.trace.faults:
+            return None
+        if _OF_WRITERS.intersection(step.trace.cut):
+            return None
+        return difference.path not in step.trace.writers
 
     def _of(self, path: str, label: str, line: int, depth: int) -> Author | None:
         for stage in self._stages:
