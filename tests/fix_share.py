@@ -15,7 +15,7 @@ from pathlib import Path
 from repaudit import audit
 from repaudit.cli.progress import Silent
 from repaudit.model.finding import Finding, FixOutcome
-from tests import base
+from tests import accuracy, base
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 KINDS = ("causes-*", "combo-*", "factor-*")
@@ -24,6 +24,7 @@ LEAST = 0.8
 
 def tried(case: str) -> Iterator[Finding]:
     """Rebuild a golden case with its fixes, and yield the findings that have an edit."""
+    os.environ.update(base.storage(*accuracy.images(case)))
     truth = tomllib.loads((GOLDEN / case / "case.toml").read_text("utf-8"))
     request = audit.RebuildRequest(
         context=GOLDEN / case,
@@ -43,7 +44,6 @@ def share(outcomes: Iterable[FixOutcome]) -> float:
 
 
 def main(cases: list[str]) -> int:
-    os.environ.update(base.storage())
     outcomes: list[FixOutcome] = []
     for case in cases or sorted(path.name for kind in KINDS for path in GOLDEN.glob(kind)):
         for finding in tried(case):

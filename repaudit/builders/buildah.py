@@ -78,6 +78,7 @@ class _Buildah:
                 folder, jail, edits, prepared.room, traced=run.traced, asked=run.asked
             )
             order = (("root", "storage"), ("file_order", place.listing()))
+            view = place.show(prepared.request)  # of the context as it lies, be it in /var/tmp
             shared = _shared(place, prepared, start)
             place.shorten(shared)
             storage = options(place.store, shared)
@@ -92,7 +93,7 @@ class _Buildah:
 
             place.start_clock()
             status = jail.follow(
-                _command(prepared.request, place, storage, start),
+                _command(prepared.request, place, storage, view, start),
                 log=place.log,
                 env={"TMPDIR": str(place.store / "tmp")},
                 line=hear,
@@ -190,7 +191,11 @@ def _shared(place: Workplace, prepared: Prepared, start: Frozen | None) -> tuple
 
 
 def _command(
-    request: BuildRequest, place: Workplace, storage: Sequence[str], start: Frozen | None
+    request: BuildRequest,
+    place: Workplace,
+    storage: Sequence[str],
+    view: Path,
+    start: Frozen | None,
 ) -> list[str]:
     return [
         "buildah",
@@ -206,7 +211,7 @@ def _command(
         f"--file={_listed(request.containerfile)}",
         *_asked(request),
         "--",
-        str(place.show(request)),
+        str(view),
     ]
 
 
