@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from repaudit.host import memory
 from repaudit.host.scratch import cache_path, scratch
 from repaudit.host.store import Store
+from repaudit.model.difference import Aspect
 from repaudit.model.errors import MalformedError
 from repaudit.sources import Opened, open_image
-from repaudit.stages.compare import Comparison, compare
-from repaudit.stages.reading import MergedPair, Reading
+from repaudit.stages.compare import Comparison, Merged, compare
+from repaudit.stages.reading import Reading
 
 if TYPE_CHECKING:
     from repaudit.model.report import Ignored, Report, View
@@ -47,7 +48,7 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
         from repaudit.formats import FORMATS
         from repaudit.model.report import LayerRecord, Report, Subject, Verdict
         from repaudit.stages.attribute import Scene, attribute
-        from repaudit.stages.contents import contents_of, with_details
+        from repaudit.stages.contents import Library, with_details
         from repaudit.stages.selftest import refuse_if_blind
         from repaudit.stages.semantic import split
 
@@ -55,12 +56,13 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
         ignored: tuple[Ignored, ...] = ()
         if request.semantic:
             differences, ignored = split(differences)
-        contents = contents_of(found, reading.spool)
-        phase(f"looking into {len(contents)} files")
-        if contents:
+        contents = Library(reading.spool)
+        files = sum(difference.aspect is Aspect.CONTENT for difference in differences)
+        phase(f"looking into {files} files")
+        if files:
             FORMATS.all()  # several threads that load them would wait for each other
         without = () if request.diffoscope else ("diffoscope",)
-        differences = with_details(differences, contents, jobs, without)
+        differences = with_details(differences, contents, folder / "shown", jobs, without)
         findings = attribute(differences, contents, Scene())
         report = Report(
             verdict=Verdict.UNREPRODUCIBLE if findings else Verdict.REPRODUCIBLE,
@@ -81,7 +83,7 @@ def _compared(request: DiffRequest, sides: Sequence[Opened], reading: Reading) -
         raise MalformedError(message, hint=error.hint) from error
 
 
-def _view(merged: MergedPair) -> View:
+def _view(merged: Merged) -> View:
     from repaudit.model.report import View
 
     left, right = merged.counts

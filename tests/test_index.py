@@ -22,7 +22,7 @@ from repaudit.oci.shelf import Shelf
 from repaudit.oci.spool import Spool
 from repaudit.sources import Opened
 from repaudit.stages.compare import compare
-from repaudit.stages.contents import contents_of
+from repaudit.stages.contents import Library
 from repaudit.stages.reading import Reading
 from tests.fakes import SealedBlobs
 from tests.images import Store as Blobs
@@ -54,9 +54,10 @@ class Audits:
         self._number += 1
         reading = Reading.below(self.folder / str(self._number), self.store)
         found = compare(*sides, reading)
-        contents = contents_of(found, reading.spool)
+        contents = Library(reading.spool)
+        kept = [contents.get((one.left, one.right)) for one in found.differences]
         return found.differences, [
-            (side.data, side.size) for kept in contents.values() for side in kept.load()
+            (side.data, side.size) for one in kept if one for side in one.load()
         ]
 
     @property

@@ -188,19 +188,23 @@ def test_contents_that_differ_are_kept_while_they_are_read(size: int, place: str
             (found,) = entries_of(listing)
             assert found.digest == digest_of(data)
             assert found.fingerprint == blake3(data).digest()
-            assert read.spool.path(found).read_bytes() == data
-        assert len(list((read.folder / "contents").iterdir())) == 2
+            kept = read.spool.find(found.digest)
+            assert kept
+            assert (kept.source.read_bytes(), kept.size) == (data, size)
 
 
 def test_contents_of_other_lengths_are_kept_too():
     with Read(tar(member(b"f", b"1")), tar(member(b"f", b"12"))) as read:
         for listing, data in zip(read.sides, (b"1", b"12"), strict=True):
-            assert read.spool.path(listing.entry(0)).read_bytes() == data
+            kept = read.spool.find(listing.entry(0).digest)
+            assert kept
+            assert kept.source.read_bytes() == data
 
 
 def test_contents_that_are_the_same_are_not_kept():
     with Read(tar(member(b"f", b"1")), tar(member(b"f", b"1"), member(b"g", b"2"))) as read:
-        assert list((read.folder / "contents").iterdir()) == []
+        assert not any(read.spool.has(one) for one in entries_of(read.left))
+        assert [path.stat().st_size for path in (read.folder / "contents").iterdir()] == [0]
 
 
 def test_a_content_that_differs_late_is_told_but_not_kept():
@@ -218,9 +222,29 @@ def test_of_a_long_content_the_beginning_is_kept(tmp_path: Path):
     draft = spool.draft()
     for _ in range(5):
         draft.update(memoryview(bytes(MOST_OF_ONE // 4)))
-    fingerprint, _ = draft.finish()
+    _, digest = draft.finish()
 
-    assert (tmp_path / fingerprint.hex()).stat().st_size == MOST_OF_ONE
+    kept = spool.find(f"sha256:{digest.hex()}")
+    assert kept
+    assert len(kept.source.read_bytes()) == MOST_OF_ONE
+    assert kept.size == 5 * (MOST_OF_ONE // 4)
+
+
+def test_a_hundred_small_contents_take_one_file_and_a_large_one_takes_its_own(tmp_path: Path):
+    spool = Spool(tmp_path)
+    digests = []
+    for number in range(100):
+        draft = spool.draft()
+        draft.update(memoryview(b"%d" % number))
+        digests.append(f"sha256:{draft.finish()[1].hex()}")
+    assert len(list(tmp_path.iterdir())) == 1
+    found = [spool.find(digest) for digest in digests]
+    assert [one and one.source.read_bytes() for one in found] == [b"%d" % n for n in range(100)]
+
+    draft = spool.draft()
+    draft.update(memoryview(bytes(1 << 20)))
+    draft.finish()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize("at", [0, 3, -1])

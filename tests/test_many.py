@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from cProfile import Profile
 from dataclasses import replace
@@ -24,6 +25,8 @@ from repaudit.stages.explain import Observations
 from tests.scripted import explained
 
 _FEW, _MANY = 100, 400
+#: Bytes a file; its archives, which the builder here makes up in memory, are some of it.
+_MOST_HELD = 6_000
 
 
 def _archive(run: PlannedRun, contents: dict[str, bytes]) -> bytes:
@@ -113,6 +116,24 @@ def test_an_explanation_looks_at_each_file_a_few_times_whatever_the_number_of_ru
     # The other runs have the bytes of one of the first, and tell the same of them.
     assert _calls(second, "stages/regions.py", "cut") == _MANY
     assert _calls(second, "stages/attribute.py", "_examined") == 2 * _MANY
+
+
+def _held(number: int, folder: Path) -> int:
+    """The most bytes that Python held at a time while it explained so many files."""
+    folder.mkdir()
+    tracemalloc.start()
+    try:
+        explained(_dated(number), folder)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_explanation_holds_a_few_kilobytes_a_file(tmp_path: Path):
+    _held(1, tmp_path / "one")  # what is loaded once
+    few, many = _held(_FEW, tmp_path / "few"), _held(_MANY, tmp_path / "many")
+
+    assert (many - few) / (_MANY - _FEW) < _MOST_HELD
 
 
 def test_a_file_too_large_to_be_cut_is_compared_as_a_whole_and_the_report_says_so(tmp_path: Path):

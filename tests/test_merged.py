@@ -16,7 +16,7 @@ from repaudit.oci.merged import merge
 from repaudit.oci.shelf import Shelf
 from repaudit.sources import Opened
 from repaudit.stages.compare import Comparison, compare
-from repaudit.stages.contents import contents_of
+from repaudit.stages.contents import Library
 from repaudit.stages.reading import Reading
 from tests.images import Store, header, member, root_of, tar
 
@@ -100,7 +100,9 @@ def test_what_differs_below_the_shapes_is_told_with_its_bytes(tmp_path: Path):
         (1, "", Aspect.PRESENCE),
         (1, "d/b", Aspect.PRESENCE),
     ]
-    (kept,) = contents_of(found, reading.spool).values()
+    content = found.differences[0]
+    kept = Library(reading.spool).get((content.left, content.right))
+    assert kept
     assert [side.data for side in kept.load()] == [b"left", b"right"]
 
 

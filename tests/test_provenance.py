@@ -7,8 +7,10 @@ from dataclasses import replace
 from repaudit import containerfile as cf
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import Step
-from repaudit.model.finding import Instruction
+from repaudit.model.finding import Finding, Instruction
 from repaudit.model.trace import Input, Program, Trace, Writer
+from repaudit.stages.attribute import Scene, attribute
+from repaudit.stages.findings import merge
 from repaudit.stages.provenance import Author, Provenance
 
 TEXT = """FROM base AS low
@@ -131,3 +133,39 @@ def test_what_a_process_read_is_known() -> None:
     found = author("usr/bin/x", 10)
     assert found
     assert found.reads == ("clock",)
+
+
+def modes(**wrote: int) -> Finding:
+    """The one finding of files of these paths that differ in mode, written by these programs."""
+    parsed = cf.parse(b"FROM base\nRUN make\n")
+    (stage,) = parsed.stages()
+    line = Instruction(file="Containerfile", line=2, text="RUN make", stage=stage.label)
+    provenance = Provenance(parsed, [step("/bin/sh", "-c", "make", **wrote)], path="Containerfile")
+    scene = Scene(instructions=(line,), provenance=provenance)
+    differences = [
+        Difference(layer=0, path=path, aspect=Aspect.MODE, left="0644", right="0664")
+        for path in wrote
+    ]
+    (found,) = attribute(differences, {}, scene)
+    return found
+
+
+def named(finding: Finding) -> list[str | None]:
+    return [d.process.argv[0] if d.process else None for d in finding.differences]
+
+
+def test_one_process_is_named_once_for_all_that_it_wrote_and_two_with_each_of_theirs() -> None:
+    same, mixed = modes(a=1, b=1), modes(a=1, b=0)
+
+    assert same.process
+    assert same.process.argv[0] == "cc"
+    assert named(same) == [None, None]
+    assert named(mixed) == ["cc", "/bin/sh"]
+
+
+def test_findings_of_several_runs_keep_who_wrote_what() -> None:
+    same, mixed, other = modes(a=1, b=1), modes(c=1, d=0), modes(e=0, f=0)
+
+    assert [named(one) for one in merge([same, same])] == [[None, None]]
+    assert [named(one) for one in merge([same, mixed])] == [["cc", "cc", "cc", "/bin/sh"]]
+    assert [named(one) for one in merge([same, other])] == [["cc", "cc", "/bin/sh", "/bin/sh"]]

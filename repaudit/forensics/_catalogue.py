@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -75,12 +76,6 @@ class Record:
     gone: bool
     fix: tuple[Mend, ...] = ()
 
-    def claims(self, path: str, aspect: Aspect) -> str | None:
-        """Return the glob under which this cause is known to show there, None if it is not."""
-        if aspect not in self.aspects:
-            return None
-        return next((glob for glob in self.paths if _matches(glob, path)), None)
-
 
 def cause(slug: str) -> Cause:
     """Return the cause called `slug`; a slug that is not in the catalogue is a KeyError."""
@@ -120,6 +115,27 @@ def records() -> tuple[Record, ...]:
     return tuple(sorted(found, key=lambda record: record.cause.slug))
 
 
+def known_at(path: str, aspect: Aspect) -> Iterator[tuple[Record, str]]:
+    """Yield each record whose cause is known to show there, with the glob that says so."""
+    last = None
+    for start, end, glob, record in _places(aspect):  # for every file that differs: few steps
+        if path.startswith(start) and path.endswith(end) and record is not last:
+            if _pattern(glob).fullmatch(path):
+                last = record
+                yield record, glob
+
+
+@cache
+def _places(aspect: Aspect) -> tuple[tuple[str, str, str, Record], ...]:
+    """Return how the paths of each glob for an aspect begin and end, the glob and its record."""
+    return tuple(
+        (*_ends(glob), glob, one)
+        for one in records()
+        if aspect in one.aspects
+        for glob in one.paths
+    )
+
+
 @cache
 def _by_slug() -> dict[str, Record]:
     return {record.cause.slug: record for record in records()}
@@ -151,12 +167,6 @@ def _mend(table: dict[str, Any]) -> Mend:
     )
 
 
-def _matches(glob: str, path: str) -> bool:
-    start, end = _ends(glob)
-    return path.startswith(start) and path.endswith(end) and bool(_pattern(glob).fullmatch(path))
-
-
-@cache
 def _ends(glob: str) -> tuple[str, str]:
     """Return how all paths of a glob begin and end: few patterns need be compiled then."""
     words = re.split(r"[*?]|\[[^]]+\]", glob)

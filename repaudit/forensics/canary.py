@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import zip_longest
 
 from repaudit.forensics._case import clue, contents, inflate, quote, sides, values
 from repaudit.forensics.interface import Case, Forensic
@@ -26,6 +28,9 @@ _CAUSES = {
 _ENCODINGS = ("utf-8", "utf-16-le")
 # So many bytes before or after a canary must agree for two places to be the same one.
 _CONTEXT = 8
+#: A canary of either run, None where that has none, and how they are encoded.
+_Token = tuple[bytes | None, bytes | None, str]
+_Tokens = tuple[_Token, ...]
 
 
 class _Canary:
@@ -36,14 +41,33 @@ class _Canary:
         found = _bytes(case)
         if found is None:
             return
-        for level in case.left_levels:
-            other = next((one for one in case.right_levels if one.factor == level.factor), None)
-            if other is None or level.value == other.value or level.factor not in _CAUSES:
-                continue
-            detail = _match(level, other, *found)
+        for factor, tokens in _planted(case.left_levels, case.right_levels):
+            detail = _match(tokens, *found)
             if detail:
-                slug = _CAUSES[level.factor]
-                yield clue(slug, detail, factors=(level.factor,), kind=EvidenceKind.CANARY)
+                yield clue(_CAUSES[factor], detail, factors=(factor,), kind=EvidenceKind.CANARY)
+
+
+@lru_cache(maxsize=64)
+def _planted(left: tuple[Level, ...], right: tuple[Level, ...]) -> tuple[tuple[str, _Tokens], ...]:
+    """Return the canaries of each factor in which two runs differ."""
+    others = {level.factor: level for level in reversed(right)}
+    found = []
+    for level in left:
+        other = others.get(level.factor)
+        if other is not None and level.value != other.value and level.factor in _CAUSES:
+            pairs = list(zip_longest(level.canaries, other.canaries))
+            found.append((level.factor, tuple(_encoded(pairs))))
+    return tuple(found)
+
+
+def _encoded(pairs: Sequence[tuple[str | None, str | None]]) -> Iterator[_Token]:
+    for encoding in _ENCODINGS:
+        for a, b in pairs:
+            yield (
+                None if a is None else a.encode(encoding),
+                None if b is None else b.encode(encoding),
+                encoding,
+            )
 
 
 def _bytes(case: Case) -> tuple[bytes | None, bytes | None] | None:
@@ -63,18 +87,11 @@ def _bytes(case: Case) -> tuple[bytes | None, bytes | None] | None:
     return raw(texts[0]), raw(texts[1])
 
 
-def _match(
-    left_level: Level, right_level: Level, left: bytes | None, right: bytes | None
-) -> str | None:
-    for encoding in _ENCODINGS:
-        for number in range(max(len(left_level.canaries), len(right_level.canaries))):
-            tokens = [
-                level.canaries[number].encode(encoding) if number < len(level.canaries) else None
-                for level in (left_level, right_level)
-            ]
-            if _corresponds(tokens[0], tokens[1], left, right):
-                shown = [token.decode(encoding) if token else None for token in tokens]
-                return _detail(shown[0], shown[1])
+def _match(tokens: _Tokens, left: bytes | None, right: bytes | None) -> str | None:
+    for a, b, encoding in tokens:
+        if _corresponds(a, b, left, right):
+            shown = [token.decode(encoding) if token else None for token in (a, b)]
+            return _detail(shown[0], shown[1])
     return None
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from repaudit.forensics._case import clue, contents
-from repaudit.forensics._catalogue import records
+from repaudit.forensics._catalogue import known_at
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.model.difference import Aspect
 from repaudit.model.finding import Clue
@@ -27,9 +27,8 @@ class _KnownPath:
         if not _differs(case):
             return
         path = difference.path.lstrip("/")
-        for record in records():
-            glob = record.claims(path, difference.aspect)
-            if glob is not None and _shows(record.cause.slug, case):
+        for record, glob in known_at(path, difference.aspect):
+            if _shows(record.cause.slug, case):
                 yield clue(record.cause.slug, f"{path} is at a known place: {glob}")
 
 

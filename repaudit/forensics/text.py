@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from itertools import chain
 
 from repaudit.forensics._case import Blame, clue, clues, contents, inflate, values
-from repaudit.forensics._catalogue import records
+from repaudit.forensics._catalogue import known_at
 from repaudit.forensics._order import decide
 from repaudit.forensics._tokens import LINE_LIMIT, compare_lines
 from repaudit.forensics.interface import Case, Forensic
@@ -44,8 +44,8 @@ class _Text:
 def _texts(case: Case) -> tuple[str, str] | None:
     if case.difference.aspect in _STRINGS:
         path = case.difference.path.lstrip("/")
-        known = any(record.claims(path, case.difference.aspect) for record in records())
-        return None if known else values(case)
+        known = next(known_at(path, case.difference.aspect), None)
+        return values(case) if known is None else None
     data = contents(case)
     if data is None:
         return None

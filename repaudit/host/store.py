@@ -31,8 +31,8 @@ class Store:
             os.utime(path)
         return path
 
-    def put(self, source: Path, name: str) -> None:
-        """Keep a copy of a file, and let go of those that were not used for longest."""
+    def put(self, source: Path | bytes, name: str) -> None:
+        """Keep a copy of a file or of bytes, and let go of those that were not used for longest."""
         with suppress(OSError):  # no room, no right to write: then the audit goes without
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._copy(source, self._folder / name)
@@ -43,11 +43,15 @@ class Store:
         with suppress(OSError):
             (self._folder / name).unlink()
 
-    def _copy(self, source: Path, target: Path) -> None:
+    def _copy(self, source: Path | bytes, target: Path) -> None:
         handle, draft = tempfile.mkstemp(dir=self._folder, prefix="draft-")
         try:
-            with open(handle, "wb") as copy, source.open("rb") as file:  # noqa: PTH123 - a handle
-                shutil.copyfileobj(file, copy, 1 << 20)
+            with open(handle, "wb") as copy:  # noqa: PTH123 - a handle
+                if isinstance(source, bytes):
+                    copy.write(source)
+                else:
+                    with source.open("rb") as file:
+                        shutil.copyfileobj(file, copy, 1 << 20)
             os.replace(draft, target)  # noqa: PTH105 - the name is a str
         except OSError:
             with suppress(OSError):

@@ -6,7 +6,10 @@ gives the same bytes under any locale, hash seed or platform.
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -18,15 +21,43 @@ from repaudit.model.lock import Lock
 from repaudit.model.report import SCHEMA, Report
 
 T = TypeVar("T")
+_INDENT = "  "
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, indent=len(_INDENT), allow_nan=False)
+#: As deep as the differences lie in a report.
+_DEPTH = 4
 _WRITER = "give the report.json that `repaudit rebuild --output` or `--format json` wrote"
 
 
 def to_json(value: object) -> bytes:
     """Return the canonical JSON of any value of the model. Paths that are no UTF-8 survive."""
-    # json, not msgspec, writes the text: it escapes lone surrogates instead of refusing them.
-    plain = msgspec.to_builtins(value)
-    text = json.dumps(plain, sort_keys=True, ensure_ascii=True, indent=2, allow_nan=False)
-    return text.encode("ascii") + b"\n"
+    text = io.BytesIO()
+    for piece in _pieces(value, 0):
+        text.write(piece.encode("ascii"))
+    text.write(b"\n")
+    return text.getvalue()
+
+
+def _pieces(value: object, depth: int) -> Iterator[str]:
+    """Yield the text of a value piece by piece: of very many differences the whole is large."""
+    parts: Iterable[tuple[str, object]]
+    if dataclasses.is_dataclass(value) and depth < _DEPTH:
+        begin, end = "{}"
+        names = sorted(one.name for one in dataclasses.fields(value))
+        parts = ((f'"{name}": ', getattr(value, name)) for name in names)
+    elif isinstance(value, tuple | list) and value and depth < _DEPTH:
+        begin, end = "[]"
+        parts = (("", one) for one in value)
+    else:
+        # json, not msgspec, writes the text: it escapes lone surrogates instead of refusing them.
+        text = _ENCODER.encode(msgspec.to_builtins(value))
+        yield text.replace("\n", "\n" + _INDENT * depth)  # in a string it is escaped
+        return
+    between = begin
+    for label, one in parts:
+        yield f"{between}\n{_INDENT * (depth + 1)}{label}"
+        yield from _pieces(one, depth + 1)
+        between = ","
+    yield f"\n{_INDENT * depth}{end}"
 
 
 def report_from_json(data: bytes) -> Report:

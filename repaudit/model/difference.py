@@ -45,7 +45,8 @@ class Difference:
     sides, None where a side has nothing. `detail` shows the difference itself (a unified diff,
     diffoscope's answer), bounded, when there is one. `derived_from` names the files whose digests
     or bytes are all that differs here, or that were read for this one, which has no cause of its
-    own. `process` is the one that wrote it, where a run was traced.
+    own. `process` is the one that wrote it, where a run was traced and not one process wrote all of
+    a finding.
     """
 
     layer: int | None
@@ -60,7 +61,7 @@ class Difference:
     @property
     def place(self) -> Place:
         """Where it is, whatever its values."""
-        return (self.layer, self.path, self.aspect.value)
+        return (self.layer, self.path, self.aspect._value_)
 
     @property
     def key(self) -> tuple[int, str, str, str, str]:

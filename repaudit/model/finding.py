@@ -115,8 +115,8 @@ class Fix:
 class Finding:
     """One cause at one place. `id` is the same from night to night for the same of both.
 
-    `process` is the one that wrote most of what differs. `fix` is None where the remedy is no edit
-    of the Containerfile.
+    `process` is the one that wrote most of what differs, and all of it where no difference names
+    one. `fix` is None where the remedy is no edit of the Containerfile.
     """
 
     id: str

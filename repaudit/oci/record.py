@@ -6,6 +6,8 @@ they hold the same records, and nothing need be decoded to know it.
 
 from __future__ import annotations
 
+from sys import intern
+
 import msgspec
 
 from repaudit.model.errors import MalformedError
@@ -128,8 +130,8 @@ def entry(found: Record, position: int, offset: int) -> Entry:
         mode=found.mode,
         uid=found.uid,
         gid=found.gid,
-        uname=text(found.uname),
-        gname=text(found.gname),
+        uname=intern(text(found.uname)),
+        gname=intern(text(found.gname)),
         mtime=found.seconds * _SECOND + found.nanoseconds,
         size=found.size,
         digest=None if found.sha256 is None else f"sha256:{found.sha256.hex()}",

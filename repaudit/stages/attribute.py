@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,12 @@ from repaudit.model.finding import (
     Clue,
     Confidence,
     Evidence,
-    EvidenceKind,
     Finding,
     Instruction,
     Suspect,
 )
-from repaudit.oci.spool import MOST_OF_ONE
 from repaudit.stages.chains import Follower, Told, causeless, heir, holder, read_for, reader
-from repaudit.stages.clues import DESIGN, Sourced, sharpened, spoken
+from repaudit.stages.clues import DESIGN, Best, Sourced, cut_off, seen, sharpened, spoken
 from repaudit.stages.contents import Contents
 from repaudit.stages.decode import Decoded
 from repaudit.stages.derive import derived, inherited
@@ -43,9 +42,11 @@ _LOOK = (
     "factors make together; more runs tell more: `--builds`."
 )
 _CONFIDENCES = list(Confidence)
+#: What was told of some differences: by whom, and without that.
+_Same = dict[tuple[Sourced, ...], tuple[tuple[Sourced, ...], tuple[Clue, ...]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Scene:
     """What is known beside the differences.
 
@@ -93,7 +94,7 @@ class Scene:
             return None
         return self.instructions[layer]
 
-    @property
+    @cached_property
     def apart(self) -> frozenset[str]:
         """The factors in which these two runs differ."""
         levels = set(self.left).symmetric_difference(self.right)
@@ -110,7 +111,8 @@ class Scene:
 class _Group:
     instruction: Instruction | None
     differences: list[Difference] = field(default_factory=list)
-    clues: list[Sourced] = field(default_factory=list)
+    processes: list[Process | None] = field(default_factory=list)
+    clues: Best = field(default_factory=Best)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +144,8 @@ def attribution(
     inherits = inherited(differences, scene.left_alone)
     follow = {**holds, **inherits}
     new = [d for d in differences if d.place not in scene.told]
-    examined = [_examined(d, contents, scene) for d in new if d.place not in follow]
+    same: _Same = {}
+    examined = [_examined(d, contents, scene, same) for d in new if d.place not in follow]
     read = read_for([told for told, _ in examined], differences, follow)
     holding = [holder(d, holds[d.place]) for d in new if d.place in holds]
     holding += [heir(d, inherits[d.place]) for d in new if d.place in inherits]
@@ -152,15 +155,15 @@ def attribution(
     followers = [*holding, *reading]
     if scene.told:  # what stands under a place that was told of needs it here
         needed = {root for one in followers for root in one.roots if root in scene.told}
-        examined += [_examined(d, contents, scene) for d in differences if d.place in needed]
+        examined += [_examined(d, contents, scene, same) for d in differences if d.place in needed]
     for told, clues in examined:
         if told.difference.place in read:
-            clues = [found for found in clues if not causeless(found.clue)]
+            clues = tuple(found for found in clues if not causeless(found.clue))
         elif not clues:
-            _add(groups, told.difference, UNEXPLAINED, _cut_off(told.difference, contents), scene)
+            _add(groups, told, UNEXPLAINED, cut_off(told.difference, contents), scene)
         # A detector that could name a part of a file says of the rest that it is unexplained.
-        for found in [*clues, *(_seen(told.author, found.clue) for found in clues if told.author)]:
-            _add(groups, told.difference, found.clue.slug, found, scene)
+        for found in [*clues, *(seen(told.author, found.clue) for found in clues if told.author)]:
+            _add(groups, told, found.clue.slug, found, scene)
     _put_under_roots(followers, groups)
     findings = [_finding(slug, place, group, scene) for (slug, place), group in groups.items()]
     return Attribution(
@@ -170,12 +173,10 @@ def attribution(
 
 
 def _examined(
-    difference: Difference, contents: Contents, scene: Scene
-) -> tuple[Told, list[Sourced]]:
-    """Return what is told of one difference, and by whom."""
+    difference: Difference, contents: Contents, scene: Scene, same: _Same
+) -> tuple[Told, tuple[Sourced, ...]]:
+    """Return what is told of one difference, and by whom; of very many it is one value."""
     author = None if difference.aspect in _BUILDERS else scene.author(difference)
-    if author:
-        difference = replace(difference, process=author.process)
     case = _case(difference, contents, scene)
     clues = spoken(
         [
@@ -188,8 +189,9 @@ def _examined(
     decoded = scene.decoded.get(difference.place)
     if decoded is not None:
         clues = sharpened(clues, decoded, scene.apart)
-    told = Told(difference=difference, author=author, clues=[found.clue for found in clues])
-    return told, clues
+    sourced = tuple(clues)
+    sourced, bare = same.setdefault(sourced, (sourced, tuple(found.clue for found in clues)))
+    return Told(difference=difference, author=author, clues=bare), sourced
 
 
 def _told_of(examined: Iterable[tuple[Told, Sequence[Sourced]]], scene: Scene) -> Iterator[Place]:
@@ -216,33 +218,18 @@ def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:
     )
 
 
-def _cut_off(difference: Difference, contents: Contents) -> Sourced | None:
-    """Say of a file without a clue that most of it was not looked into, where that is so."""
-    kept = contents.get((difference.left, difference.right))
-    if kept is None or kept.whole or difference.aspect is not Aspect.CONTENT:
-        return None
-    detail = f"of files as large as {difference.path}, the first {MOST_OF_ONE >> 20} MiB are read"
-    clue = Clue(slug=UNEXPLAINED, factors=(), kind=EvidenceKind.SIGNATURE, detail=detail)
-    return Sourced("contents", clue)
-
-
-def _seen(author: Author, clue: Clue) -> Sourced:
-    """Say which process wrote it, and whether that read what the blamed factors move."""
-    detail = author.words(clue.factors)
-    return Sourced("trace", replace(clue, kind=EvidenceKind.TRACE, detail=detail))
-
-
 def _possible(clue: Clue, scene: Scene) -> bool:
     return not clue.factors or any(map(scene.moved, clue.factors))
 
 
 def _add(
     groups: dict[tuple[str, str], _Group],
-    difference: Difference,
+    told: Told,
     slug: str,
     found: Sourced | None,
     scene: Scene,
 ) -> None:
+    difference = told.difference
     instruction = None if difference.aspect in _BUILDERS else scene.instruction(difference)
     if instruction:
         place = f"{instruction.file} {instruction.stage} {instruction.text}"
@@ -255,8 +242,9 @@ def _add(
     group = groups.setdefault((slug, place), _Group(instruction))
     if not group.differences or group.differences[-1] != difference:
         group.differences.append(difference)
+        group.processes.append(told.author.process if told.author else None)
     if found:
-        group.clues.append(found)
+        group.clues.add(found)
 
 
 def _put_under_roots(
@@ -272,22 +260,24 @@ def _put_under_roots(
         clue = Clue(slug="", factors=(), kind=one.kind, detail=one.words)
         for group in {id(g): g for root in one.roots for g in of.get(root, ())}.values():
             group.differences.append(replace(one.difference, derived_from=names[:_MOST_ROOTS]))
-            group.clues.append(Sourced(one.source, clue))
+            group.processes.append(one.process)
+            group.clues.add(Sourced(one.source, clue))
 
 
 def _finding(slug: str, place: str, group: _Group, scene: Scene) -> Finding:
-    clues = sorted(group.clues, key=lambda found: found.key)
+    clues = group.clues.sorted()
     factors = {f: None for found in clues for f in found.clue.factors if scene.moved(f)}
     suspects = tuple(Suspect(factor=f, confidence=_sure(f, group, scene)) for f in factors)
+    process = _commonest(group.processes)
     explained = slug == UNEXPLAINED and scene.provenance is not None
     return Finding(
         id=identity(slug, place),
         cause=replace(cause(slug), remedy=_LOOK) if explained else cause(slug),
         factors=tuple(sorted(suspects, key=lambda s: _CONFIDENCES.index(s.confidence))),
         instruction=group.instruction,
-        process=_commonest([d.process for d in group.differences]),
+        process=process,
         evidence=tuple(_evidence(clues, scene)),
-        differences=tuple(group.differences),
+        differences=tuple(group.differences if set(group.processes) == {process} else _each(group)),
     )
 
 
@@ -295,6 +285,12 @@ def _commonest(processes: Sequence[Process | None]) -> Process | None:
     """Return the process named most often, the first of several."""
     counted = Counter(process for process in processes if process)
     return counted.most_common(1)[0][0] if counted else None
+
+
+def _each(group: _Group) -> Iterator[Difference]:
+    """Yield the differences, each with the process that wrote it."""
+    for difference, process in zip(group.differences, group.processes, strict=True):
+        yield replace(difference, process=process)
 
 
 def _sure(factor: str, group: _Group, scene: Scene) -> Confidence:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from repaudit.model.difference import Aspect, Difference, Place
+from repaudit.model.difference import Aspect, Difference, Place, Process
 from repaudit.model.finding import UNEXPLAINED, Clue, EvidenceKind
 from repaudit.stages.derive import roots
 
@@ -48,13 +48,17 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follower:
-    """A difference that stands under the files at `roots`, who says so, and in which words."""
+    """A difference that stands under the files at `roots`, who says so, and in which words.
+
+    `process` is the one that wrote it, where a run was traced.
+    """
 
     difference: Difference
     roots: Sequence[Place]
     source: str
     kind: EvidenceKind
     says: str
+    process: Process | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,6 +105,7 @@ def reader(told: Told, roots: Sequence[Place]) -> Follower:
         source="trace",
         kind=EvidenceKind.TRACE,
         says=f"{told.difference.path} was {who}; {rest} (indicated) what was read for it, of",
+        process=told.author.process if told.author else None,
     )
 
 

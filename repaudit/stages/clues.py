@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
 
 from repaudit.forensics import general_cause, leaves_nothing
+from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import INTRINSIC
 from repaudit.model.finding import UNEXPLAINED, Clue, EvidenceKind
+from repaudit.oci.spool import MOST_OF_ONE
 from repaudit.stages.chains import causeless
+from repaudit.stages.contents import Contents
 from repaudit.stages.decode import Decoded
-from repaudit.stages.findings import RANKS
+from repaudit.stages.findings import MOST_EVIDENCE, RANKS
+
+if TYPE_CHECKING:
+    from repaudit.stages.provenance import Author
 
 #: The source of what the designed runs show.
 DESIGN = "design"
@@ -26,6 +34,7 @@ _ORDERS = {
 }
 _BY_CHANCE = "random_order_in_output"
 _RACE = ("random", "concurrency")
+_MOST_HELD = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,57 @@ class Sourced:
     def key(self) -> tuple[int, str, str]:
         """A total order, the best evidence first."""
         return (RANKS[self.clue.kind], self.clue.detail, self.source)
+
+
+class Best:
+    """What is shown of very many clues: those that speak first, and one for each set of factors."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, str], Sourced] = {}
+        self._by_factors: dict[tuple[str, ...], Sourced] = {}
+
+    def add(self, found: Sourced) -> None:
+        """Take one in."""
+        _keep(self._by_factors, found.clue.factors, found)
+        _keep(self._first, (found.source, found.clue.detail), found)
+        if len(self._first) > _MOST_HELD:
+            some = sorted(self._first.items(), key=lambda item: item[1].key)
+            self._first = dict(some[:MOST_EVIDENCE])
+
+    def sorted(self) -> list[Sourced]:
+        """Return them, the best evidence first."""
+        some = dict.fromkeys([*self._first.values(), *self._by_factors.values()])
+        return sorted(some, key=lambda found: found.key)
+
+
+_K = TypeVar("_K")
+
+
+def _keep(held: dict[_K, Sourced], name: _K, found: Sourced) -> None:
+    known = held.get(name)
+    if known is None or found.key < known.key:
+        held[name] = found
+
+
+def cut_off(difference: Difference, contents: Contents) -> Sourced | None:
+    """Say of a file without a clue that most of it was not looked into, where that is so."""
+    kept = contents.get((difference.left, difference.right))
+    if kept is None or kept.whole or difference.aspect is not Aspect.CONTENT:
+        return None
+    detail = f"of files as large as {difference.path}, the first {MOST_OF_ONE >> 20} MiB are read"
+    clue = Clue(slug=UNEXPLAINED, factors=(), kind=EvidenceKind.SIGNATURE, detail=detail)
+    return Sourced("contents", clue)
+
+
+def seen(author: Author, clue: Clue) -> Sourced:
+    """Say which process wrote it, and whether that read what the blamed factors move."""
+    detail = _words(author, clue.factors)
+    return Sourced("trace", replace(clue, kind=EvidenceKind.TRACE, detail=detail))
+
+
+@lru_cache(maxsize=1_000)
+def _words(author: Author, factors: tuple[str, ...]) -> str:
+    return author.words(factors)
 
 
 def spoken(clues: list[Sourced]) -> list[Sourced]:

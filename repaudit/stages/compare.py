@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Image, ImageSet, Layer
@@ -33,14 +32,16 @@ class Comparison:
     """
 
     differences: tuple[Difference, ...]
-    pairs: tuple[LayerPair, ...]
-    merged: tuple[MergedPair, ...] = ()
+    pairs: tuple[tuple[Layer, Layer], ...]
+    merged: tuple[Merged, ...] = ()
 
-    @property
-    def changed(self) -> Iterator[Change]:
-        """All entries that differ, of layers and of file systems."""
-        yield from chain.from_iterable(pair.changed for pair in self.pairs)
-        yield from chain.from_iterable(view.changed for view in self.merged)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """A platform that is shown as file systems, and the number of layers on each side."""
+
+    platform: str
+    counts: tuple[int, int]
 
 
 def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
@@ -51,7 +52,8 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
     if _identities(left.images) == _identities(right.images):
         return Comparison(differences=(), pairs=())
     found = list(compare_indexes(left.images, right.images))
-    opened: list[LayerPair | MergedPair] = []
+    pairs: list[tuple[Layer, Layer]] = []
+    merged: list[Merged] = []
     a, b = _by_platform(left.images), _by_platform(right.images)
     for platform in sorted(a.keys() | b.keys()):
         one, other = a.get(platform), b.get(platform)
@@ -59,18 +61,20 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
             found.append(presence(None, f"/platforms/{platform}", one, other))
         elif _identity(one) != _identity(other):
             found.extend(compare_documents(one, other))
-            for what in _layers(platform, one, other, (left.blobs, right.blobs), reading):
-                if isinstance(what, Difference):
-                    found.append(what)
+            for what in _layers(one, other, (left.blobs, right.blobs), reading):
+                # What was read of many entries is larger than what is told, and is let go of here.
+                if isinstance(what, LayerPair):
+                    pairs.append((what.left, what.right))
+                    found.extend(compare_entries(what))
+                elif isinstance(what, MergedPair):
+                    merged.append(Merged(platform=platform, counts=what.counts))
+                    found.extend(_changes(what.changed))
                 else:
-                    opened.append(what)
-    pairs = tuple(what for what in opened if isinstance(what, LayerPair))
-    merged = tuple(what for what in opened if isinstance(what, MergedPair))
-    found.extend(chain.from_iterable(map(compare_entries, pairs)))
-    found.extend(chain.from_iterable(_changes(view.changed) for view in merged))
+                    found.append(what)
     if not found:  # other bytes, same meaning: white space, key order, attestations
         found.append(_other_bytes(None, "", left.images.digest, right.images.digest))
-    return Comparison(differences=tuple(sorted(found, key=_key)), pairs=pairs, merged=merged)
+    found.sort(key=_key)
+    return Comparison(differences=tuple(found), pairs=tuple(pairs), merged=tuple(merged))
 
 
 def _identities(images: ImageSet) -> tuple[object, ...]:
@@ -107,23 +111,21 @@ def _counts(left: Image, right: Image) -> Iterator[Difference]:
         yield presence(number, "", *sides)
 
 
-def _merged(
-    platform: str, left: Image, right: Image, blobs: tuple[Blobs, Blobs], reading: Reading
-) -> MergedPair:
+def _merged(left: Image, right: Image, blobs: tuple[Blobs, Blobs], reading: Reading) -> MergedPair:
     sides = [
         [(own, layer) for layer in image.layers]
         for image, own in zip((left, right), blobs, strict=True)
     ]
-    return read_merged(platform, sides[0], sides[1], reading)
+    return read_merged(sides[0], sides[1], reading)
 
 
 def _layers(
-    platform: str, left: Image, right: Image, blobs: tuple[Blobs, Blobs], reading: Reading
+    left: Image, right: Image, blobs: tuple[Blobs, Blobs], reading: Reading
 ) -> Iterator[Difference | LayerPair | MergedPair]:
     """Yield what is told of layers, and the pairs that were opened for the rest."""
     if len(left.layers) != len(right.layers):
         yield from _counts(left, right)
-        yield _merged(platform, left, right, blobs, reading)
+        yield _merged(left, right, blobs, reading)
         return
     for one, other in zip(left.layers, right.layers, strict=True):
         if one.descriptor.digest == other.descriptor.digest:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from repaudit.comparators import COMPARATORS
 from repaudit.forensics import Content
 from repaudit.model.difference import Aspect, Difference
-from repaudit.model.image import Entry
-from repaudit.oci.spool import MOST_OF_ONE, Spool
-from repaudit.stages.compare import Comparison
-from repaudit.stages.reading import differs_in_content
+from repaudit.oci.spool import MOST_OF_ONE, Source, Spool
 
 #: The most files whose difference is shown in full.
 MOST_SHOWN = 60
@@ -24,8 +22,8 @@ MOST_SHOWN = 60
 class Kept:
     """Both sides of one file, cut off at MOST_OF_ONE, and their whole lengths in bytes."""
 
-    left: Path
-    right: Path
+    left: Source
+    right: Source
     left_size: int
     right_size: int
 
@@ -54,80 +52,58 @@ class Contents(Protocol):
 
 
 class Library:
-    """The contents that several comparisons kept: each is known once, and takes few bytes."""
+    """The contents that lie in a spool, whichever comparison brought them."""
 
-    def __init__(self) -> None:
-        self._known: dict[str | None, tuple[Path, str, int]] = {}
-
-    def take_in(self, comparison: Comparison, spool: Spool) -> int:
-        """Add what was kept while two images were compared; return the number of files."""
-        files = 0
-        for pair in _kept(comparison, spool):
-            files += 1
-            for entry in pair:
-                told = (spool.folder, spool.path(entry).name, entry.stored)
-                self._known.setdefault(entry.digest, told)
-        return files
+    def __init__(self, spool: Spool) -> None:
+        self.spool = spool
 
     def get(self, sides: _Sides, /) -> Kept | None:
         """Return both sides of a file, None where they were not kept."""
-        left, right = map(self._known.get, sides)
+        left, right = map(self.spool.find, sides)
         if left is None or right is None:
             return None
-        (folder, name, size), (other_folder, other_name, other_size) = left, right
         return Kept(
-            left=folder / name,
-            right=other_folder / other_name,
-            left_size=size,
-            right_size=other_size,
+            left=left.source, right=right.source, left_size=left.size, right_size=right.size
         )
-
-
-def contents_of(comparison: Comparison, spool: Spool) -> Mapping[_Sides, Kept]:
-    """Return what differs in content and was kept while the images were compared."""
-    return {
-        (one.digest, other.digest): Kept(
-            left=spool.path(one),
-            right=spool.path(other),
-            left_size=one.stored,
-            right_size=other.stored,
-        )
-        for one, other in _kept(comparison, spool)
-    }
-
-
-def _kept(comparison: Comparison, spool: Spool) -> Iterator[tuple[Entry, Entry]]:
-    for change in comparison.changed:
-        if (one := change.left) and (other := change.right) and differs_in_content(change):
-            if spool.has(one) and spool.has(other):
-                yield one, other
 
 
 def with_details(
     differences: Sequence[Difference],
     contents: Contents,
+    folder: Path,
     jobs: int,
     without: Collection[str] = (),
 ) -> tuple[Difference, ...]:
     """Return the differences, the first MOST_SHOWN of content with what differs in them.
 
-    `without` names comparators that are not asked.
+    `folder` is one of ours, for files; `without` names comparators that are not asked.
     """
+    folder.mkdir(exist_ok=True)
     some = [one for one in COMPARATORS.all() if one.name not in without]
     comparators = sorted(some, key=lambda c: c.rank)
 
-    def shown(difference: Difference) -> Difference:
+    def shown(number: int, difference: Difference) -> Difference:
         kept = contents.get((difference.left, difference.right))
         if kept is None or not kept.whole:
             return difference
         name = PurePosixPath(difference.path).name
+        left = _as_file(kept.left, folder / f"{number}-left")
+        right = _as_file(kept.right, folder / f"{number}-right")
         for comparator in comparators:
-            detail = comparator.compare(name, kept.left, kept.right)
+            detail = comparator.compare(name, left, right)
             if detail:
                 return replace(difference, detail=detail)
         return difference
 
     wanted = [d for d in differences if d.aspect is Aspect.CONTENT][:MOST_SHOWN]
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        details = dict(zip((d.key for d in wanted), pool.map(shown, wanted), strict=True))
+        details = {d.key: d for d in pool.map(shown, count(), wanted)}
     return tuple(details.get(d.key, d) for d in differences)
+
+
+def _as_file(source: Source, path: Path) -> Path:
+    """Return a file with a content, for programs that read nothing else."""
+    if isinstance(source, Path):
+        return source
+    path.write_bytes(source.read_bytes())
+    return path

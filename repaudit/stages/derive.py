@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from repaudit.formats import differing
 from repaudit.model.difference import Aspect, Difference, Place
+from repaudit.oci.spool import Source
 from repaudit.stages.contents import Contents, Kept
 
 #: Lists of digests are short; what is longer is taken for something else.
@@ -38,11 +39,15 @@ _BASE64 = re.compile(
 )
 
 
+#: A place and what both sides have there.
+_Sided = tuple[Place, str | None, str | None]
+
+
 class Digests:
     """The digests of the files of one image that differ, whatever the algorithm."""
 
-    def __init__(self, files: Iterable[tuple[Place, Path, int]]) -> None:
-        """Take the files, each with the copy of its bytes and their whole number.
+    def __init__(self, files: Iterable[tuple[Place, Source, int]]) -> None:
+        """Take the files, each with where its bytes are kept and their whole number.
 
         A file of which the copy holds a part alone is left out.
         """
@@ -74,16 +79,12 @@ class Digests:
         if algorithm is None:
             return {}
         found: dict[bytes, Place] = {}
-        for place, path, size in self._files:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, lambda: _hash(algorithm)).digest()
-                if file.tell() == size:
-                    found.setdefault(digest, place)
+        for place, source, size in self._files:
+            data = source.read_bytes()
+            if len(data) == size:
+                digest = hashlib.new(algorithm, data, usedforsecurity=False).digest()
+                found.setdefault(digest, place)
         return found
-
-
-def _hash(algorithm: str) -> hashlib._Hash:
-    return hashlib.new(algorithm, usedforsecurity=False)
 
 
 def _decoded(token: bytes) -> bytes | None:
@@ -97,22 +98,38 @@ def _decoded(token: bytes) -> bytes | None:
         return None
 
 
-def derived(
-    differences: Sequence[Difference], contents: Contents
-) -> Mapping[Place, tuple[Place, ...]]:
+Derived = Mapping[Place, tuple[Place, ...]]
+
+
+def derived(differences: Sequence[Difference], contents: Contents) -> Derived:
     """Return the places that differ in other files' digests or bytes alone, with those, sorted.
 
     A root is no such place itself: what holds the digest of a list stands under what is listed.
     """
-    pairs = (
-        (d.place, both)
-        for d in differences
-        if d.aspect is Aspect.CONTENT and (both := contents.get((d.left, d.right)))
-    )
-    kept = dict(islice(pairs, MOST_FILES))
-    search = _Search(kept)
-    held = {place: found for place in kept if (found := search.held(place))}
-    return roots(held)
+    return Derivation(contents).of(differences)
+
+
+class Derivation:
+    """What follows from what, in several comparisons: the same contents are looked at once."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self._known: dict[tuple[_Sided, ...], Derived] = {}
+
+    def of(self, differences: Iterable[Difference]) -> Derived:
+        """Return, of one comparison, what `derived` does."""
+        content = (d for d in differences if d.aspect is Aspect.CONTENT)
+        sided = ((d.place, d.left, d.right) for d in content)
+        some = tuple(islice((s for s in sided if self._contents.get(s[1:])), MOST_FILES))
+        if some not in self._known:
+            self._known[some] = self._roots(some)
+        return self._known[some]
+
+    def _roots(self, some: Iterable[_Sided]) -> Derived:
+        pairs = ((place, self._contents.get((left, right))) for place, left, right in some)
+        kept = {place: both for place, both in pairs if both}
+        search = _Search(kept)
+        return roots({place: found for place in kept if (found := search.held(place))})
 
 
 def inherited(
@@ -140,6 +157,10 @@ def inherited(
     return found
 
 
+class _OwnError(Exception):
+    """A text differs in more than digests, so that the rest of its file need not be read."""
+
+
 class _Search:
     def __init__(self, kept: Mapping[Place, Kept]) -> None:
         self._kept = kept
@@ -161,6 +182,8 @@ class _Search:
             pairs = zip(self._digests, texts, strict=True)
             (left, named), (right, _others) = (digests.masked(text) for digests, text in pairs)
             found.update(named)
+            if left != right and max(map(len, texts)) <= MOST_BYTES:
+                raise _OwnError
             return [left, right]
 
         def known(inner: Sequence[bytes]) -> bool:
@@ -168,12 +191,15 @@ class _Search:
             found.update([root] if root else [])
             return root is not None
 
-        regions = differing(sides, PurePosixPath(place[1]).name, rewrite=masked, known=known)
-        own = False
-        for values in regions.values():
-            left, right = masked("", [value or b"" for value in values])
-            own |= left != right or None in values
-        return frozenset() if own else frozenset(found)
+        try:
+            regions = differing(sides, PurePosixPath(place[1]).name, rewrite=masked, known=known)
+            for values in regions.values():
+                left, right = masked("", [value or b"" for value in values])
+                if left != right or None in values:
+                    return frozenset()
+        except _OwnError:
+            return frozenset()
+        return frozenset(found)
 
     def _root(self, place: Place, inner: Sequence[bytes]) -> Place | None:
         """Return the file of which both sides of `inner`, a part of another, are both sides."""

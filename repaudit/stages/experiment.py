@@ -17,12 +17,11 @@ from repaudit.stages.attribute import Scene, attribution
 from repaudit.stages.breakage import Breakage, last_words, stand_in
 from repaudit.stages.build import Bench, open_run
 from repaudit.stages.clues import DESIGN
-from repaudit.stages.contents import Library
 from repaudit.stages.explain import MOST_CUT
 from repaudit.stages.findings import MOST_EVIDENCE, breakage_finding, merge
 from repaudit.stages.plan import Effect, effect
 from repaudit.stages.provenance import Provenance
-from repaudit.stages.settle import Compared, Settled, compare_run, settle, struck_by_chance
+from repaudit.stages.settle import Compared, Comparing, Settled, settle, struck_by_chance
 
 #: What buildah says of the first line of a heredoc, where it knows none.
 _UNREAD = "Unknown instruction"
@@ -70,15 +69,15 @@ class Experiment:
         if others and others[-1].planned.role is Role.VARIANT:
             seen = effect(plan, control, others[-1])
         left = open_run(control)
-        library = Library()
-        compared = [compare_run(self.bench, left, run, library) for run in others]
+        comparing = Comparing(self.bench, left)
+        compared = [comparing.compare(run) for run in others]
         settled = Settled(decoded={}, uncut=(), made=(), traced=None)
         if self.explain and any(one.differences for one in compared):
             bench = self.bench.starting_from([control, *others], self.parsed)
-            settled = settle(bench, left, control, compared, library, began)
+            settled = settle(bench, comparing, control, compared, began)
             runs += settled.made
         elif len(compared) > 1:
-            chance = struck_by_chance(self.bench, left, control, compared, library, began)
+            chance = struck_by_chance(self.bench, comparing, control, compared, began)
             settled = replace(settled, decoded=chance)
         findings += self._findings(control, left, compared, settled)
         merged = tuple(_with_uncut(finding, settled.uncut) for finding in merge(findings))

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.experiment import PlannedRun
+from repaudit.oci.spool import Source
 from repaudit.stages.contents import Contents, Kept
 from repaudit.stages.decode import (
     MOST_LUCK,
@@ -33,6 +33,7 @@ from repaudit.stages.regions import Clocks, Region, cut, whole
 #: files beyond as many.
 _MOST_BYTES = 96 << 20
 MOST_CUT = 2_000
+_explained = cache(explanations)
 _NAMES_LAYERS = {Aspect.HISTORY, Aspect.ANNOTATION, Aspect.COMPRESSION}
 
 
@@ -42,6 +43,7 @@ class _Observed:
 
     run: PlannedRun
     moved: frozenset[str]
+    told: Sequence[Difference]
     differences: Mapping[Place, Difference]
     contents: Contents
     derived: Collection[Place] = ()
@@ -56,7 +58,7 @@ class Observations:
     """
 
     def __init__(self, control: PlannedRun, real: int) -> None:
-        self._seen = [_Observed(control, frozenset(), {}, {})]
+        self._seen = [_Observed(control, frozenset(), (), {}, {})]
         self._real = real
         self.moved: tuple[frozenset[str], ...] = (frozenset(),)
         self.uncut: set[Place] = set()
@@ -81,8 +83,10 @@ class Observations:
         derived: Collection[Place] = (),
     ) -> None:
         """Take in how a run differs from the control, and which places follow from others."""
-        by_place = {difference.place: difference for difference in differences}
-        self._seen.append(_Observed(run, moved, by_place, contents, derived))
+        # Of runs with one image it is one value.
+        same = (one.differences for one in self._seen if one.told is differences)
+        by_place = next(same, None) or {one.place: one for one in differences}
+        self._seen.append(_Observed(run, moved, differences, by_place, contents, derived))
         self.moved = (*self.moved, moved)
         self._forget()
         known = ((place, self._extended(place, some)) for place, some in self._parts.items())
@@ -262,7 +266,7 @@ class Observations:
             self.uncut.add(place)
             return () if self._by_chance(uncut.pattern) else (uncut,)
         self._granted.add(place)
-        known = {value: path.read_bytes() for value, path in zip(values, files, strict=True)}
+        known = {value: file.read_bytes() for value, file in zip(values, files, strict=True)}
         regions = cut([known[value] for value in values], place[1], self._clocks())
         self._parts[place] = regions
         return regions
@@ -285,10 +289,10 @@ class Observations:
             self._named[layer] = Names(names, self._clocks())
         return self._named[layer]
 
-    def _files(self, place: Place) -> list[Path] | None:
-        """Return the file of a place's bytes in each run, None unless all are kept whole."""
-        own: Path | None = None
-        sides: list[Path | None] = []
+    def _files(self, place: Place) -> list[Source] | None:
+        """Return where a place's bytes are in each run, None unless all are kept whole."""
+        own: Source | None = None
+        sides: list[Source | None] = []
         sizes: dict[str | None, int] = {}
         for observed in self._seen:
             difference = observed.differences.get(place)
@@ -311,10 +315,3 @@ class Observations:
 def _kept(observed: _Observed, difference: Difference) -> Kept | None:
     kept = observed.contents.get((difference.left, difference.right))
     return kept if kept and kept.whole else None
-
-
-@cache
-def _explained(
-    pattern: tuple[int, ...], moved: tuple[frozenset[str], ...], factors: tuple[str, ...]
-) -> tuple[tuple[str, ...], ...]:
-    return explanations(pattern, moved, factors)

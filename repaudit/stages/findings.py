@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from repaudit.forensics import cause
-from repaudit.model.difference import Place
+from repaudit.model.difference import Difference, Place
 from repaudit.model.digest import sha256
 from repaudit.model.finding import (
     Confidence,
@@ -44,7 +44,8 @@ def _one(same: Sequence[Finding]) -> Finding:
     if len(same) == 1:
         return same[0]
     # A place that differs in several runs is shown once, as it was first seen.
-    places = {d.place: d for finding in reversed(same) for d in finding.differences}
+    alone = len({f.process for f in same}) == 1 and not any(map(_named, same))
+    places = {d.place: d for f in reversed(same) for d in (f.differences if alone else _each(f))}
     told = {(e.kind, e.source, e.detail): e for f in reversed(same) for e in f.evidence}
     return replace(
         same[0],
@@ -52,6 +53,18 @@ def _one(same: Sequence[Finding]) -> Finding:
         evidence=tuple(sorted(told.values(), key=lambda e: RANKS[e.kind])[:MOST_EVIDENCE]),
         differences=tuple(sorted(places.values(), key=lambda d: d.key)),
     )
+
+
+def _named(finding: Finding) -> bool:
+    """Whether not one process wrote all of a finding, so that each difference names its own."""
+    return any(difference.process for difference in finding.differences)
+
+
+def _each(finding: Finding) -> Iterator[Difference]:
+    """Yield the differences, each with the process that wrote it."""
+    named = _named(finding)
+    for one in finding.differences:
+        yield one if named else replace(one, process=finding.process)
 
 
 def _suspects(same: Sequence[Finding]) -> tuple[Suspect, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,7 +39,7 @@ class LayerPair:
 
     left: Layer
     right: Layer
-    changed: tuple[Change, ...]
+    changed: Iterable[Change]
     order: tuple[str, str] | None
 
 
@@ -62,14 +62,11 @@ def read_pair(left: Side, right: Side, reading: Reading) -> LayerPair:
 class MergedPair:
     """Two images whose layers do not correspond, and where their file systems differ."""
 
-    platform: str
     counts: tuple[int, int]
-    changed: tuple[Change, ...]
+    changed: Iterable[Change]
 
 
-def read_merged(
-    platform: str, left: Sequence[Side], right: Sequence[Side], reading: Reading
-) -> MergedPair:
+def read_merged(left: Sequence[Side], right: Sequence[Side], reading: Reading) -> MergedPair:
     """Return where two images' merged file systems differ; their layers come base first."""
     with ExitStack() as held:
         listings = [
@@ -78,13 +75,13 @@ def read_merged(
         ]
         found = find_merged_changes(listings[: len(left)], listings[len(left) :])
     changed = with_contents(found, (left, right), reading.spool)
-    return MergedPair(platform=platform, counts=(len(left), len(right)), changed=changed)
+    return MergedPair(counts=(len(left), len(right)), changed=changed)
 
 
 def with_contents(
     changed: tuple[Change, ...], sides: tuple[Sequence[Side], Sequence[Side]], spool: Spool
-) -> tuple[Change, ...]:
-    """Read what differs in content and was not met in step: its bytes, and its digest.
+) -> Iterator[Change]:
+    """Yield the changes; of what differs in content, and was not met in step, bytes are read first.
 
     `sides` are the layers that the changes' `layers` count.
     """
@@ -99,19 +96,24 @@ def with_contents(
         for side, entry in enumerate(pair):
             if entry.digest is None or not (limit == 0 or spool.has(entry)):
                 wanted.setdefault((side, change.layers[side]), []).append((entry, limit))
-    known: dict[tuple[int, int, int], Entry] = {}
+    known: dict[tuple[int, int, int], str | None] = {}
     for (side, number), some in wanted.items():
         blobs, layer = sides[side][number]
         for entry, data in oci_layer.contents(blobs, layer, some):
-            known[side, number, entry.position] = entry
+            known[side, number, entry.position] = entry.digest
             spool.keep(entry, data)
 
     def settled(change: Change, side: int) -> Entry | None:
         entry = (change.left, change.right)[side]
-        place = side, change.layers[side]
-        return known.get((*place, entry.position), entry) if entry else None
+        if entry is None:
+            return None
+        digest = known.get((side, change.layers[side], entry.position))
+        return replace(entry, digest=digest) if digest else entry
 
-    return tuple(replace(c, left=settled(c, 0), right=settled(c, 1)) for c in changed)
+    for change in changed:
+        yield (
+            replace(change, left=settled(change, 0), right=settled(change, 1)) if known else change
+        )
 
 
 def differs_in_content(change: Change) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -65,8 +66,13 @@ class Region:
 
 
 def whole(values: Sequence[Hashable], label: str = "") -> Region:
-    """Return the region of what has no parts."""
-    return Region(label=label, pattern=pattern(values))
+    """Return the region of what has no parts: one value for all that differ alike."""
+    return _whole(label, pattern(values))
+
+
+@lru_cache(maxsize=10_000)
+def _whole(label: str, values: tuple[int, ...]) -> Region:
+    return Region(label=label, pattern=values)
 
 
 def cut(sides: Sequence[bytes], path: str, clocks: Clocks) -> tuple[Region, ...]:

@@ -6,14 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from repaudit.model.difference import Difference, Place
+from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role
+from repaudit.oci.shelf import Shelf
+from repaudit.oci.spool import Spool
 from repaudit.sources import Opened
 from repaudit.stages.build import Bench, open_run
 from repaudit.stages.compare import compare
 from repaudit.stages.contents import Contents, Library, with_details
 from repaudit.stages.decode import Decoded
-from repaudit.stages.derive import MOST_FILES, derived
+from repaudit.stages.derive import MOST_FILES, Derivation, Derived
 from repaudit.stages.design import rows
 from repaudit.stages.explain import Observations
 from repaudit.stages.reading import Reading
@@ -29,7 +31,7 @@ class Compared:
     run: BuildRun
     differences: tuple[Difference, ...]
     contents: Contents
-    derived: Mapping[Place, tuple[Place, ...]]
+    derived: Derived
 
     @property
     def seen(self) -> tuple[tuple[Difference, ...], Contents, Collection[Place]]:
@@ -37,25 +39,39 @@ class Compared:
         return self.differences, self.contents, self.derived
 
 
-def compare_run(
-    bench: Bench, left: Opened, run: BuildRun, library: Library, *, details: bool = True
-) -> Compared:
-    """Compare a run's image with the control's; what differs in content is in the library then."""
-    bench.progress.phase(f"comparing {run.planned.name}")
-    reading = Reading.below(bench.folder / "comparisons")
-    found = compare(left, open_run(run), reading)
-    files = library.take_in(found, reading.spool)
-    differences = found.differences
-    del found  # of many files, what was read of them is larger than what is told
-    if details:
-        bench.progress.phase(f"looking into {files} files")
-        differences = with_details(differences, library, bench.jobs)
-    return Compared(
-        run=run,
-        differences=differences,
-        contents=library,
-        derived=derived(differences, library),
-    )
+class Comparing:
+    """Compares runs with the control, each image once; what differs in content is kept."""
+
+    def __init__(self, bench: Bench, left: Opened) -> None:
+        self._bench = bench
+        self._left = left
+        self._library = Library(Spool(bench.folder / "contents"))
+        self._derivation = Derivation(self._library)
+        self._known: dict[str | None, Compared] = {}
+
+    def compare(self, run: BuildRun, *, details: bool = True) -> Compared:
+        """Return how a run's image differs from the control's, with details for people."""
+        if run.image not in self._known:
+            self._known[run.image] = self._compared(run, details=details)
+        return replace(self._known[run.image], run=run)
+
+    def _compared(self, run: BuildRun, *, details: bool) -> Compared:
+        bench, spool = self._bench, self._library.spool
+        bench.progress.phase(f"comparing {run.planned.name}")
+        spool.renew()
+        reading = Reading(shelf=Shelf(bench.folder / "comparisons"), spool=spool)
+        differences = compare(self._left, open_run(run), reading).differences
+        if details:
+            files = sum(difference.aspect is Aspect.CONTENT for difference in differences)
+            bench.progress.phase(f"looking into {files} files")
+            folder = bench.folder / "shown"
+            differences = with_details(differences, self._library, folder, bench.jobs)
+        return Compared(
+            run=run,
+            differences=differences,
+            contents=self._library,
+            derived=self._derivation.of(differences),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +89,9 @@ class Settled:
 
 def settle(
     bench: Bench,
-    left: Opened,
+    comparing: Comparing,
     control: BuildRun,
     compared: list[Compared],
-    library: Library,
     began: int,
 ) -> Settled:
     """Make more runs until each place is settled, and one that is traced.
@@ -85,7 +100,7 @@ def settle(
     all. A run that does not build shows nothing. `began` is when the first run did, in seconds
     since the epoch.
     """
-    search = _Search(bench, left, control, compared, library, began)
+    search = _Search(bench, comparing, control, compared, began)
     search.follow_the_design()
     search.repeat_what_is_in_doubt()
     traced = search.trace()
@@ -99,14 +114,13 @@ def settle(
 
 def struck_by_chance(
     bench: Bench,
-    left: Opened,
+    comparing: Comparing,
     control: BuildRun,
     compared: list[Compared],
-    library: Library,
     began: int,
 ) -> Mapping[Place, Decoded]:
     """Return what the runs that were made anyway show of places that differ with nothing moved."""
-    search = _Search(bench, left, control, compared, library, began)
+    search = _Search(bench, comparing, control, compared, began)
     known = search.seen.decode(search.factors)
     return {place: one for place, one in known.items() if one.chance}
 
@@ -115,17 +129,15 @@ class _Search:
     def __init__(
         self,
         bench: Bench,
-        left: Opened,
+        comparing: Comparing,
         control: BuildRun,
         compared: list[Compared],
-        library: Library,
         began: int,
     ) -> None:
         self._bench = bench
-        self._left = left
+        self._comparing = comparing
         self._control = control
         self._compared = compared
-        self._library = library
         self.made: list[BuildRun] = []
         variant = compared[-1].run.planned
         self._levels = {
@@ -171,7 +183,7 @@ class _Search:
         for some, run in zip(moved, self._bench.make(planned, apart=0), strict=True):
             self.made.append(run)
             if run.outcome is Outcome.BUILT:
-                one = compare_run(self._bench, self._left, run, self._library, details=False)
+                one = self._comparing.compare(run, details=False)
                 self._compared.append(one)
                 self.seen.add(run.planned, some, *one.seen)
 
