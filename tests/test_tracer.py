@@ -501,6 +501,19 @@ def test_a_folder_takes_along_what_lies_in_it_and_a_swap_goes_both_ways():
     assert names.writers() == {"b": [None, 4], "b/x": [1, None], "c": [2, 4]}
 
 
+def test_what_is_written_after_a_move_lies_where_it_is_written():
+    names = Names()
+    names.wrote("/a/x/one", 1)
+    names.moved("/a", "/c", 3)
+    names.wrote("/a/x/two", 1)
+    names.wrote("/c/x/three", 2)
+    names.swapped("/a", "/c", 4)
+    names.wrote("/c/x/four", 5)
+
+    writers = {path: who for path, (who, _) in names.writers().items() if who is not None}
+    assert writers == {"a/x/one": 1, "a/x/three": 2, "c/x/two": 1, "c/x/four": 5}
+
+
 @given(st.binary(max_size=300), st.integers(0, 255))
 def test_a_malformed_program_is_told_as_something_and_never_fails(data: bytes, cut: int):
     for head in (data, b"\x7fELF\2\1" + data, Path("/bin/true").read_bytes()[:cut] + data):

@@ -31,6 +31,8 @@ class Names:
         self.full = False
         self._top = Node()
         self._count = 0
+        #: The folder that was asked for last: most names lie beside the one before.
+        self._folder: tuple[str, Node] = ("", self._top)
 
     def wrote(self, path: str, program: int) -> None:
         """Note that a program has opened or made a path."""
@@ -63,6 +65,7 @@ class Names:
             return
         target.writer, target.below, target.named = source.writer, source.below, program
         source.writer, source.named, source.below = None, None, None
+        self._folder = ("", self._top)
 
     def linked(self, old: str, new: str, program: int) -> None:
         """Note link(2)."""
@@ -81,11 +84,22 @@ class Names:
         a.writer, b.writer = b.writer, a.writer
         a.below, b.below = b.below, a.below
         a.named = b.named = program
+        self._folder = ("", self._top)
 
     def _node(self, path: str, *, make: bool = True) -> Node | None:
         """Return a path's node, made if need be; None where there is none, or no room for it."""
-        node = self._top
-        for part in path.split("/"):
+        head, _, name = path.rpartition("/")
+        folder, node = self._folder
+        if folder != head:
+            found = self._below(self._top, head.split("/"), make=make)
+            if found is None:
+                return None
+            self._folder = head, found
+            node = found
+        return self._below(node, [name], make=make)
+
+    def _below(self, node: Node, parts: list[str], *, make: bool) -> Node | None:
+        for part in parts:
             if part in {"", "."}:
                 continue
             found = node.below.get(part) if node.below is not None else None

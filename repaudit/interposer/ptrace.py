@@ -31,7 +31,7 @@ RAX, RDI, ORIG_RAX = 10 * 8, 14 * 8, 15 * 8
 #: The requests by which a process becomes a tracee: its own, and two of a tracer's.
 TRACE_ME, ATTACH, SEIZE = 0, 16, 0x4206
 
-_PAGE = 4096
+_PAGE, _SHORT = 4096, 256
 _INFO = struct.Struct("<B3xIQQQ6Q")
 _RESULT = struct.Struct("<q")
 _SPEC_ALLOW, _SET_MODE_FILTER, _SECCOMP = 1 << 2, 1, 317
@@ -138,8 +138,8 @@ def _asked(tid: int) -> None:
 def call(tid: int) -> Call:
     """Return the system call at whose beginning a filter stopped the tracee."""
     _asked(tid)
-    _, _, ip, _, number, *args = _INFO.unpack_from(_info)
-    return Call(number, tuple(args), ip)
+    told = _INFO.unpack_from(_info)
+    return Call(told[4], told[5:], told[2])
 
 
 def result(tid: int) -> int:
@@ -204,11 +204,14 @@ def read(tid: int, address: int, size: int) -> bytes:
 def text(tid: int, address: int) -> bytes:
     """Return the string at an address, cut off after 4096 bytes; empty for a bad address."""
     found = b""
-    while (part := _page(tid, address + len(found), _PAGE - len(found))) > 0:
+    size = _SHORT  # as most names are: to copy a page takes as long as to ask for it
+    while (part := _page(tid, address + len(found), size - len(found))) > 0:
         _buffer[part] = b"\0"
-        found += _buffer.value
-        if len(_buffer.value) < part or len(found) >= _PAGE:
+        more = _buffer.value
+        found += more
+        if len(more) < part or len(found) >= _PAGE:
             break
+        size = _PAGE
     return found
 
 

@@ -17,6 +17,7 @@ from repaudit.interposer import program, provenance, ptrace, seccomp, shift
 
 _WALL = 0x40000000  # __WALL: threads, too
 _MOST_TOLD = 300
+_OTHERS = frozenset({seccomp.PTRACE, seccomp.CLONE})
 _JOB_CONTROL = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 _BORN = {ptrace.EVENT_FORK, ptrace.EVENT_VFORK, ptrace.EVENT_CLONE}
 
@@ -198,7 +199,7 @@ class Tracer:
         if not task.inside:
             return ptrace.CONT
         call = ptrace.call(tid)
-        if call.number in {seccomp.PTRACE, seccomp.CLONE}:
+        if call.number in _OTHERS:
             return self._traces(tid, call)
         if shift.reads(call):
             if self.record is not None:
