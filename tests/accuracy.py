@@ -320,8 +320,9 @@ def record(full: Sequence[Outcome], bare: Sequence[Outcome]) -> dict[str, Any]:
         "builds": {
             "median": statistics.median(counts),
             "most": max(counts),
-            # Beside these, to name the process.
+            # Beside these, to name the process; and to tell random bytes, where chance strikes.
             "traced": 1,
+            "planted": 2,
             "of_a_clean_image": max(o.builds for o in full if not o.verdicts),
             # Control and replicate, then one factor a build.
             "one_at_a_time": factors + 2,

@@ -85,6 +85,7 @@ def explained(
         folder=folder,
         jobs=2,
         progress=Silent(),
+        stagger=0,
     )
     experiment = Experiment(
         bench=bench, parsed=cf.parse(_TEXT), target=None, shown="Containerfile", explain=explain

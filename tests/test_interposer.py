@@ -529,6 +529,7 @@ class Bench:
             "readings": str(self.readings),
             "traces": None,
             "asked": [],
+            "planted": False,
             "unmoved": str(folder / "unmoved"),
             "cgroup": "repaudit-test",
             "factors": {factor: changes(factor) for factor in factors},

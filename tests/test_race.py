@@ -135,3 +135,17 @@ def test_the_same_runs_show_a_factor_beyond_doubt() -> None:
         (decoded,) = seen.decode(FACTORS).values()
         assert [one.factor for one in decoded.followed if one.sure] == [factor]
         assert made <= 10
+
+
+def test_words_of_chance_are_hardly_ever_blamed_on_a_factor(tmp_path: Path) -> None:
+    """Of many words that are drawn from a few, some are the same in just the runs of a factor."""
+    chance = random.Random(2)
+    for number in range(20):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        report = explained(
+            lambda _: file(",".join(chance.choices("abcdefghijklmno", k=30)).encode()), folder
+        )
+        factors = {s.factor: s.confidence for f in report.findings for s in f.factors}
+        named = {name for name in factors if name not in {"random", "concurrency"}}
+        assert Confidence.DEMONSTRATED not in {factors[name] for name in named}, number

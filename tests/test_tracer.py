@@ -37,6 +37,7 @@ sys.path.insert(0, sys.argv[1])
 from repaudit.interposer import attach, tracer
 offset, out = int(sys.argv[2]) if sys.argv[2] else None, sys.argv[3] or None
 wish = tracer.Wish(offset, "/no/such/library", out, everywhere=True, unmoved=sys.argv[4])
+wish = wish._replace(planted="PLANTED" in os.environ)
 reason = attach.attach(wish)
 assert reason is None, reason
 os.execvp(sys.argv[5], sys.argv[5:])
@@ -83,6 +84,7 @@ class Tracing:
         offset: int | None = OFFSET,
         record: bool = True,
         unmoved: str = "",
+        planted: bool = False,
     ) -> Seen:
         out = self.folder / f"{len(list(self.folder.glob('*.json')))}.json"
         root = ATTACH.parent.parent.parent
@@ -93,7 +95,8 @@ class Tracing:
             capture_output=True,
             text=True,
             timeout=60,
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+            | ({"PLANTED": ""} if planted else {}),
         )
         text = done.stdout + done.stderr
         return Seen(status=done.returncode, text=text, trace=read_trace(out) if record else None)
@@ -109,6 +112,41 @@ def traced(tmp_path: Path) -> Tracing:
 
 def year(offset: int) -> str:
     return time.strftime("%Y", time.gmtime(time.time() + offset))
+
+
+# Random bytes.
+
+DRAWS = {
+    "a call": "import os; print(os.urandom(8).hex(), os.getrandom(3).hex())",
+    "a large call": "import os; print(len(os.urandom(200_000)), hash(os.urandom(200_000)))",
+    "by name": "import uuid; print(uuid.uuid4())",
+    "the start": "import ctypes as c; f = c.CDLL(None).getauxval; f.restype = c.c_void_p; "
+    "print(c.string_at(f(25), 16).hex())",
+    "hashes": "print({str(n) for n in range(20)})",
+}
+
+
+@needs_tracing
+@pytest.mark.parametrize("text", DRAWS.values(), ids=DRAWS)
+def test_planted_bytes_are_the_same_each_time_and_others_are_not(traced: Tracing, text: str):
+    def seen(*, planted: bool) -> list[str]:
+        command = (sys.executable, "-E", "-S", "-c", text)
+        return [traced(*command, planted=planted).text for _ in range(2)]
+
+    one, again = seen(planted=True)
+    assert one == again
+    assert "Traceback" not in one
+    assert len({one, *seen(planted=False)}) == 3
+
+
+@needs_tracing
+def test_each_program_is_planted_its_own_bytes(traced: Tracing):
+    draw = f"{sys.executable} -S -c 'import os; print(os.urandom(8).hex())'"
+    drawn = traced("sh", "-c", f"{draw}; {draw}; {draw} other", planted=True)
+
+    assert len(set(drawn.text.split())) == 3
+    assert drawn.text == traced("sh", "-c", f"{draw}; {draw}; {draw} other", planted=True).text
+    assert drawn.inputs("python") >= {("random", "8")}
 
 
 # The clock.

@@ -55,6 +55,7 @@ class Workplace:
         room: int,
         *,
         traced: bool = False,
+        planted: bool = False,
         asked: Sequence[str] = (),
     ) -> None:
         self.jail = jail
@@ -68,6 +69,7 @@ class Workplace:
         self._folder = folder
         self._edits = edits
         self._traced = traced
+        self._planted = planted
         self._asked = asked
         for name in ("store", "helpers", "readings", "state", "traces"):
             (folder / name).mkdir(parents=True)
@@ -202,6 +204,7 @@ class Workplace:
             "traces": str(self._folder / "traces") if self._traced else None,
             "unmoved": str(self._folder / "unmoved"),
             "asked": self._asked,
+            "planted": self._planted,
             "cgroup": scratch.CGROUP_PREFIX + self._folder.parent.name,
             "factors": {
                 factor: [(e.slot, e.value, e.unless, e.needs) for e in edits]

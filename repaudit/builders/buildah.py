@@ -75,7 +75,13 @@ class _Buildah:
         folder.mkdir(parents=True, exist_ok=True)
         with Jail(folder) as jail:
             place = Workplace(
-                folder, jail, edits, prepared.room, traced=run.traced, asked=run.asked
+                folder,
+                jail,
+                edits,
+                prepared.room,
+                traced=run.traced,
+                planted=run.planted,
+                asked=run.asked,
             )
             order = (("root", "storage"), ("file_order", place.listing()))
             view = place.show(prepared.request)  # of the context as it lies, be it in /var/tmp

@@ -39,7 +39,7 @@ def _attached(wish: Wish) -> str | None:
     ready, said = os.pipe()
     wait, go = os.pipe()
     more = seccomp.PROVENANCE if wish.out else seccomp.OTHERS
-    reads = seccomp.READS if wish.asked else ()
+    reads = seccomp.READS if wish.asked or wish.planted else ()
     filter_ = seccomp.program((*seccomp.CLOCK, *reads, *more))
     parent = os.getpid()
     child = os.fork()

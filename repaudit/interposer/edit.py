@@ -61,7 +61,7 @@ def apply(
     env = dict(item.partition("=")[::2] for item in process.get("env", ()))
     own = {n for n, v in env.items() if not (n == "HOSTNAME" and v == config.get("hostname"))}
     result = Edited(new, (), (), {})
-    new.setdefault("mounts", []).append(_bind(HELPERS, facts.helpers, writable=False))
+    new.setdefault("mounts", []).append(bind(HELPERS, facts.helpers, writable=False))
     for factor, changes in factors.items():
         reason = _refusal(changes, own, facts)
         possible = changes
@@ -117,7 +117,7 @@ def _write(
         config["hostname"] = value
     elif slot == "home:alias":
         if value and facts.home_source:
-            config["mounts"].append(_bind(value, facts.home_source, writable=True))
+            config["mounts"].append(bind(value, facts.home_source, writable=True))
             env["HOME"] = value
     elif slot.startswith("/mounts/"):
         _mount(config, slot.removeprefix("/mounts"), value, facts)
@@ -132,13 +132,14 @@ def _mount(config: dict[str, Any], destination: str, value: str, facts: Facts) -
     """
     source = value if value.startswith("/") else f"{facts.helpers}/{value}"
     if destination.startswith(HELPERS):
-        config["mounts"].append(_bind(destination, source, writable=False))
+        config["mounts"].append(bind(destination, source, writable=False))
         return
     for mount in config["mounts"]:
         if mount["destination"] == destination:
             mount["source"] = source
 
 
-def _bind(destination: str, source: str, *, writable: bool) -> dict[str, Any]:
+def bind(destination: str, source: str, *, writable: bool) -> dict[str, Any]:
+    """Return the bundle's entry for a bind mount."""
     options = ["rbind"] if writable else ["rbind", "ro"]
     return {"destination": destination, "type": "bind", "source": source, "options": options}

@@ -51,6 +51,10 @@ def main(plan_path: str, argv: list[str]) -> None:
     root = os.path.join(bundle, config["root"]["path"])
     libc = rootfs.libc(root)
     edited = edit.apply(config, _factors(plan), _facts(plan, config, root, libc))
+    if plan["planted"]:
+        from repaudit.interposer import plant  # with ctypes, which not every step needs
+
+        plant.mount(edited.config, plan["helpers"])
     edited.config.setdefault("linux", {})["cgroupsPath"] = f"/{plan['cgroup']}/{argv[-1]}"
     with open(path, "w", encoding="utf-8") as file:
         json.dump(edited.config, file)
@@ -103,6 +107,7 @@ def _traced(plan: dict[str, Any], edited: edit.Edited, out: str | None) -> str |
         preload=_PRELOAD,
         out=out,
         asked=frozenset(plan["asked"] if out else ()),
+        planted=plan["planted"] and out is not None,
         unmoved=plan["unmoved"],
     )
     return attach.attach(wish)

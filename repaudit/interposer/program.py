@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from repaudit.interposer import ptrace
 
-_AT_NULL, _AT_IGNORE, _AT_SECURE, _AT_SYSINFO_EHDR = 0, 1, 23, 33
+_AT_NULL, _AT_IGNORE, _AT_SECURE, _AT_RANDOM, _AT_SYSINFO_EHDR = 0, 1, 23, 25, 33
 _PT_INTERP, _PT_NOTE = 3, 4
 _NOTE = struct.Struct("<III")
 _GO_BUILD_ID = 4
@@ -101,6 +101,12 @@ class Start(NamedTuple):
         for number, (kind, _) in enumerate(self._pairs()):
             if kind == _AT_SYSINFO_EHDR:
                 ptrace.force(tid, self.address + 16 * number, struct.pack("<q", _AT_IGNORE))
+
+    def plant(self, tid: int, data: bytes) -> None:
+        """Give the program other random bytes to start with; there are 16."""
+        for kind, value in self._pairs():
+            if kind == _AT_RANDOM:
+                ptrace.write(tid, value, data)
 
 
 def start(tid: int) -> Start:

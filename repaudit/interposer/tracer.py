@@ -13,7 +13,7 @@ import signal
 from contextlib import suppress
 from typing import NamedTuple
 
-from repaudit.interposer import program, provenance, ptrace, seccomp, shift
+from repaudit.interposer import plant, program, provenance, ptrace, seccomp, shift
 
 _WALL = 0x40000000  # __WALL: threads, too
 _MOST_TOLD = 300
@@ -28,7 +28,8 @@ class Wish(NamedTuple):
     `offset`: seconds by which the clock of unpreloaded programs is moved (None: not at all);
     `preload`: the library that moves it for all others; `out`: the file for the record (None: no
     record); `asked`: the paths, without a first slash, of which it is recorded who reads them (if
-    there are none, reading is not recorded). `everywhere` counts the first program as part of the
+    there are none, reading is not recorded). With a record, `planted` random bytes are those of
+    plant.py. `everywhere` counts the first program as part of the
     step; else the step is what has another root directory than we have. `unmoved` is the file to
     add a line to for what the clock was not moved of.
     """
@@ -37,6 +38,7 @@ class Wish(NamedTuple):
     preload: str
     out: str | None
     asked: frozenset[str] = frozenset()
+    planted: bool = False
     everywhere: bool = False
     unmoved: str | None = None
 
@@ -63,6 +65,7 @@ class Tracer:
         self.faults: set[str] = set()
         self._told: set[str] = set()
         self._wish = wish
+        self._planter = plant.Planter() if wish.planted else None
         self._tasks = {first: Task()}
         self._early: set[int] = set()
         #: Tracees to be let go at their next stop, and who waits for that.
@@ -161,9 +164,14 @@ class Tracer:
         kind = program.kind(tid)
         if not kind.native:
             self._keeps("a program that is not of this machine's word size kept the real clock")
-        noisy = kind.native and self._prepare(tid, task, kind)
+        start = program.start(tid) if kind.native else None
+        noisy = start is not None and self._prepare(tid, task, kind, start)
         if self.record is not None:
             task.number = self.record.executed(tid, task.number, noisy=noisy)
+            if self._planter and start and task.number is not None:
+                begun = self.record.programs[task.number]
+                self._planter.begin(task.number, begun["executable"], begun["argv"])
+                start.plant(tid, self._planter.draw(task.number, 16))
 
     def _keeps(self, what: str) -> None:
         """Tell, before the step goes on, of what keeps the real clock though it was to be moved."""
@@ -178,12 +186,11 @@ class Tracer:
         root = os.stat(f"/proc/{tid}/root")
         return (root.st_dev, root.st_ino) != self._outside
 
-    def _prepare(self, tid: int, task: Task, kind: program.Kind) -> bool:
+    def _prepare(self, tid: int, task: Task, kind: program.Kind, start: program.Start) -> bool:
         """Decide who moves the clock of a program, and hide the vDSO where calls must be seen.
 
         Tell whether the preload's own start will make calls that are not the program's.
         """
-        start = program.start(tid)
         preload = program.Preload(asked=False, first=False)
         if self._wish.offset is not None:
             if kind.glibc and not start.secure:
@@ -211,6 +218,8 @@ class Tracer:
             task.undo = shift.wait(tid, call, self._wish.offset or 0)
         if self.record is not None:
             task.undone = self.record.begins(tid, task.number, call)
+        if self._planter and task.number is not None:
+            task.undo = task.undo or self._planter.answer(tid, task.number, call)
         return ptrace.SYSCALL if task.undo or task.undone else ptrace.CONT
 
     def _traces(self, tid: int, call: ptrace.Call) -> int:

@@ -97,7 +97,8 @@ class PlannedRun:
     """One build to be made: its name, its role, and one level for each factor.
 
     In a `traced` one it is recorded who wrote what (model.trace), and who read the paths that are
-    `asked` for. It is no replicate for a race: tracing hides those.
+    `asked` for. It is no replicate for a race: tracing hides those. In a `planted` one, which is
+    traced, steps draw the random bytes that they draw in each such run.
     """
 
     name: str
@@ -105,6 +106,7 @@ class PlannedRun:
     levels: tuple[Level, ...]
     traced: bool = False
     asked: tuple[str, ...] = ()
+    planted: bool = False
 
     def level(self, factor: str) -> Level | None:
         """Return the level that this run gives `factor`, None where it gives none."""

@@ -77,6 +77,7 @@ class Bench:
     jobs: int
     progress: Progress
     patience: Patience = field(default_factory=Patience)
+    stagger: float = STAGGER
     starts: Mapping[Level | None, Frozen] = field(default_factory=dict)
 
     def starting_from(self, runs: Sequence[BuildRun], parsed: cf.Containerfile) -> Bench:
@@ -90,11 +91,12 @@ class Bench:
         starts = dict(reversed(list(zip(levels, frozen, strict=True)))) if frozen else {}
         return replace(self, starts={at: one for at, one in starts.items() if one.images})
 
-    def make(self, runs: Sequence[PlannedRun], apart: float = STAGGER) -> tuple[BuildRun, ...]:
+    def make(self, runs: Sequence[PlannedRun], apart: float | None = None) -> tuple[BuildRun, ...]:
         """Return the runs, made, in the order asked; up to `jobs` go side by side.
 
-        `apart` is the least time between two starts, in seconds.
+        `apart` is the least time between two starts, in seconds; by default, `stagger`.
         """
+        apart = self.stagger if apart is None else apart
         with ThreadPoolExecutor(max_workers=self.jobs) as pool:
             began = clock.ticks()
             futures = [

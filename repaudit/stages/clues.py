@@ -153,8 +153,9 @@ def sharpened(clues: list[Sourced], decoded: Decoded, apart: Collection[str]) ->
         if not decoded.settled:
             factors = found.clue.factors
         kept.append(replace(found, clue=replace(found.clue, factors=factors)))
-        if blamed & followed:
-            kept.append(_told(found.clue.slug, tuple(sorted(blamed & followed)), decoded))
+        shown = followed | ({"random"} if decoded.drawn else set())
+        if blamed & shown:
+            kept.append(_told(found.clue.slug, tuple(sorted(blamed & shown)), decoded))
     told = kept or decoded.chance
     passing = any(one.factor == "time" and (one.passes or not told) for one in decoded.followed)
     goes = any(map(_goes, kept))
@@ -176,11 +177,12 @@ def sharpened(clues: list[Sourced], decoded: Decoded, apart: Collection[str]) ->
 def _erratic(clues: Sequence[Sourced], decoded: Decoded, followed: set[str]) -> Iterator[Sourced]:
     """Yield the clues; another order that follows nothing is a race's, whatever it looks like."""
     race = decoded.baffling or (decoded.chance and decoded.settled)
+    factors = _RACE[:1] if decoded.drawn else _RACE
     for found in clues:
         if found.clue.slug in _ORDERS and not followed.intersection(found.clue.factors) and race:
-            clue = replace(found.clue, slug=_BY_CHANCE, factors=_RACE)
+            clue = replace(found.clue, slug=_BY_CHANCE, factors=factors)
             yield replace(found, clue=clue)
-            yield _told(_BY_CHANCE, _RACE, decoded)
+            yield _told(_BY_CHANCE, factors, decoded)
         else:
             yield found
 

@@ -23,6 +23,8 @@ EACH_WAY = 2
 #: one moment, and the experiment looks after each run: with these, a race of any odds that shows is
 #: blamed on factors in one case of twenty at most (tests/test_race.py).
 MOST_LUCK = {1: 0.02, 2: 0.05}
+#: As many values as a race between two has.
+_COIN = 2
 #: In how many ways one factor, or two together, may decide between two values.
 _WAYS = {1: 1, 2: 5}
 
@@ -61,7 +63,8 @@ class Decoded:
 
     `settled` says that another run could tell no more. `chance` says that it differs, in part or in
     whole, between two runs in which nothing was moved, `baffling` that a part of it follows no
-    factor and no two of them. `differing` runs differ from the control there, of which `unmoved`
+    factor and no two of them. `drawn` says that it is made of random bytes: runs that were given
+    the same ones have one value. `differing` runs differ from the control there, of which `unmoved`
     moved nothing.
     """
 
@@ -72,6 +75,7 @@ class Decoded:
     settled: bool
     chance: bool
     baffling: bool
+    drawn: bool = False
 
     @property
     def clear(self) -> bool:
@@ -80,11 +84,18 @@ class Decoded:
 
     def sure(self, factor: str) -> bool:
         """Whether the runs show beyond doubt that the place follows `factor`."""
-        return any(one.factor == factor and one.sure for one in self.followed)
+        drawn = self.drawn and factor == "random"
+        return drawn or any(one.factor == factor and one.sure for one in self.followed)
 
     def words(self, some: Iterable[str]) -> str:
         """Say of the factors in `some` how the runs show them; of none, how often it differs."""
+        some = set(some)
         said = [one.words(self.runs) for one in self.followed if one.factor in some]
+        if self.drawn and "random" in some:
+            said.append(
+                "the same in two runs that drew the same random bytes, another in each of "
+                f"{self.runs + 1} that did not"
+            )
         return "; ".join(said) or self._often()
 
     def _often(self) -> str:
@@ -151,10 +162,15 @@ def luck(some: Sequence[str], values: Sequence[Hashable], factors: Sequence[str]
 
     That is the chance of these very values, were each drawn as often as it was seen, times the
     number of ways in which as many of `factors` as are in `some` could have explained others as
-    well: a race looks like one pair or another in one image of five.
+    well: a race looks like one pair or another in one image of five. Of more than two values it
+    does not matter which is which: then it is the chance that runs agree and differ as these do,
+    were all values drawn alike, of as many as make that likeliest.
     """
-    counts = Counter(values).values()
-    drawn = math.prod((count / len(values)) ** count for count in counts)
+    runs, different = len(values), len(set(values))
+    drawn = math.prod((count / runs) ** count for count in Counter(values).values())
+    if different > _COIN:
+        most = range(different, runs * runs)
+        drawn = max(math.perm(number, different) / number**runs for number in most)
     return drawn * math.comb(len(factors), len(some)) * _WAYS[len(some)]
 
 

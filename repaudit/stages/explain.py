@@ -7,14 +7,13 @@ file is decoded region by region, so that one cause hides nothing of another beh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Container, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 
 from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.experiment import PlannedRun
-from repaudit.oci.spool import Source
-from repaudit.stages.contents import Contents, Kept
+from repaudit.stages.contents import Contents
 from repaudit.stages.decode import (
     MOST_LUCK,
     Decoded,
@@ -26,27 +25,15 @@ from repaudit.stages.decode import (
     undecided,
     unrepeated,
 )
+from repaudit.stages.drawn import Drawn
 from repaudit.stages.names import Names
+from repaudit.stages.observed import Observed, files_at, values_at
 from repaudit.stages.regions import Clocks, Region, cut, whole
 
-#: More bytes than this, in all versions of a file together, are decoded as a whole; so are the
-#: files beyond as many.
-_MOST_BYTES = 96 << 20
+#: The files beyond as many are decoded as a whole.
 MOST_CUT = 2_000
 _explained = cache(explanations)
 _NAMES_LAYERS = {Aspect.HISTORY, Aspect.ANNOTATION, Aspect.COMPRESSION}
-
-
-@dataclass(frozen=True, slots=True)
-class _Observed:
-    """One run, what it moved, how it differs from the control, and the bytes of that."""
-
-    run: PlannedRun
-    moved: frozenset[str]
-    told: Sequence[Difference]
-    differences: Mapping[Place, Difference]
-    contents: Contents
-    derived: Collection[Place] = ()
 
 
 class Observations:
@@ -54,14 +41,15 @@ class Observations:
 
     `real` is what the real clock showed meanwhile, in seconds since the epoch. `moved` holds the
     factors that each run moved, `uncut` the files that were not cut into regions: they are too
-    large, or too many.
+    large, or too many; `drawn` the places that are shown to be made of random bytes.
     """
 
     def __init__(self, control: PlannedRun, real: int) -> None:
-        self._seen = [_Observed(control, frozenset(), (), {}, {})]
+        self._seen = [Observed(control, frozenset(), (), {}, {})]
         self._real = real
         self.moved: tuple[frozenset[str], ...] = (frozenset(),)
         self.uncut: set[Place] = set()
+        self.drawn: Container[Place] = frozenset()
         self._granted: set[Place] = set()
         self._parts: dict[Place, tuple[Region, ...]] = {}
         self._forget()
@@ -86,18 +74,28 @@ class Observations:
         # Of runs with one image it is one value.
         same = (one.differences for one in self._seen if one.told is differences)
         by_place = next(same, None) or {one.place: one for one in differences}
-        self._seen.append(_Observed(run, moved, differences, by_place, contents, derived))
+        self._seen.append(Observed(run, moved, differences, by_place, contents, derived))
         self.moved = (*self.moved, moved)
         self._forget()
         known = ((place, self._extended(place, some)) for place, some in self._parts.items())
         self._parts = {place: regions for place, regions in known if regions is not None}
+
+    def plant(
+        self,
+        traced: Sequence[Difference],
+        one: Sequence[Difference],
+        other: Sequence[Difference],
+    ) -> None:
+        """Take in a traced run, and two that were given the same random bytes; they moved nothing."""
+        self.drawn = Drawn([seen.differences for seen in self._seen], traced, (one, other))
+        self._answer.cache_clear()
 
     def _extended(self, place: Place, regions: tuple[Region, ...]) -> tuple[Region, ...] | None:
         """Return a file's regions with the last run, which has the bytes of an earlier one.
 
         None comes back where it has not, or where another clock may have told what they hold.
         """
-        *values, last = self._values(place)
+        *values, last = values_at(self._seen, place)
         *clocks, clock = self._clocks().steps
         for same, (value, told) in enumerate(zip(values, clocks, strict=True)):
             if (value, told) == (last, clock):
@@ -145,10 +143,10 @@ class Observations:
         """Count the patterns of which it is not sure what explains them."""
         found: Counter[tuple[int, ...]] = Counter()
         for place in self._places():
-            open_, chance = self._sorted(self._cut(place))
+            open_, struck = self._sorted(self._cut(place))
             for pattern in open_:
-                sure = self._sure(pattern, factors)
-                if not sure and not (chance and self._strays(pattern, factors)):
+                sure = self._sure(pattern, factors, struck)
+                if not sure and not (struck and self._strays(pattern, factors)):
                     found[pattern] += 1
         return found
 
@@ -157,23 +155,26 @@ class Observations:
         sets = _explained(pattern, self.moved, factors)
         return not sets or len(sets[0]) > 1
 
-    def _sorted(self, regions: Sequence[Region]) -> tuple[list[tuple[int, ...]], bool]:
-        """Return the patterns of a place's regions that are not chance's, and whether some are.
+    def _sorted(self, regions: Sequence[Region]) -> tuple[list[tuple[int, ...]], int]:
+        """Return the patterns of a place's regions that are not chance's, and how many are.
 
         What is not shown to follow a factor, where chance is seen to strike, is chance's as well.
         """
         patterns = [region.pattern for region in regions if not region.steady]
         others = [pattern for pattern in patterns if not self._by_chance(pattern)]
-        return others, len(others) < len(patterns)
+        return others, len(patterns) - len(others)
 
-    def _shown(self, pattern: tuple[int, ...], factors: tuple[str, ...]) -> bool:
-        """Whether one set of factors, and no other, is shown to explain the values, luck aside."""
+    def _shown(self, pattern: tuple[int, ...], factors: tuple[str, ...], struck: int) -> bool:
+        """Whether one set of factors, and no other, is shown to explain the values, luck aside.
+
+        Chance that `struck` many regions of a place had as many tries to look like factors.
+        """
         sets = _explained(pattern, self.moved, factors)
         return (
             len(sets) == 1
             and shown(sets[0], self.moved)
             and not unrepeated(sets[0], pattern, self.moved)
-            and luck(sets[0], pattern, factors) <= MOST_LUCK[len(sets[0])]
+            and luck(sets[0], pattern, factors) * max(1, struck) <= MOST_LUCK[len(sets[0])]
         )
 
     def _by_chance(self, pattern: tuple[int, ...]) -> bool:
@@ -191,7 +192,7 @@ class Observations:
         """Return what is known of a place: the same for all that differ alike, which are many."""
         differing = sum(place in observed.differences for observed in self._seen)
         unmoved = sum(place in o.differences for o in self._seen if not o.moved)
-        return self._answer(self._cut(place), differing, unmoved, factors)
+        return self._answer(self._cut(place), differing, unmoved, factors, place in self.drawn)
 
     def _decoded(
         self,
@@ -199,12 +200,14 @@ class Observations:
         differing: int,
         unmoved: int,
         factors: tuple[str, ...],
+        drawn: bool,
     ) -> Decoded:
         found: dict[str, Followed] = {}
         settled, baffling = True, False
-        others, chance = self._sorted(regions)
+        others, struck = self._sorted(regions)
+        chance = struck > 0
         for region in regions:
-            for one in self._followed(region, factors):
+            for one in self._followed(region, factors, struck):
                 if chance and not (one.sure or region.steady):
                     continue
                 known = found.get(one.factor)
@@ -214,7 +217,7 @@ class Observations:
                 settled &= not region.told or shown(("time",), self.moved)
         for pattern in others:
             explained = bool(_explained(pattern, self.moved, factors))
-            settled &= self._sure(pattern, factors) or (chance and not explained)
+            settled &= self._sure(pattern, factors, struck) or (chance and not explained)
             baffling |= not (chance or explained)
         return Decoded(
             followed=tuple(found.values()),
@@ -224,9 +227,12 @@ class Observations:
             settled=settled,
             chance=chance,
             baffling=baffling,
+            drawn=chance and drawn,
         )
 
-    def _followed(self, region: Region, factors: tuple[str, ...]) -> Iterator[Followed]:
+    def _followed(
+        self, region: Region, factors: tuple[str, ...], struck: int
+    ) -> Iterator[Followed]:
         """Yield the factors that a region follows."""
         if region.told and "time" in factors:
             times = sum("time" in some for some in self.moved)
@@ -239,7 +245,7 @@ class Observations:
         sets = _explained(region.pattern, self.moved, factors)
         for name in sets[0] if len(sets) == 1 else ():
             times = sum(name in some for some in self.moved)
-            sure = self._sure(region.pattern, factors)
+            sure = self._sure(region.pattern, factors, struck)
             yield Followed(factor=name, where=region.label, times=times, sure=sure)
 
     def _cut(self, place: Place) -> tuple[Region, ...]:
@@ -252,7 +258,7 @@ class Observations:
         return self._regions[place]
 
     def _read(self, place: Place) -> tuple[Region, ...]:
-        values = self._values(place)
+        values = values_at(self._seen, place)
         uncut = whole(values)
         if place[2] == Aspect.PRESENCE:
             return self._names(place[0]).regions(place[1]) or (uncut,)
@@ -261,7 +267,7 @@ class Observations:
         if place in self._parts:
             return self._parts[place]
         granted = place in self._granted or len(self._granted) < MOST_CUT
-        files = self._files(place) if granted else None
+        files = files_at(self._seen, place) if granted else None
         if files is None:
             self.uncut.add(place)
             return () if self._by_chance(uncut.pattern) else (uncut,)
@@ -271,47 +277,17 @@ class Observations:
         self._parts[place] = regions
         return regions
 
-    def _values(self, place: Place) -> tuple[str | None, ...]:
-        """Return what each run has at a place."""
-        first = next(o.differences[place] for o in self._seen if place in o.differences)
-        return tuple(
-            o.differences[place].right if place in o.differences else first.left for o in self._seen
-        )
-
     def _names(self, layer: int | None) -> Names:
         """Return the names in a layer that not all runs have."""
         if layer not in self._named:
             names = {
-                place[1]: [value is not None for value in self._values(place)]
+                place[1]: [value is not None for value in values_at(self._seen, place)]
                 for place in self._places()
                 if place[0] == layer and place[2] == Aspect.PRESENCE
             }
             self._named[layer] = Names(names, self._clocks())
         return self._named[layer]
 
-    def _files(self, place: Place) -> list[Source] | None:
-        """Return where a place's bytes are in each run, None unless all are kept whole."""
-        own: Source | None = None
-        sides: list[Source | None] = []
-        sizes: dict[str | None, int] = {}
-        for observed in self._seen:
-            difference = observed.differences.get(place)
-            kept = _kept(observed, difference) if difference else None
-            if difference and kept is None:
-                return None
-            if kept and difference:
-                own = own or kept.left
-                sizes |= {difference.left: kept.left_size, difference.right: kept.right_size}
-            sides.append(kept.right if kept else None)
-        if own is None or sum(sizes.values()) > _MOST_BYTES:
-            return None
-        return [side or own for side in sides]
-
     def _clocks(self) -> Clocks:
         levels = (observed.run.level("time") for observed in self._seen)
         return Clocks(steps=tuple(int(lv.value) if lv else None for lv in levels), real=self._real)
-
-
-def _kept(observed: _Observed, difference: Difference) -> Kept | None:
-    kept = observed.contents.get((difference.left, difference.right))
-    return kept if kept and kept.whole else None

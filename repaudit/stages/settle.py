@@ -167,15 +167,25 @@ class _Search:
     def trace(self) -> BuildRun:
         """See who writes what; this is no replicate, since races hide from a tracer.
 
-        Who reads what differs is of use where something differs without a cause of its own.
+        Who reads what differs is of use where something differs without a cause of its own. Where
+        chance strikes, two runs more show what of that is made of random bytes.
         """
-        known = self.seen.decode(self.factors).values()
+        known = list(self.seen.decode(self.factors).values())
         asked: set[str] = set()
         if any(one.chance or one.baffling or not one.followed for one in known):
             asked = {d.path for one in self._compared for d in one.differences if d.path}
         some = tuple(islice(sorted(asked), MOST_FILES))
         planned = replace(self._control.planned, name="traced", traced=True, asked=some)
-        return self._bench.make([planned])[0]
+        if not any(one.chance for one in known):
+            return self._bench.make([planned])[0]
+        names = ("planted", "planted-again")
+        pair = [replace(planned, name=name, planted=True) for name in names]
+        # Apart, since what holds the real clock's second would be the same in the two as well.
+        made = self._bench.make([planned, *pair])
+        if all(run.outcome is Outcome.BUILT for run in made):
+            compared = (self._comparing.compare(run, details=False) for run in made)
+            self.seen.plant(*(one.differences for one in compared))
+        return made[0]
 
     def _make(self, moved: Sequence[frozenset[str]]) -> None:
         planned = [self._run(some, len(self.made) + n) for n, some in enumerate(moved, start=1)]
