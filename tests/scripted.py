@@ -61,6 +61,9 @@ class Scripted:
         """Return nothing: there is no instruction."""
         return ()
 
+    def forget(self, folder: Path) -> None:
+        """Keep it: there is no room to give back."""
+
     def check_bases(self, prepared: Prepared) -> None:
         """There are none."""
 

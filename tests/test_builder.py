@@ -293,6 +293,21 @@ def test_a_run_starts_from_what_was_the_same_in_others(
         assert (run.whole, again.whole) == (True, False)
 
 
+def test_a_run_that_is_forgotten_gives_its_room_back_and_keeps_its_image(
+    site: Site, golden: str, tmp_path: Path
+) -> None:
+    prepared = site.prepare(context(tmp_path, f"FROM {golden}\n{SAME}{NAME}"), golden)
+    run = site.build(prepared)
+    before = shutil.disk_usage(site.folder).used
+    builder = BUILDERS.load("buildah")
+    builder.forget(Path(run.blobs or ""))
+    builder.forget(Path(run.blobs or ""))  # there is none any more
+
+    assert live.until(2, lambda: [0][shutil.disk_usage(site.folder).used < before :]) == []
+    assert len(layers(run)) == 3
+    assert freeze([run]) == ()
+
+
 @pytest.mark.parametrize(
     "text",
     [

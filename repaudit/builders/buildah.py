@@ -145,6 +145,9 @@ class _Buildah:
             for n, folder in enumerate(folders)
         )
 
+    def forget(self, folder: Path) -> None:
+        disk_of(folder).unlink(missing_ok=True)
+
     def check_bases(self, prepared: Prepared) -> None:
         for base in prepared.bases:
             if find(base.name, prepared.stores) not in {None, base}:

@@ -111,5 +111,8 @@ class Builder(Protocol):
         The instruction that ends the build is never part of it.
         """
 
+    def forget(self, folder: Path) -> None:
+        """Give back the room of a run that is over, and that no other will start from."""
+
     def check_bases(self, prepared: Prepared) -> None:
         """Raise SourceError if a base image is no longer the one that was resolved."""

@@ -67,7 +67,8 @@ class Bench:
     """What it takes to make runs: the builder, what it prepared, a folder, and who listens.
 
     `starts` is what runs start from, by the level of their file system: its order of directories
-    goes on in the layers that are taken over.
+    goes on in the layers that are taken over. Runs of the `last` bench give their room back: no
+    others start from them.
     """
 
     builder: Builder
@@ -79,17 +80,18 @@ class Bench:
     patience: Patience = field(default_factory=Patience)
     stagger: float = STAGGER
     starts: Mapping[Level | None, Frozen] = field(default_factory=dict)
+    last: bool = False
 
     def starting_from(self, runs: Sequence[BuildRun], parsed: cf.Containerfile) -> Bench:
         """Return the bench whose runs do not execute again what was the same in all whole runs."""
         built = [run for run in runs if run.outcome is Outcome.BUILT and run.whole]
         request = self.prepared.request
-        if not parsed.separable(dict(request.build_args), request.target):
-            return self
-        frozen = self.builder.freeze(built)
+        separable = parsed.separable(dict(request.build_args), request.target)
+        frozen = self.builder.freeze(built) if separable else ()
         levels = [run.planned.level(_ORDER) for run in built]
         starts = dict(reversed(list(zip(levels, frozen, strict=True)))) if frozen else {}
-        return replace(self, starts={at: one for at, one in starts.items() if one.images})
+        used = {at: one for at, one in starts.items() if one.images}
+        return replace(self, starts=used, last=True)
 
     def make(self, runs: Sequence[PlannedRun], apart: float | None = None) -> tuple[BuildRun, ...]:
         """Return the runs, made, in the order asked; up to `jobs` go side by side.
@@ -122,7 +124,7 @@ class Bench:
         return made
 
     def _build(self, run: PlannedRun, folder: Path, start: Frozen | None) -> BuildRun:
-        return self.builder.build(
+        made = self.builder.build(
             self.prepared,
             run,
             edits(run, self.plan.machine),
@@ -131,6 +133,9 @@ class Bench:
             self.patience.seconds,
             start,
         )
+        if self.last:
+            self.builder.forget(folder)
+        return made
 
     def _hear(self, name: str) -> Callable[[str], None]:
         return lambda line: self.progress.run_says(name, line)

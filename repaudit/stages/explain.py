@@ -86,7 +86,7 @@ class Observations:
         one: Sequence[Difference],
         other: Sequence[Difference],
     ) -> None:
-        """Take in a traced run, and two that were given the same random bytes; they moved nothing."""
+        """Take in a traced run, and two that were given the same random bytes."""
         self.drawn = Drawn([seen.differences for seen in self._seen], traced, (one, other))
         self._answer.cache_clear()
 
