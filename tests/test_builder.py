@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +64,13 @@ class Site:
         *,
         into: str = "",
         start: Frozen | None = None,
+        hear: Callable[[str], None] = lambda line: None,
     ) -> BuildRun:
         run = next(run for run in self.plan.runs if run.name == name)
         changes = edits(run, self.plan.machine)
         folder = self.folder / (into or name)
         return BUILDERS.load("buildah").build(
-            prepared, run, changes, folder, lambda line: None, lambda: None, start
+            prepared, run, changes, folder, hear, lambda: None, start
         )
 
     def build_all(self, prepared: Prepared) -> list[BuildRun]:
@@ -340,10 +341,29 @@ def test_a_run_does_not_start_from_what_the_host_has(
     subprocess.run(own, check=True, capture_output=True)
     prepared = site.prepare(folder, name)
     runs = site.build_all(prepared)
-    again = site.build(prepared, into="again", start=freeze(runs)[0])
+
+    def tag(line: str) -> None:  # which replaces the host's list of images
+        subprocess.run(["buildah", "tag", name, "localhost/other:1"], check=True)
+
+    again = site.build(prepared, into="again", start=freeze(runs)[0], hear=tag)
 
     assert again.image == runs[0].image
     assert len(again.steps) == 1
+
+
+def test_a_run_starts_from_others_where_the_host_never_had_an_image(
+    site: Site, storage: Storage, tmp_path: Path
+) -> None:
+    steps = ("busybox echo 1 >/one; busybox chmod 644 /one", "busybox hostname >/name")
+    lines = [f'RUN ["/bin/busybox", "sh", "-c", "{step}"]' for step in steps]
+    folder = context(tmp_path, "\n".join(["FROM scratch", "COPY busybox /bin/", *lines, ""]))
+    shutil.copy(live.busybox(), folder)
+    prepared = site.prepare(folder)
+    run = site.build(prepared)
+    again = site.build(prepared, into="again", start=freeze([run])[0])
+
+    assert again.image == run.image
+    assert (len(run.steps), len(again.steps)) == (2, 1)
 
 
 def test_an_image_may_have_as_many_layers_as_docker_allows(

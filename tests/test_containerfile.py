@@ -317,20 +317,25 @@ def test_an_unknown_target_lists_the_stages() -> None:
 @pytest.mark.parametrize(
     ("text", "separable"),
     [
-        ("FROM a\nRUN x\nRUN x\n", True),
+        ("FROM a\nRUN x\nRUN y\n", True),
+        ("FROM a\nRUN x\nRUN x\n", False),
+        ("FROM a\nRUN x  y\nrun x \\\n y\n", False),
+        ("FROM a\nRUN <<E\nx\nE\nRUN <<E\ny\nE\n", False),
         ("FROM a AS b\nRUN x\nFROM b\nRUN y\nFROM b\nRUN z\n", True),
         ("FROM a\nWORKDIR /w\nCOPY x y\nRUN x\nFROM a\nWORKDIR /w\nCOPY x y\nRUN y\n", True),
-        ("FROM a\nRUN x\nFROM b\nRUN x\n", True),
+        ("FROM a\nRUN x\nFROM b\nRUN x\n", False),
         ("FROM a\nRUN --mount=type=bind,target=/x y\n", True),
         ("FROM a\nRUN --mount=type=cache,target=/x y\n", False),
         ("FROM a\nRUN --mount=target=/x,type=cache y\n", False),
+        ("FROM a AS b\nRUN x\nFROM a\nRUN --mount=type=bind,from=b,target=/x y\n", False),
+        ("FROM a\nRUN --mount=type=secret,id=x y\n", True),
         ("FROM a\nRUN x\nFROM a\nRUN x\n", False),
         ("FROM a\nENV b=c\nRUN x\nFROM a\nENV b=c\nRUN x\nRUN y\n", False),
         ("FROM a AS b\nRUN x\nFROM b\nRUN y\nFROM b\nRUN y\n", False),
         ("FROM a AS b\nRUN x\nFROM a\nRUN y\nFROM a\nRUN y\n", False),
     ],
 )
-def test_steps_are_separable_unless_they_share_a_cache_or_a_beginning(
+def test_steps_are_separable_unless_a_mount_or_their_words_join_them(
     text: str, separable: bool
 ) -> None:
     assert read(text).separable() is separable

@@ -210,6 +210,38 @@ def test_a_content_that_is_there_twice_is_the_doing_of_both_lines():
     assert _contents("COPY a /", "COPY chmod /") == [(0, False), (1, False)]
 
 
-@pytest.mark.parametrize("line", ["RUN chmod -R 755 /etc", "RUN true && chown 1:1 /etc/app"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN hostname > /etc/app && chmod 644 /etc/app",
+        "RUN make install && chown 1:1 /etc/app",
+        "RUN chmod 644 $(make) /etc/app",
+        "RUN echo chmod 644 /etc/app",
+        "RUN chmod 644 /etc/app > /etc/app",
+        'RUN ["make", "chmod"]',
+    ],
+)
+def test_a_line_that_may_have_written_a_file_answers_for_it(line: str):
+    assert _contents("RUN make", line) == [(0, False), (1, False)]
+
+
+@pytest.mark.parametrize(
+    "line", ["RUN chmod -R 755 /etc", "RUN set -e; chown -R 1:1 \\\n  /etc/app && chmod g+w /etc"]
+)
 def test_a_content_comes_along_with_another_mode_or_owner(line: str):
     assert _contents("RUN make", line, line) == [(0, False), (1, True), (2, True)]
+
+
+def test_what_a_later_line_only_renames_stands_under_the_line_that_wrote_it():
+    same = [
+        replace(_mode(n, "a", "b", path), aspect=Aspect.CONTENT)
+        for n, path in enumerate(("out/conf", "out/renamed", "out/other"))
+    ]
+    lines = ("RUN make", "RUN mv out/conf out/renamed", "RUN make other")
+    told = tuple(
+        Instruction(file="Containerfile", line=n, text=text, stage="0")
+        for n, text in enumerate(lines)
+    )
+    findings = attribute(same, {}, Scene(instructions=told))
+    seen = sorted((d.layer, d.derived_from) for f in findings for d in f.differences)
+    assert seen == [(0, ()), (1, ("out/conf",)), (2, ())]

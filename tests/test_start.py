@@ -14,6 +14,7 @@ from tests.fakes import MACHINE, built
 from tests.live import GOLDEN, Shell
 
 SAME = "RUN umask 022 && echo same > /srv/same"
+ALSO = "RUN umask 022 && echo also > /srv/also"
 HOST = "RUN umask 022 && hostname > /srv/host"
 WORDS = ("--timestamp=1700000000", "--quiet", "--vary=hostname,umask,file_order")
 
@@ -32,7 +33,7 @@ def skipped(report: dict[str, Any], what: str = "runs") -> dict[str, int]:
 
 @pytest.mark.live
 def test_rows_start_from_the_layers_that_never_differed(shell: Shell) -> None:
-    report = rebuilt(shell, [SAME, SAME, HOST], "--explain")
+    report = rebuilt(shell, [SAME, ALSO, HOST], "--explain")
     *first, last = report["runs"][:3]
     (finding,) = (f for f in report["findings"] if f["instruction"])
 
@@ -47,15 +48,33 @@ def test_rows_start_from_the_layers_that_never_differed(shell: Shell) -> None:
 
 @pytest.mark.live
 def test_rows_execute_all_behind_the_first_layer_that_differs(shell: Shell) -> None:
-    report = rebuilt(shell, [HOST, SAME, SAME], "--explain")
+    report = rebuilt(shell, [HOST, SAME, ALSO], "--explain")
 
     assert set(skipped(report).values()) == {0}
     assert report["bound"]["runs"] == len(report["runs"]) - 1
 
 
 @pytest.mark.live
+def test_where_two_steps_have_the_same_words_all_are_executed(shell: Shell) -> None:
+    report = rebuilt(shell, [SAME, HOST, f"{HOST}  "], "--explain")
+    assert set(skipped(report).values()) == {0}
+
+
+@pytest.mark.live
+def test_a_fix_that_breaks_a_step_that_reads_what_it_mends_is_no_good(shell: Shell) -> None:
+    """A step that binds another stage is executed again, as its own words do not tell all."""
+    reads = "RUN --mount=type=bind,from=a,source=/srv,target=/mnt ! grep -q localhost /mnt/host"
+    lines = [HOST, f"FROM {GOLDEN}", reads, "COPY --from=a /srv/host /srv/host", "LABEL x=y"]
+    context = shell.context("\n".join([f"FROM {GOLDEN} AS a", *lines, ""]))
+    done = shell("rebuild", *WORDS, "--try-fixes", "--format=json", str(context))
+    fixes = [f["fix"] for f in json.loads(done.stdout)["findings"] if f["fix"]]
+
+    assert {fix["outcome"] for fix in fixes if fix["edit"]} == {"breaks"}
+
+
+@pytest.mark.live
 def test_a_fix_is_tried_from_there_too(shell: Shell) -> None:
-    report = rebuilt(shell, [SAME, HOST, SAME], "--try-fixes")
+    report = rebuilt(shell, [SAME, HOST, ALSO], "--try-fixes")
     (finding,) = (f for f in report["findings"] if f["fix"] and f["fix"]["edit"])
 
     assert finding["fix"]["outcome"] == "gone"

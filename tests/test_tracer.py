@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from repaudit import audit
 from repaudit.builders import BUILDERS, BuildRequest
-from repaudit.builders._workplace import read_trace
+from repaudit.builders._trace import read_trace
 from repaudit.host.scratch import scratch
 from repaudit.interposer import attach as attach_module
 from repaudit.interposer import program, ptrace, seccomp

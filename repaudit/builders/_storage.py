@@ -81,7 +81,6 @@ def resolve(image: str, own: Path, stores: Sequence[str]) -> Base:
     return _base(image, process.check(ask, doing="asking for a digest"))
 
 
-def images(folder: Path) -> list[tuple[str, str]]:
-    """Return the images that a run made, in their order: each one's id, and that of its layer."""
-    known = json.loads((folder / "images").read_bytes())
-    return [(one["id"], one.get("layer", "")) for one in known]
+def images(folder: Path) -> list[str]:
+    """Return the ids of the images that a run made, in their order."""
+    return [one["id"] for one in json.loads((folder / "images").read_bytes())]

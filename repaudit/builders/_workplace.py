@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shlex
@@ -10,15 +9,16 @@ import shutil
 import stat
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from repaudit.builders._trace import read_trace
 from repaudit.builders.interface import BuildRequest, Frozen
 from repaudit.host import clock, context, process, scratch
 from repaudit.host.jail import Jail
 from repaudit.model.errors import ToolFailedError
 from repaudit.model.experiment import Edit, Step
-from repaudit.model.trace import Input, Program, Trace, Writer
 
 _INTERPOSER = Path(__file__).resolve().parent.parent / "interposer" / "main.py"
 # The verb is the first word that is one: global options, and their values, may stand before it.
@@ -71,6 +71,7 @@ class Workplace:
         self._traced = traced
         self._planted = planted
         self._asked = asked
+        self._covered = 0
         for name in ("store", "helpers", "readings", "state", "traces"):
             (folder / name).mkdir(parents=True)
         self.blobs.mkdir(parents=True)
@@ -107,7 +108,7 @@ class Workplace:
             )
         with disk.open("wb") as file:
             file.truncate(room)
-        # No journal: the file system never outlives its run. Lazy: it takes ten milliseconds.
+        # No journal: nobody wants it back after a crash. Lazy: it takes ten milliseconds.
         options = f"lazy_itable_init=1,nodiscard,hash_seed={seed}"
         mke2fs = ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0"]
         process.check([*mke2fs, "-E", options, str(disk)], doing="making the run's file system")
@@ -131,33 +132,45 @@ class Workplace:
         self.jail.path(own).mkdir(parents=True)
         layers: dict[str, Path] = {}
         for folder in (Path(storage) / _LINKS for storage in storages):
-            for link in self.jail.path(folder).iterdir():
-                layers.setdefault(link.name, folder / link.readlink())
+            with suppress(FileNotFoundError):  # no image yet, or one was removed meanwhile
+                for link in self.jail.path(folder).iterdir():
+                    layers.setdefault(link.name, folder / link.readlink())
         for name, layer in layers.items():  # relative, since the driver joins link and target
             self.jail.path(own / name).symlink_to(os.path.relpath(layer, own))
 
     def let_write(self, shared: Path) -> None:
         """Let programs write to a folder of the host: what they write is the run's own."""
-        lies = self.store / "shared" / shared.name
-        upper, work, aside = (lies / name for name in ("upper", "work", "aside"))
-        for folder in (upper, work, aside):
-            self.jail.path(folder).mkdir(parents=True)
-        options = f"lowerdir={shared},upperdir={upper},workdir={work}"
-        own = str(self._folder)  # it may lie in there, and must stay what it is
-        for mount in (
-            ["mount", "--bind", own, str(aside)],
-            ["mount", "-t", "overlay", "-o", options, "overlay", str(shared)],
-            ["mount", "--bind", str(aside), own],
-        ):
-            self.jail.check(mount, doing=f"showing {shared} to the run")
+        own, aside = str(self._folder), self.store / "aside"  # it may lie in there
+        self.jail.path(aside).mkdir()
+        doing = f"showing {shared} to the run"
+        self.jail.check(["mount", "--bind", own, str(aside)], doing=doing)
+        self._cover(shared, {})
+        self.jail.check(["mount", "--bind", str(aside), own], doing=doing)
 
     def show_images(self, storage: Path, some: Collection[str]) -> None:
-        """Let a storage that is shared show these images alone, by their ids."""
-        path = storage / _IMAGES
-        known = json.loads(self.jail.path(path).read_bytes())
-        shown = self._folder / f"images-{len(list(self._folder.glob('images-*')))}"
-        shown.write_text(json.dumps([one for one in known if one["id"] in some]), "utf-8")
-        self.jail.check(["mount", "--bind", str(shown), str(path)], doing="hiding other images")
+        """Let a storage that is shared show these images alone, by their ids.
+
+        The folder is covered, not the list: others replace that while we run, and with it a mount.
+        """
+        folder = storage / _IMAGES.parent
+        try:
+            known = json.loads(self.jail.path(storage / _IMAGES).read_bytes())
+        except FileNotFoundError:  # it never held an image
+            known = []
+        shown = json.dumps([one for one in known if one["id"] in some])
+        self._cover(folder, {_IMAGES.name: shown})
+
+    def _cover(self, folder: Path, files: Mapping[str, str]) -> None:
+        """Lay a folder of the run's own over another, with these files in it."""
+        covers = self.store / "covers" / str(self._covered)
+        self._covered += 1
+        for name in ("upper", "work"):
+            self.jail.path(covers / name).mkdir(parents=True)
+        for name, text in files.items():
+            self.jail.path(covers / "upper" / name).write_text(text, "utf-8")
+        options = f"lowerdir={folder},upperdir={covers / 'upper'},workdir={covers / 'work'}"
+        mount = ["mount", "-t", "overlay", "-o", options, "overlay", str(folder)]
+        self.jail.check(mount, doing=f"covering {folder} for the run")
 
     def end(self) -> None:
         """Write all down, for later runs that start from here, and list the images in order."""
@@ -273,37 +286,3 @@ class Workplace:
 def disk_of(folder: Path) -> Path:
     """Return where a run in `folder` has its file system, if it has one of its own."""
     return folder / "disk"
-
-
-def read_trace(path: Path) -> Trace | None:
-    """Return what a tracer wrote down; None if it did not come to that, or not to its end.
-
-    The tracer holds a lock until its record is whole, a moment after the step has ended.
-    """
-    with path.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        text = file.read()
-    try:
-        told = json.loads(text)
-    except ValueError:  # empty, or cut off by a full disk
-        return None
-    return Trace(
-        programs=tuple(
-            Program(
-                parent=program["parent"],
-                executable=program["executable"],
-                argv=tuple(program["argv"]),
-                cwd=program["cwd"],
-                fed=tuple(program["fed"]),
-                inputs=tuple(
-                    Input(kind=kind, detail=detail, count=count)
-                    for kind, details in sorted(program["inputs"].items())
-                    for detail, count in sorted(details.items())
-                ),
-            )
-            for program in told["programs"]
-        ),
-        writers={path: Writer(wrote=w, named=n) for path, (w, n) in told["writers"].items()},
-        cut=tuple(told["cut"]),
-        faults=tuple(told["faults"]),
-    )

@@ -1,4 +1,4 @@
-"""buildah: one storage, one pair of namespaces and no cache for each run.
+"""buildah: one storage and one pair of namespaces for each run, and no cache of the host's.
 
 Every instruction becomes a layer (`--layers`), so that a difference has a line. Base images are
 read in place, from a storage that all runs share and none writes (`overlay.imagestore`); only
@@ -13,7 +13,6 @@ import re
 import shutil
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from itertools import compress
 from pathlib import Path
 
 from repaudit.builders._storage import find, host_stores, images, options, resolve
@@ -108,7 +107,7 @@ class _Buildah:
             if jail.given_up:
                 last.append("it did not end in many times the time that the control took")
             image = None if status else _export(place, prepared, shared)
-            if image:
+            if image and start is None:
                 place.end()
             # Where things lie is no part of the answer.
             request = prepared.request
@@ -137,13 +136,10 @@ class _Buildah:
             return ()
         left = [images(Path(folder)) for folder in folders]
         steps = list(zip(*left, strict=True)) if len({len(some) for some in left}) == 1 else []
-        # Each run has the images in the order of the instructions. A layer's id is that of all
-        # the layers below as well.
-        alike = [len({layer for _, layer in step}) == 1 for step in steps[:-1]]
-        return tuple(
-            Frozen(folder=folder, images=frozenset(step[n][0] for step in compress(steps, alike)))
-            for n, folder in enumerate(folders)
-        )
+        # Each run has the images in the order of the instructions. An image's id is the digest of
+        # its config, and so of all its layers and of what is said of them.
+        alike = frozenset(step[0] for step in steps[:-1] if len(set(step)) == 1)
+        return tuple(Frozen(folder=folder, images=alike) for folder in folders)
 
     def forget(self, folder: Path) -> None:
         disk_of(folder).unlink(missing_ok=True)
@@ -212,9 +208,8 @@ def _command(
         "bud",
         "--isolation=oci",
         f"--runtime={place.runtime}",
-        *([] if start else ["--no-cache"]),
+        *(["--pull-never"] if start else ["--no-cache", "--pull=false"]),
         "--layers",
-        "--pull=false",
         "--network=host",
         f"--iidfile={place.store / 'image-id'}",
         f"--file={_listed(request.containerfile)}",

@@ -6,7 +6,7 @@ What does not parse whole is no script to us: nobody may edit what nobody unders
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -15,6 +15,7 @@ from repaudit.containerfile import words
 from repaudit.containerfile.shell_tree import LISTS, holds, walk, whole
 from repaudit.containerfile.stages import Containerfile
 from repaudit.containerfile.statement import Statement
+from repaudit.model.errors import MalformedError
 
 _SHELLS = frozenset({"ash", "bash", "dash", "ksh", "sh", "zsh"})
 #: A step that is longer is left alone: it is data, not something that a person would edit.
@@ -122,6 +123,22 @@ def script(file: Containerfile, statement: Statement) -> Script | None:
         end=places[-1] + 1,
         begins=holds(arguments, b"true && " + arguments, first=True),
         ends=holds(arguments, arguments + b" && true", first=False),
+    )
+
+
+def runs_only(text: str, names: Collection[str]) -> bool:
+    """Whether each command of a shell text is one of `names`, and none writes to a file."""
+    try:
+        root = whole(text.encode())
+    except MalformedError:
+        return False
+    nodes = list(walk(root)) if root else []
+    commands = [node for node in nodes if node.type == "command"]
+    named = {name.text for node in commands if (name := node.child_by_field_name("name"))}
+    return (
+        bool(commands)
+        and named <= {name.encode() for name in names}
+        and not any(node.type.endswith(("_redirect", "_substitution")) for node in nodes)
     )
 
 

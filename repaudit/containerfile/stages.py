@@ -187,30 +187,24 @@ class Containerfile:
     def separable(
         self, build_args: Mapping[str, str] = _NOTHING, target: str | None = None
     ) -> bool:
-        """Whether a builder that takes a step's layer over leaves out that step, and no more.
+        """Whether a step is known by its words, and does all that it does in its own layer.
 
-        It is not so where a cache mount hands on what stands in no layer; and of two stages that
-        begin alike, it would execute a step in one alone.
+        Then a builder that takes the layer over leaves out this step, and no other. It is not so
+        where a mount brings in what stands in no layer below, or hands it on. Steps of the same
+        words could be taken for each other.
 
         Raises:
             UsageError: there is no such stage.
 
         """
-        stages = self.stages(build_args)[: self.stage(target, build_args).index + 1]
-        lines: dict[int, int] = {}
-        for stage in stages:
-            chain = (*_below(stage, stages), stage)
-            before = hash(chain[0].image)
-            for statement in (statement for one in chain for statement in one.statements):
-                before = hash((before, statement.text))
-                if statement.keyword != "RUN":
-                    continue
-                mounts = (value for name, value in statement.flags if name == "mount")
-                if any("type=cache" in mount.split(",") for mount in mounts):
-                    return False
-                if lines.setdefault(before, statement.line) != statement.line:
-                    return False
-        return True
+        last = self.stage(target, build_args).index
+        stages = self.stages(build_args)[: last + 1]
+        steps = [s for stage in stages for s in stage.statements if s.keyword == "RUN"]
+        mounts = [value for step in steps for name, value in step.flags if name == "mount"]
+        options = [option.strip() for mount in mounts for option in mount.split(",")]
+        if any(one == "type=cache" or one.startswith("from=") for one in options):
+            return False
+        return len({tuple(step.arguments.split()) for step in steps}) == len(steps)
 
     def declares_argument(self, name: str) -> bool:
         """Say whether any stage has `ARG name`, and so sees what `--build-arg` gives."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from repaudit.containerfile.shell import runs_only
 from repaudit.forensics import FORENSICS, Case, cause
 from repaudit.model.difference import Aspect, Difference, Place, Process
 from repaudit.model.experiment import INTRINSIC, Level
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 #: Aspects that the builder decides for the whole image, not one instruction for its files.
 _BUILDERS = {Aspect.MTIME, Aspect.HISTORY, Aspect.CONFIG, Aspect.ANNOTATION, Aspect.COMPRESSION}
 _MOST_ROOTS = 20
-_CHANGES_ATTRIBUTES = re.compile(r"^RUN\b.*\b(ch(mod|own|grp|attr)|set(facl|cap))\b", re.DOTALL)
+_WRITES_NO_BYTES = {"chmod", "chown", "chgrp", "chattr", "setfacl", "setcap", "mv", "set", "cd"}
 #: The way out where `--explain` has been asked.
 _LOOK = (
     "Look in what this line runs for chance that strikes seldom, for a race, and for what three "
@@ -79,13 +79,14 @@ class Scene:
     def left_alone(self, difference: Difference) -> bool:
         """Whether the line behind a layer did not write the file that is in it.
 
-        A traced run shows it. Without one, the line's words do: it changes modes or owners.
+        A traced run shows it. Without one, the line's words do, where it does nothing but change
+        modes, owners and the like.
         """
         line = self._layers(difference)
         if line is None:
             return False
         told = self.provenance.left_alone(difference, line) if self.provenance else None
-        return bool(_CHANGES_ATTRIBUTES.search(line.text)) if told is None else told
+        return _changes_attributes(line.text) if told is None else told
 
     def _layers(self, difference: Difference) -> Instruction | None:
         """Return the line behind the layer that holds what differs."""
@@ -105,6 +106,12 @@ class Scene:
         if factor in INTRINSIC or factor == "time" or not self.left:
             return True  # time passes and chance strikes in every run
         return factor in self.apart
+
+
+@cache
+def _changes_attributes(line: str) -> bool:
+    keyword, _, step = line.partition(" ")
+    return keyword == "RUN" and runs_only(step, _WRITES_NO_BYTES)
 
 
 @dataclass(slots=True)

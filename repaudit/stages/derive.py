@@ -140,10 +140,12 @@ def inherited(
     A step that writes into a folder brings the folder into its layer, with the mode, the owner and
     the attributes that it has below (overlayfs copies it up). A file's bytes come along where its
     mode or owner is changed. Two lines may write the same, too, so they count only where the later
-    one is known to have `left_alone` the bytes; times are left out.
+    one is known to have `left_alone` the bytes; then they may have had another name below. Times
+    are left out.
     """
     found: dict[Place, tuple[Place, ...]] = {}
     below: dict[tuple[str, Aspect], tuple[Difference, Place]] = {}
+    elsewhere: dict[tuple[str | None, str | None], tuple[int | None, Place]] = {}
     kinds = _COPIED_UP | _BYTES
     layered = (d for d in differences if d.layer is not None and d.aspect in kinds)
     for one in sorted(layered, key=lambda d: d.key):
@@ -151,14 +153,28 @@ def inherited(
         same = known and (known.left, known.right) == (one.left, one.right)
         if same and (one.aspect in _COPIED_UP or left_alone(one)):
             found[one.place] = (lowest,)
+        elif (moved := _moved(one, elsewhere)) and left_alone(one):
+            found[one.place], lowest = (moved,), moved
         else:
             lowest = one.place
+        if one.aspect is Aspect.CONTENT:
+            elsewhere.setdefault((one.left, one.right), (one.layer, lowest))
         below[one.path, one.aspect] = (one, lowest)
     return found
 
 
 class _OwnError(Exception):
     """A text differs in more than digests, so that the rest of its file need not be read."""
+
+
+def _moved(
+    one: Difference, known: Mapping[tuple[str | None, str | None], tuple[int | None, Place]]
+) -> Place | None:
+    """Return where a layer below has the same bytes under another name."""
+    if one.aspect is not Aspect.CONTENT or (one.left, one.right) not in known:
+        return None
+    layer, place = known[one.left, one.right]
+    return place if layer != one.layer else None
 
 
 class _Search:

@@ -112,9 +112,10 @@ class Provenance:
         return self._of(difference.path, instruction.stage, instruction.line, _DEEPEST)
 
     def left_alone(self, difference: Difference, instruction: Instruction) -> bool | None:
-        """Tell whether the step of a line wrote nothing where something differs in its layer.
+        """Tell whether the step of a line wrote no bytes where something differs in its layer.
 
-        None comes back for what is no step, and where no whole record of it was kept.
+        What it only renamed counts as such. None comes back for what is no step, and where no whole
+        record of it was kept.
         """
         label, line = instruction.stage, instruction.line
         index = next((stage.index for stage in self._stages if stage.label == label), None)
@@ -123,7 +124,8 @@ class Provenance:
             return None
         if _OF_WRITERS.intersection(step.trace.cut):
             return None
-        return difference.path not in step.trace.writers
+        writer = step.trace.writers.get(difference.path)
+        return writer is None or writer.wrote is None
 
     def _of(self, path: str, label: str, line: int, depth: int) -> Author | None:
         for stage in self._stages:
