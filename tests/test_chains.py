@@ -26,7 +26,8 @@ UMASK = clue("different_due_to_umask", "umask")
 
 
 def told(path: str, *clues: Clue, of: tuple[str, ...] = (), drew: bool = False) -> Told:
-    author = Author(instruction=LINE, process=None, sources=of, drew=drew)
+    drawn = ("clock",) if drew else ()
+    author = Author(instruction=LINE, process=None, sources=of, drawn=drawn)
     difference = Difference(layer=1, path=path, aspect=Aspect.CONTENT, left="x", right="y")
     return Told(difference=difference, author=author, clues=clues)
 

@@ -1,11 +1,19 @@
 """Floor 6: parse, call, print, exit. One command a file."""
 
 import gc
+from typing import NoReturn
 
 #: How many new objects make a collection of garbage; Python's own 700 are for small programs. To
 #: look for garbage among all that is imported, again and again, takes a sixth of a start.
-gc.set_threshold(100_000)
+_OBJECTS = 100_000
 
-from repaudit.cli.app import main  # noqa: E402 - it is to be imported under that threshold
+
+def main() -> NoReturn:
+    """Run the command line and exit; the program is loaded under the threshold, too."""
+    gc.set_threshold(_OBJECTS)
+    from repaudit.cli import app
+
+    app.main()
+
 
 __all__ = ["main"]

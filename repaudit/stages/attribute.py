@@ -23,7 +23,7 @@ from repaudit.model.finding import (
     Suspect,
 )
 from repaudit.stages.chains import Follower, Told, causeless, heir, holder, read_for, reader
-from repaudit.stages.clues import DESIGN, Best, Sourced, cut_off, seen, sharpened, spoken
+from repaudit.stages.clues import DESIGN, Best, Sourced, clocked, cut_off, seen, sharpened, spoken
 from repaudit.stages.contents import Contents
 from repaudit.stages.decode import Decoded
 from repaudit.stages.derive import derived, inherited
@@ -196,6 +196,8 @@ def _examined(
     decoded = scene.decoded.get(difference.place)
     if decoded is not None:
         clues = sharpened(clues, decoded, scene.apart)
+        if author and not author.sources:
+            clues = clocked(clues, decoded, author.drawn)
     sourced = tuple(clues)
     sourced, bare = same.setdefault(sourced, (sourced, tuple(found.clue for found in clues)))
     return Told(difference=difference, author=author, clues=bare), sourced

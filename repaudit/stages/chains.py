@@ -125,7 +125,7 @@ def read_for(
     read = {
         one.difference.place: places
         for one in some
-        if one.author and not one.author.drew and one.open
+        if one.author and not one.author.drawn and one.open
         if one.difference.aspect is Aspect.CONTENT
         if (places := [place for path in one.author.sources for place in by_path.get(path, ())])
     }

@@ -146,6 +146,8 @@ def sharpened(clues: list[Sourced], decoded: Decoded, apart: Collection[str]) ->
     kept, covered = [], set()
     for found in _erratic(clues, decoded, followed):
         blamed = real.intersection(found.clue.factors)
+        if decoded.chance and found.clue.kind is EvidenceKind.CANARY:
+            blamed = set(found.clue.factors)  # it was seen there, whatever else is in that word
         if decoded.settled and (found.clue.slug == UNEXPLAINED or _contradicted(found, blamed)):
             continue
         covered |= blamed
@@ -172,6 +174,22 @@ def sharpened(clues: list[Sourced], decoded: Decoded, apart: Collection[str]) ->
     if decoded.baffling and not (raced or goes):
         kept.append(_told(UNEXPLAINED, (), decoded))
     return kept
+
+
+def clocked(clues: list[Sourced], decoded: Decoded, drawn: Sequence[str]) -> list[Sourced]:
+    """Blame the clock, and not random bytes, where those who wrote a place read the clock alone.
+
+    `drawn` are the kinds of input that they read and that are not the same in two builds.
+    """
+    if decoded.drawn or not decoded.chance or tuple(drawn) != ("clock",):
+        return clues
+    cause = general_cause("time")
+    return [
+        replace(found, clue=replace(found.clue, slug=cause.slug, factors=("time",)))
+        if found.clue.factors == ("random",)
+        else found
+        for found in clues
+    ]
 
 
 def _erratic(clues: Sequence[Sourced], decoded: Decoded, followed: set[str]) -> Iterator[Sourced]:

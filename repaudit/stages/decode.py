@@ -34,13 +34,14 @@ class Followed:
     """A factor that a place follows: in which region, in how many runs it was moved.
 
     `sure` says that nothing else explains it, and that it was moved, and not moved, so often that
-    chance would hardly look like it.
+    chance would hardly look like it. `beside` is the other factor, where it takes two.
     """
 
     factor: str
     where: str
     times: int
     sure: bool
+    beside: tuple[str, ...] = ()
 
     @property
     def passes(self) -> bool:
@@ -49,8 +50,9 @@ class Followed:
 
     def words(self, runs: int) -> str:
         """Say how the runs show it."""
+        also = f", together with {', '.join(self.beside)}," if self.beside else ""
         said = (
-            f"follows {self.factor} in all {runs} runs, {self.times} of which moved it"
+            f"follows {self.factor}{also} in all {runs} runs, {self.times} of which moved it"
             if not self.passes
             else f"holds the real time of each of {runs} runs, which no factor moves"
         )

@@ -246,7 +246,8 @@ class Observations:
         for name in sets[0] if len(sets) == 1 else ():
             times = sum(name in some for some in self.moved)
             sure = self._sure(region.pattern, factors, struck)
-            yield Followed(factor=name, where=region.label, times=times, sure=sure)
+            beside = tuple(other for other in sets[0] if other != name)
+            yield Followed(factor=name, where=region.label, times=times, sure=sure, beside=beside)
 
     def _cut(self, place: Place) -> tuple[Region, ...]:
         """Return the regions of a place that are not the same in all runs.

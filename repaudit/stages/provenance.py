@@ -48,8 +48,8 @@ class Author:
     `process` is None where the step was not traced, `untraced` then says why it was not. `named` is
     the process that gave the file its name, where that is another. `reads` are kinds of input
     (model.trace) that need not be the same in two builds. `sources` are paths that differ, of which
-    something came to it: read by it, or by what fed it; and `drew` tells whether any of those read
-    the clock, random bytes, a directory or the host's name as well.
+    something came to it: read by it, or by what fed it; and `drawn` are the kinds, of the clock,
+    random bytes, directories and the host's name, that any of those read.
     """
 
     instruction: Instruction
@@ -57,7 +57,7 @@ class Author:
     named: Process | None = None
     reads: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
-    drew: bool = False
+    drawn: tuple[str, ...] = ()
     untraced: str | None = None
 
     def words(self, factors: Iterable[str]) -> str:
@@ -173,7 +173,7 @@ class Provenance:
             named=_process(named) if named and named != wrote else None,
             reads=_kinds([wrote]),
             sources=tuple(sorted(sources)),
-            drew=bool(_DRAWN.intersection(_kinds(makers))),
+            drawn=tuple(sorted(_DRAWN.intersection(_kinds(makers)))),
         )
         return author, sources
 
