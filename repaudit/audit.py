@@ -287,6 +287,7 @@ def this_machine(seed: str, epoch: int | None) -> Machine:
     preload = machine.preload()
     return Machine(
         cpus=machine.cpus(),
+        cpu_files=machine.cpu_files(),
         kernel=machine.kernel(),
         old_kernel=machine.old_kernel(),
         preload=preload,

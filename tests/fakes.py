@@ -13,6 +13,14 @@ from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Step
 
 MACHINE = Machine(
     cpus=(0, 1, 2, 3),
+    cpu_files=(
+        ("/proc/cpuinfo", "".join(f"processor\t: {n}\nsiblings\t: 4\n\n" for n in range(4))),
+        ("/proc/stat", "cpu  4 8\ncpu0 1 2\ncpu1 1 2\ncpu2 1 2\ncpu3 1 2\nintr 7\nbtime 9\n"),
+        *(
+            (f"/sys/devices/system/cpu/{name}", "0-3\n")
+            for name in ("online", "possible", "present")
+        ),
+    ),
     kernel="6.1.0-18-amd64",
     old_kernel="2.6.61-18-amd64",
     preload="/usr/lib/faketime/libfaketime.so.1",

@@ -545,6 +545,7 @@ def test_where_there_is_no_glibc_locale_is_held_and_the_tracer_alone_moves_the_t
     assert "glibc" in held["locale"]
     assert list(dict(variant.steps[0].refused)) == ["home", "locale"]
     assert "statically" not in {one.factor: one.reason for one in seen.limits}["time"]
+    assert not [limit for limit in seen.limits if "told the same" in limit.reason]  # of CPUs
     assert not set(REACH) & set(dict(variant.steps[0].refused))
     assert "home" in held["home"]  # there is no passwd, and no /root
 

@@ -9,6 +9,7 @@ import pytest
 
 from repaudit.factors import FACTORS, Factor
 from repaudit.factors.interface import HELPERS
+from repaudit.host import machine as host
 from repaudit.interposer import edit
 from repaudit.interposer.main import _FLAGS
 from repaudit.model.errors import UsageError
@@ -140,6 +141,58 @@ def test_a_factor_is_held_with_the_reason_where_the_machine_lacks_it(lacks, name
 def test_what_one_factor_lacks_leaves_the_others_alone(lacks, name, word):
     for other in set(NAMES) - {name} - HELD_EVERYWHERE:
         assert not isinstance(FACTORS.load(other).levels(machine(**lacks)), Held)
+
+
+def cpu_texts(level: int, **lacks: object) -> tuple[dict[str, str], dict[str, str]]:
+    """The texts that the factor cpus brings along, and what it mounts where."""
+    factor = FACTORS.load("cpus")
+    edits = factor.edits(levels_of(factor, **lacks)[level], machine(**lacks))
+    return tuple(
+        {e.slot.removeprefix(kind): e.value for e in edits if e.slot.startswith(kind)}
+        for kind in ("run:text/", "/mounts")
+    )
+
+
+def test_one_cpus_files_tell_of_the_cpu_that_the_step_may_run_on():
+    """By its own number, else what has a table for each CPU would look beyond its end."""
+    texts, mounts = cpu_texts(1, cpus=(2, 3))
+
+    assert texts == {
+        "cpuinfo": "processor\t: 2\nsiblings\t: 1\n\n",
+        "stat": "cpu  1 2\ncpu2 1 2\nintr 7\nbtime 9\n",
+        "cpu-list": "2\n",
+    }
+    assert set(mounts.values()) == set(texts)
+    control, variant = levels_of(FACTORS.load("cpus"), cpus=(2, 3))
+    assert (control.value, variant.value) == ("2,3", "2")
+
+
+def test_all_cpus_are_told_of_by_the_kernel():
+    assert set(cpu_texts(0)[1].values()) == {""}
+
+
+def test_the_rest_of_what_a_processor_tells_stays():
+    """What has no CPU's number is for all, and twelve is not one."""
+    parts = "processor\t: 1\nmodel\t: x\n", "processor\t: 12\nmodel\t: x\n", "Hardware\t: y\n"
+    files = (("/proc/cpuinfo", "\n".join(parts)), ("/proc/stat", "cpu  3 3\ncpu1 2\ncpu12 1\n"))
+    texts, _ = cpu_texts(1, cpus=(1, 12), cpu_files=files)
+
+    assert texts["cpuinfo"] == f"{parts[0]}\n{parts[2]}\n"
+    assert texts["stat"] == "cpu  2\ncpu1 2\n"
+
+
+@pytest.mark.parametrize("text", ["", "processor 0: version = 00\n", "processor\t: 7\n"])
+def test_a_file_that_cannot_be_told_for_one_cpu_is_left_alone(text: str):
+    _, mounts = cpu_texts(1, cpu_files=(("/proc/cpuinfo", text), ("/proc/stat", text)))
+
+    assert set(mounts.values()) == {""}
+
+
+def test_the_machine_reads_what_the_factor_mounts_over():
+    there = dict(host.cpu_files())
+    _, mounts = cpu_texts(1, cpu_files=tuple(there.items()), cpus=(host.cpus()[0], 9999))
+
+    assert set(mounts) == set(there) == {path for path, name in mounts.items() if name}
 
 
 def test_a_probe_that_saw_nothing_is_no_reading(factor: Factor):

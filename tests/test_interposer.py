@@ -44,6 +44,7 @@ def config(*env: str, **more: Any) -> dict[str, Any]:
         },
         "mounts": [
             {"destination": "/proc", "type": "proc", "source": "proc"},
+            {"destination": "/sys", "type": "sysfs", "source": "sysfs"},
             {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
             {"destination": "/etc/hosts", "type": "bind", "source": "/run/1/hosts"},
         ],
@@ -121,9 +122,31 @@ def test_locales_are_brought_along_read_only():
     assert "ro" in mount["options"]
 
 
-@pytest.mark.parametrize(("level", "cpus"), [(0, (0, 1, 2, 3)), (1, (3,))])
+@pytest.mark.parametrize(("level", "cpus"), [(0, (0, 1, 2, 3)), (1, (0,))])
 def test_cpus_are_for_the_process_that_hands_over(level: int, cpus: tuple[int, ...]):
     assert applied(config(), "cpus", level=level).cpus == cpus
+
+
+def test_one_cpu_is_what_the_kernels_files_tell_and_all_cpus_are_its_own_to_tell():
+    every, one = (mounts_of(applied(config(), "cpus", level=level)) for level in (0, 1))
+
+    cpus = "/sys/devices/system/cpu"
+    assert {path: one[path] for path in one.keys() - every.keys()} == {
+        "/proc/cpuinfo": "/h/cpuinfo",
+        "/proc/stat": "/h/stat",
+        f"{cpus}/online": "/h/cpu-list",
+        f"{cpus}/possible": "/h/cpu-list",
+        f"{cpus}/present": "/h/cpu-list",
+    }
+    assert every.keys() == mounts_of(applied(config())).keys()
+
+
+def test_nothing_is_mounted_in_a_folder_that_only_has_the_name_of_a_kernels_file_system():
+    given = config()
+    given["mounts"] = [m for m in given["mounts"] if m["destination"] != "/sys"]
+    given["mounts"][0]["type"] = "bind"
+
+    assert mounts_of(applied(given, "cpus")) == mounts_of(applied(given))
 
 
 def test_personalities_add_up_and_are_off_when_they_are_off():
@@ -267,16 +290,17 @@ def test_outside_of_our_folder_only_existing_mounts_are_replaced():
     edited = applied(config(), *NAMES)
 
     theirs = {mount["destination"] for mount in config()["mounts"]}
-    assert {d for d in mounts_of(edited) if not f"{d}/".startswith(f"{HELPERS}/")} == theirs
+    ours = (f"{HELPERS}/", "/proc/", "/sys/")  # whose files are there in every image, or in none
+    assert {d for d in mounts_of(edited) if d in theirs or not f"{d}/".startswith(ours)} == theirs
     assert mounts_of(edited)["/proc"] == "proc"
 
 
 def test_a_replaced_mount_keeps_its_kind_and_options():
     given = config()
-    given["mounts"][2]["options"] = ["rbind", "ro"]
+    given["mounts"][3]["options"] = ["rbind", "ro"]
     (mount,) = (m for m in applied(given, "hostname").config["mounts"] if "hosts" in m["source"])
 
-    assert mount == {**given["mounts"][2], "source": "/h/hosts"}
+    assert mount == {**given["mounts"][3], "source": "/h/hosts"}
 
 
 @pytest.mark.parametrize("level", [0, 1])

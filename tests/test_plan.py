@@ -29,6 +29,8 @@ SEEN = {
     "kernel": ("kernel", "6.1.0", "2.6.61"),
     "aslr": ("aslr", "off", "on"),
 }
+#: The kernel's files that tell of CPUs, which the probes see too.
+CPU_FILES = sorted(path for path, _ in MACHINE.cpu_files)
 VARIABLE = tuple(name for name in SETTABLE if name in SEEN)
 
 
@@ -43,7 +45,7 @@ def reasons(held: tuple[Held, ...]) -> dict[str, str]:
 def seen(side: int, *, but: Mapping[str, str | None] | None = None) -> tuple[tuple[str, str], ...]:
     """What a probe sees in the control (0) or the variant (1), but for some readings."""
     values = {name: (value, other)[side] for name, value, other in SEEN.values()}
-    told = values | dict(but or {})
+    told = values | dict.fromkeys(CPU_FILES, ("4", "1")[side]) | dict(but or {})
     return reading(**{name: value for name, value in told.items() if value is not None})
 
 
@@ -345,8 +347,21 @@ def test_what_was_varied_within_bounds_says_which():
 
     assert "statically linked" in limits["time"]
     assert "base image" in limits["file_order"]
-    assert set(limits) == {"time", "file_order"}
+    assert "/sys/devices/system" in limits["cpus"]
+    assert "/proc/version" in limits["kernel"]
+    assert set(limits) == {"time", "file_order", "cpus", "kernel"}
     assert judged(plan_of("umask")).limits == ()
+
+
+@pytest.mark.parametrize("file", CPU_FILES)
+@pytest.mark.parametrize("value", ["4", None])
+def test_a_file_that_told_of_all_cpus_in_both_runs_is_a_limit(file: str, value: str | None):
+    sides = [seen(side, but={file: value}) for side in (0, 1)]
+    found = judged(plan_of("cpus"), left=sides[0], right=sides[1])
+
+    assert found.varied == ("cpus",)
+    assert f"{file} told the same in both runs" in [limit.reason for limit in found.limits]
+    assert len(judged(plan_of("cpus")).limits) == len(found.limits) - 1
 
 
 @pytest.mark.parametrize(

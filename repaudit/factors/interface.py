@@ -24,7 +24,8 @@ HELPERS = "/dev/.repaudit"
 class Machine:
     """What of this machine decides which levels there are.
 
-    `cpus` are the CPUs that we may run on. `kernel` is its release and `old_kernel` the one that
+    `cpus` are the CPUs that we may run on, and `cpu_files` the kernel's files that tell of CPUs, as
+    (path, text), those that are there. `kernel` is its release and `old_kernel` the one that
     the UNAME26 personality shows. `preload` is libfaketime's path and `preload_needs` the newest
     symbol version that it asks of the C library; `locales` is the folder of compiled locales;
     each is None where it is not there. `loop` tells whether a file system of our
@@ -33,6 +34,7 @@ class Machine:
     """
 
     cpus: tuple[int, ...]
+    cpu_files: tuple[tuple[str, str], ...]
     kernel: str
     old_kernel: str
     preload: str | None

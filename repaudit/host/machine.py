@@ -36,6 +36,13 @@ TOOLS = (
 _PRELOAD = "*/faketime/libfaketime.so.1"
 _TRACER = Path(__file__).resolve().parent.parent / "interposer" / "attach.py"
 _LOCALES = ("C", "et_EE")
+_CPU_FILES = (
+    "/proc/cpuinfo",
+    "/proc/stat",
+    "/sys/devices/system/cpu/online",
+    "/sys/devices/system/cpu/possible",
+    "/sys/devices/system/cpu/present",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +80,15 @@ def versions(some: Sequence[Tool]) -> dict[str, str]:
 def cpus() -> tuple[int, ...]:
     """Return the CPUs that we may run on."""
     return tuple(sorted(os.sched_getaffinity(0)))
+
+
+def cpu_files() -> tuple[tuple[str, str], ...]:
+    """Return those of the kernel's files that tell of CPUs which are there: (path, text)."""
+    return tuple(
+        (path, Path(path).read_text("utf-8", errors="replace"))
+        for path in _CPU_FILES
+        if Path(path).is_file()
+    )
 
 
 def kernel() -> str:

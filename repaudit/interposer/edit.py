@@ -12,6 +12,8 @@ HELPERS = "/dev/.repaudit"
 _AT_START = "run:"
 #: The slot that asks the tracer to move the clock of programs that no preload reaches.
 CLOCK = "exec:clock"
+#: The file systems whose files are the kernel's, in whatever image.
+_KERNELS = {"proc", "sysfs"}
 
 
 class Change(NamedTuple):
@@ -126,12 +128,15 @@ def _write(
 
 
 def _mount(config: dict[str, Any], destination: str, value: str, facts: Facts) -> None:
-    """Mount below our own folder, or over what the builder mounts; never elsewhere.
+    """Mount below our own folder, over what the builder mounts, or in the kernel's file systems.
 
-    A mount point that is not in the image yet would be left in it as an empty file.
+    Never elsewhere: a mount point that is not in the image yet would stay in it as an empty file.
     """
+    if not value:
+        return
     source = value if value.startswith("/") else f"{facts.helpers}/{value}"
-    if destination.startswith(HELPERS):
+    kernels = [f"{m['destination']}/" for m in config["mounts"] if m.get("type") in _KERNELS]
+    if destination.startswith((HELPERS, *kernels)):
         config["mounts"].append(bind(destination, source, writable=False))
         return
     for mount in config["mounts"]:

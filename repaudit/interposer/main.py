@@ -28,6 +28,11 @@ echo "umask=$(umask)"
 echo "hostname=$(./busybox hostname)"
 echo "kernel=$(./busybox uname -r)"
 echo "cpus=$(./busybox nproc)"
+echo "/proc/cpuinfo=$(./busybox grep -c ^processor /proc/cpuinfo)"
+echo "/proc/stat=$(./busybox grep -c '^cpu[0-9]' /proc/stat)"
+for list in online possible present; do
+  echo "/sys/devices/system/cpu/$list=$(./busybox cat /sys/devices/system/cpu/$list)"
+done
 echo "zone=$(./busybox date +%z)"
 echo "home=$HOME"
 echo "user=$USER"

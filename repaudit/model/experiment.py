@@ -48,7 +48,8 @@ class Edit:
 
     `slot` names what is written; no two factors write the same one:
 
-    * `/process/env/NAME`, `/process/user/umask`, `/hostname`, `/mounts/DESTINATION` (runtime-spec)
+    * `/process/env/NAME`, `/process/user/umask`, `/hostname`, `/mounts/DESTINATION` (runtime-spec;
+      "" mounts nothing)
     * `exec:affinity` (comma-separated CPUs), `exec:personality/FLAG` ("on" or "off"): set on the
       process that hands over to the runtime, and inherited
     * `exec:clock` ("on"): trace the step, to move the clock of programs that no preload reaches; it

@@ -155,6 +155,8 @@ def effect(plan: Plan, control: BuildRun, variant: BuildRun) -> Effect:
             held.append(Held(factor=name, reason=_reason(reasons, control, seen)))
     bounds = _BOUNDS if _all_clocks_moved(control, variant) else {**_BOUNDS, "time": _PRELOAD_ALONE}
     limits.extend(Held(factor=name, reason=bounds[name]) for name in varied if name in bounds)
+    if "cpus" in varied and (same := _told_of_all_cpus(control, variant)):
+        limits.append(Held(factor="cpus", reason=f"{', '.join(same)} told the same in both runs"))
     if "time" in varied:
         told = dict.fromkeys((*control.unmoved, *variant.unmoved))
         limits.extend(Held(factor="time", reason=reason) for reason in sorted(told))
@@ -187,10 +189,21 @@ def _all_clocks_moved(control: BuildRun, variant: BuildRun) -> bool:
     return bool(seen) and all(None not in pair and pair[0] != pair[1] for pair in seen)
 
 
+def _told_of_all_cpus(control: BuildRun, variant: BuildRun) -> list[str]:
+    """Return the kernel's files that a probe saw unmoved where it saw the affinity."""
+    pairs = [pair for pair in _paired(control, variant) if all("cpus" in seen for seen in pair)]
+    slots = sorted(FACTORS.load("cpus").slots)
+    files = [slot.removeprefix("/mounts") for slot in slots if slot.startswith("/mounts")]
+    return [file for file in files if any(a.get(file) == b.get(file) for a, b in pairs)]
+
+
 _BOUNDS = {
     "time": "the times of files that a step wrote kept the real clock; between two runs it differs "
     "by seconds",
     "file_order": "directories of the base image, or that several layers fill, kept their order",
+    "cpus": "the folders of single CPUs below /sys/devices/system, other tables of /proc "
+    "(interrupts, softirqs) and the processor itself (cpuid) told of all CPUs",
+    "kernel": "/proc/version, /proc/sys/kernel and what uname -v says were the real kernel's",
 }
 _PRELOAD_ALONE = (
     "programs that are statically linked or 32-bit kept the real clock, and so did the times of "
