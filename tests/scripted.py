@@ -8,23 +8,24 @@ from pathlib import Path
 from repaudit import containerfile as cf
 from repaudit.builders import BuildRequest, Frozen, Prepared
 from repaudit.cli.progress import Silent
-from repaudit.model.experiment import BuildRun, Edit, Outcome, PlannedRun
+from repaudit.model.experiment import BuildRun, Edit, Failure, Outcome, PlannedRun
 from repaudit.model.report import Report, Subject
 from repaudit.stages.build import Bench
 from repaudit.stages.experiment import Experiment
 from repaudit.stages.plan import make_plan
 from tests import fakes, images
 
-_TEXT = b"FROM scratch\nRUN make\n"
+TEXT = b"FROM scratch\nRUN make\n"
+Layer = Callable[[PlannedRun], bytes | None]
 
 
 class Scripted:
-    """`layer` returns the one layer of a run's image."""
+    """`layer` returns the one layer of a run's image, None where the build fails."""
 
     name = "scripted"
     summary = "made up"
 
-    def __init__(self, layer: Callable[[PlannedRun], bytes]) -> None:
+    def __init__(self, layer: Layer) -> None:
         self._layer = layer
 
     def command(self, request: BuildRequest, containerfile: str) -> tuple[str, ...]:
@@ -45,8 +46,15 @@ class Scripted:
         patience: Callable[[], float | None],
         start: Frozen | None = None,
     ) -> BuildRun:
+        layer = self._layer(run)
+        if layer is None:
+            return BuildRun(
+                planned=run,
+                outcome=Outcome.FAILED,
+                failure=Failure(instruction=None, status=1, log=("made up",)),
+            )
         store = images.Store()
-        root = store.image(self._layer(run))
+        root = store.image(layer, history=[{"created_by": "/bin/sh -c make"}])
         images.write_files(folder, store.layout(root))
         return BuildRun(
             planned=run,
@@ -68,10 +76,8 @@ class Scripted:
         """There are none."""
 
 
-def explained(
-    layer: Callable[[PlannedRun], bytes], folder: Path, *, explain: bool = True, builds: int = 3
-) -> Report:
-    """Return what `rebuild --explain` says of such runs, or `rebuild --builds N`."""
+def bench(layer: Layer, folder: Path, *, builds: int = 3) -> Bench:
+    """Return the bench of such runs."""
     builder = Scripted(layer)
     request = BuildRequest(
         context=folder,
@@ -81,7 +87,7 @@ def explained(
         secrets=(),
         timestamp=0,
     )
-    bench = Bench(
+    return Bench(
         builder=builder,
         prepared=builder.prepare(request, (), folder, 1),
         plan=make_plan(fakes.MACHINE, vary=(), hold=(), builds=builds),
@@ -90,7 +96,15 @@ def explained(
         progress=Silent(),
         stagger=0,
     )
-    experiment = Experiment(
-        bench=bench, parsed=cf.parse(_TEXT), target=None, shown="Containerfile", explain=explain
-    )
-    return experiment.report(Subject(context="made-up"))[0]
+
+
+def experiment(made: Bench, *, explain: bool = True) -> tuple[Report, list[BuildRun]]:
+    """Return what `rebuild --explain` says of such runs, or `rebuild --builds N`, and the runs."""
+    file = cf.parse(TEXT, name="Containerfile")
+    whole = Experiment(bench=made, parsed=file, target=None, shown="Containerfile", explain=explain)
+    return whole.report(Subject(context="made-up"))
+
+
+def explained(layer: Layer, folder: Path, *, explain: bool = True, builds: int = 3) -> Report:
+    """Return the report of such runs."""
+    return experiment(bench(layer, folder, builds=builds), explain=explain)[0]

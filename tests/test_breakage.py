@@ -12,12 +12,15 @@ import pytest
 from repaudit.builders import Builder, Prepared
 from repaudit.cli.progress import Silent
 from repaudit.model.experiment import BuildRun, Failure, Outcome, PlannedRun
+from repaudit.model.report import Report, Verdict
 from repaudit.stages.breakage import StandIn, last_words, stand_in
 from repaudit.stages.build import Bench
 from repaudit.stages.plan import make_plan
+from tests import images
 from tests.fakes import MACHINE
 from tests.live import GOLDEN, Shell
 from tests.mirror import asking, mirror
+from tests.scripted import explained
 
 PLAN = make_plan(MACHINE, vary=("time", "umask", "cpus"), hold=(), builds=2)
 BUSY = "E: Failed to fetch: 429 Too Many Requests"
@@ -125,6 +128,43 @@ def test_a_build_that_fails_without_any_level_is_not_the_levels_doing(tmp_path: 
     assert blamed(found) == []
     assert found.unsteady is not None
     assert found.unsteady.planned.levels == PLAN.runs[0].levels
+
+
+def held_clock(report: Report) -> list[str]:
+    return [held.reason for held in report.held if held.factor == "time"]
+
+
+def test_a_clock_that_breaks_the_build_each_time_is_left_alone(tmp_path: Path):
+    image = images.archive({"srv/a": b"a"})
+    report = explained(lambda run: None if run.level("time") else image, tmp_path)
+
+    assert held_clock(report) == ["the build fails where its programs are told the time: made up"]
+    assert [run.outcome for run in report.runs] == [Outcome.BUILT] * 3
+
+
+@pytest.mark.parametrize("passes", ["control-again-1", "control-again-2"])
+def test_a_build_that_fails_by_chance_is_not_the_clocks_doing(passes: str, tmp_path: Path):
+    """The one pair of builds looks like the clock's doing, and the other does not."""
+    image = images.archive({"srv/a": b"a"})
+    chance = {"control", "control-again-1", "control-again-2"} - {passes}
+    report = explained(lambda run: None if run.name in chance else image, tmp_path)
+
+    assert held_clock(report) == []
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert report.problems[0].message == "the control build failed: made up"
+
+
+@pytest.mark.parametrize("fails", ["control-bare-1", "control-bare-2"])
+def test_a_build_that_fails_without_the_clock_too_is_not_the_clocks_doing(
+    fails: str, tmp_path: Path
+):
+    image = images.archive({"srv/a": b"a"})
+    report = explained(
+        lambda run: None if run.level("time") or run.name == fails else image, tmp_path
+    )
+
+    assert held_clock(report) == []
+    assert report.problems[0].message == "the control build failed: made up"
 
 
 def test_a_certificate_that_ran_out_is_a_limit_and_no_finding(tmp_path: Path):

@@ -26,7 +26,7 @@ repaudit fix --write .             make them
 repaudit fix --write audit/        make those of a run that `rebuild --output audit/` kept
 """
 _UNMADE = 1
-_TOLD = {FixOutcome.PARTLY, FixOutcome.UNNEEDED, FixOutcome.REMAINS, FixOutcome.BREAKS}
+_TOLD = set(FixOutcome) - {FixOutcome.GONE}
 
 
 def fix(
@@ -42,8 +42,8 @@ def fix(
     """Show the edits of the Containerfile that mend its findings, as a unified diff.
 
     Left out is what was tried and breaks the build, changes nothing, or is not needed. Exit code 1:
-    there are edits that are not made yet. 3: the audit could not tell, so there may be something to
-    mend.
+    there are edits that are not made yet. 3: the audit could not tell, or none of the fixes could
+    be tried, so there may be something to mend.
     """
     if is_run(place):
         edits = audit.fixes_of_run(place, file)
@@ -61,10 +61,11 @@ def fix(
             told = f"{where}: {finding.cause.slug}: {tried.outcome}: {tried.reason}"
             typer.echo(printable(told), err=True)
     verdict = edits.report.verdict
-    if verdict is Verdict.INCONCLUSIVE:
+    outcomes = {one.fix.outcome for one in edits.report.findings if one.fix and one.fix.edit}
+    if verdict is Verdict.INCONCLUSIVE or outcomes == {FixOutcome.UNTRIED}:
         for problem in edits.report.problems:
             typer.echo(printable(f"{verdict}: {problem.message}"), err=True)
-        raise typer.Exit(verdict.exit_code)
+        raise typer.Exit(Verdict.INCONCLUSIVE.exit_code)
     if write and edits.diff:
         edits.write()
     raise typer.Exit(_UNMADE if edits.diff and not write else 0)

@@ -67,10 +67,19 @@ def rebuild(
     jobs: Annotated[int | None, typer.Option(help="Builds side by side (CPUs).", min=1)] = None,
     seed: Annotated[str | None, typer.Option(help="What the canaries are made from.")] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Keep images, logs, journal and report in this folder.")
+        Path | None,
+        typer.Option(
+            help="Keep images, logs, journal and report in this folder; replaces what an earlier "
+            "run kept there."
+        ),
     ] = None,
     format_: Annotated[
-        _Names, typer.Option("--format", help="text, json, …; or NAME=FILE; repeatable.")
+        _Names,
+        typer.Option(
+            "--format",
+            help="text (the default), json, …; or NAME=FILE; repeatable. Given at all, nothing but "
+            "what is named is written.",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     verbose: Annotated[

@@ -7,6 +7,7 @@ them, together with their control groups.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -19,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from repaudit.host import clock, process
-from repaudit.model.errors import ToolFailedError, UsageError
+from repaudit.model.errors import ScratchError, ToolFailedError, UsageError
 
 _CGROUPS = Path("/sys/fs/cgroup")
 #: Prefix of the control groups of one run's steps; the folder's name follows.
@@ -27,6 +28,9 @@ CGROUP_PREFIX = "repaudit-"
 _NOT_IN_MOUNT_OPTIONS = frozenset(" \t\n,:\"'\\")
 #: Seconds to wait for dying processes to leave their control groups.
 _PATIENCE = 2.0
+#: What a file system answers that takes no more: its user's share is used up, too, or it was made
+#: read-only after a fault. Nobody who only reads is told so.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 def _home() -> Path:
@@ -41,9 +45,7 @@ def _home() -> Path:
         home.mkdir(mode=0o700, exist_ok=True)
         status = home.lstat()
     except OSError as error:
-        raise ToolFailedError(
-            f"making scratch space: {error}", hint="set TMPDIR to a folder with room"
-        ) from error
+        raise ScratchError(base, error.strerror) from error
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
         raise ToolFailedError(f"{home} is not a folder of ours", hint="remove it, or set TMPDIR")
     return home
@@ -89,7 +91,10 @@ def _try_lock(folder: Path) -> int | None:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Yield a new folder of our own, removed at the end; first remove what dead runs left."""
+    """Yield a new folder of our own, removed at the end; first remove what dead runs left.
+
+    Raises ScratchError where there is none to be had, or no room is left in it.
+    """
     process.resume()
     home = _home()
     mark = hashlib.sha256(bytes(home)).hexdigest()[:4]  # of our own among all homes' groups
@@ -111,11 +116,23 @@ def scratch() -> Iterator[Path]:
     finally:
         os.close(gate)
     try:
-        yield folder
+        with filling(folder):
+            yield folder
     finally:
         _remove(folder)
         if lock is not None:
             os.close(lock)
+
+
+@contextmanager
+def filling(folder: Path) -> Iterator[None]:
+    """Raise a ScratchError that names the folder where what is done in here finds no room."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise ScratchError(folder, error.strerror) from error
 
 
 def cache(name: str) -> Path:

@@ -4,6 +4,7 @@ RepauditError
 ├── UsageError            2   the command line or a configuration file is wrong
 ├── ToolMissingError      3   a program that this job needs is not installed
 ├── ToolFailedError       3   a program that this job needs ran and failed
+├── ScratchError          3   scratch space cannot be had, or takes no more
 ├── MalformedError        3   an image, archive or report is refused, by name
 │   └── UnreadableError   3   a file is not what its format says; caught where files are opened
 ├── ExtraMissingError     3   a Python package that this command needs is not installed
@@ -48,6 +49,15 @@ class ToolMissingError(RepauditError):
 
 class ToolFailedError(RepauditError):
     """A program that this job needs ran and failed."""
+
+
+class ScratchError(RepauditError):
+    """Scratch space below a folder cannot be had, or takes no more: there is another to name."""
+
+    def __init__(self, folder: object, words: str | None) -> None:
+        super().__init__(
+            f"cannot write below {folder}: {words}", hint="set TMPDIR to a folder with more room"
+        )
 
 
 class MalformedError(RepauditError):

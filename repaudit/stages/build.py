@@ -124,18 +124,19 @@ class Bench:
         return made
 
     def _build(self, run: PlannedRun, folder: Path, start: Frozen | None) -> BuildRun:
-        made = self.builder.build(
-            self.prepared,
-            run,
-            edits(run, self.plan.machine),
-            folder,
-            self._hear(run.name),
-            self.patience.seconds,
-            start,
-        )
-        if self.last:
-            self.builder.forget(folder)
-        return made
+        try:
+            return self.builder.build(
+                self.prepared,
+                run,
+                edits(run, self.plan.machine),
+                folder,
+                self._hear(run.name),
+                self.patience.seconds,
+                start,
+            )
+        finally:  # be it that there was too little room: what was found is yet to be written down
+            if self.last:
+                self.builder.forget(folder)
 
     def _hear(self, name: str) -> Callable[[str], None]:
         return lambda line: self.progress.run_says(name, line)
