@@ -111,7 +111,8 @@ def scratch() -> Iterator[Path]:
             if not (home / group.name.removeprefix(CGROUP_PREFIX)).exists():
                 _remove_cgroup(group)  # nobody's any more; one in use cannot be removed
         folder = home / (mark + secrets.token_hex(4))
-        folder.mkdir(mode=0o700)
+        with filling(home):
+            folder.mkdir(mode=0o700)
         lock = _try_lock(folder)
     finally:
         os.close(gate)
