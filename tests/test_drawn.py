@@ -120,6 +120,7 @@ def test_every_source_of_random_bytes_is_planted_and_no_other_chance(shell: Shel
         for factor in f["factors"]
         if factor["factor"] == "random"
     }
+    # Of the nanoseconds, the clock is all that was read.
     assert {path.removeprefix("srv/"): known for path, known in sure.items()} == {
-        name: name not in {"nanoseconds", "race"} for name in STEPS
+        name: name != "race" for name in STEPS if name != "nanoseconds"
     }
