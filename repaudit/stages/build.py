@@ -118,6 +118,7 @@ class Bench:
         begin = self.starts.get(run.level(_ORDER))
         made = self._build(run, self.folder / run.name, begin)
         if begin and made.outcome is Outcome.FAILED:  # be it because of what it started from
+            self.progress.phase(f"building {run.name} from its first step")
             made = self._build(run, self.folder / f"{run.name}-whole", None)
         self.patience.learn(made)
         self.progress.run_ended(run.name, made.outcome.value)
