@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from repaudit.model.finding import Clue, EvidenceKind
-from repaudit.stages.clues import Sourced, clocked, sharpened
+from repaudit.stages.clues import BY_ITSELF, Sourced, clocked, sharpened
 from repaudit.stages.decode import Decoded, Followed
 
 CHANCE = Decoded(
@@ -15,8 +15,10 @@ CHANCE = Decoded(
 )
 
 
-def clue(*factors: str, kind: EvidenceKind = EvidenceKind.SIGNATURE) -> Sourced:
-    return Sourced("text", Clue(slug="captures_x", factors=factors, kind=kind, detail="seen"))
+def clue(
+    *factors: str, kind: EvidenceKind = EvidenceKind.SIGNATURE, slug: str = BY_ITSELF
+) -> Sourced:
+    return Sourced("text", Clue(slug=slug, factors=factors, kind=kind, detail="seen"))
 
 
 def blamed(found: list[Sourced]) -> set[tuple[str, ...]]:
@@ -47,6 +49,12 @@ def test_who_read_the_clock_alone_is_blamed_for_the_time() -> None:
 
     assert [one.clue.factors for one in found] == [("time",), ("umask",)]
     assert found[0].clue.slug == "captures_build_date"
+
+
+def test_the_name_of_a_temporary_file_stays_one() -> None:
+    """Some programs make it of the clock's microseconds."""
+    name = clue("random", slug="captures_temporary_path")
+    assert clocked([name], CHANCE, ("clock",)) == [name]
 
 
 @pytest.mark.parametrize("drawn", [(), ("clock", "random"), ("clock", "listing"), ("random",)])

@@ -33,6 +33,8 @@ _ORDERS = {
     "random_order_of_directory_entries",
 }
 _BY_CHANCE = "random_order_in_output"
+#: What is said of a value that is another each time, and of which no more is known.
+_OF_NO_SOURCE = {BY_ITSELF, "embeds_random_value"}
 _RACE = ("random", "concurrency")
 _MOST_HELD = 64
 
@@ -186,7 +188,7 @@ def clocked(clues: list[Sourced], decoded: Decoded, drawn: Sequence[str]) -> lis
     cause = general_cause("time")
     return [
         replace(found, clue=replace(found.clue, slug=cause.slug, factors=("time",)))
-        if found.clue.factors == ("random",)
+        if found.clue.factors == ("random",) and found.clue.slug in _OF_NO_SOURCE
         else found
         for found in clues
     ]
