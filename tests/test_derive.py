@@ -242,6 +242,12 @@ def test_what_a_later_line_only_renames_stands_under_the_line_that_wrote_it():
         Instruction(file="Containerfile", line=n, text=text, stage="0")
         for n, text in enumerate(lines)
     )
-    findings = attribute(same, {}, Scene(instructions=told))
-    seen = sorted((d.layer, d.derived_from) for f in findings for d in f.differences)
-    assert seen == [(0, ()), (1, ("out/conf",)), (2, ())]
+    modes = [_mode(n, "0644", "0664", d.path) for n, d in enumerate(same)]
+    for differences in (same, [*same, *modes]):
+        findings = attribute(differences, {}, Scene(instructions=told))
+        seen = {(d.layer, d.derived_from) for f in findings for d in f.differences}
+        assert seen == {(0, ()), (1, ("out/conf",)), (2, ())}
+
+    other = _mode(1, "0600", "0660", "out/renamed")  # which the later line gave it
+    findings = attribute([*same, modes[0], other], {}, Scene(instructions=told))
+    assert (1, ()) in {(d.layer, d.derived_from) for f in findings for d in f.differences}

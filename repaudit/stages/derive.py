@@ -140,21 +140,24 @@ def inherited(
     A step that writes into a folder brings the folder into its layer, with the mode, the owner and
     the attributes that it has below (overlayfs copies it up). A file's bytes come along where its
     mode or owner is changed. Two lines may write the same, too, so they count only where the later
-    one is known to have `left_alone` the bytes; then they may have had another name below. Times
-    are left out.
+    one is known to have `left_alone` the bytes; then they, and their mode and owner, may have had
+    another name below. Times are left out.
     """
     found: dict[Place, tuple[Place, ...]] = {}
     below: dict[tuple[str, Aspect], tuple[Difference, Place]] = {}
     elsewhere: dict[tuple[str | None, str | None], tuple[int | None, Place]] = {}
+    former: dict[tuple[int | None, str], str] = {}
     kinds = _COPIED_UP | _BYTES
     layered = (d for d in differences if d.layer is not None and d.aspect in kinds)
     for one in sorted(layered, key=lambda d: d.key):
-        known, lowest = below.get((one.path, one.aspect), (None, one.place))
+        path = former.get((one.layer, one.path), one.path)
+        known, lowest = below.get((path, one.aspect), (None, one.place))
         same = known and (known.left, known.right) == (one.left, one.right)
         if same and (one.aspect in _COPIED_UP or left_alone(one)):
             found[one.place] = (lowest,)
         elif (moved := _moved(one, elsewhere)) and left_alone(one):
             found[one.place], lowest = (moved,), moved
+            former[one.layer, one.path] = moved[1]  # its content comes first, in that order
         else:
             lowest = one.place
         if one.aspect is Aspect.CONTENT:
