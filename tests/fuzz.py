@@ -113,7 +113,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "twins": (twins, (b"\0\0" + LAYER, b"\4\0" + LAYER)),
     "plain": (plain, (LAYER, gzip.compress(LAYER), gzip.compress(b"a") * 2)),
     "manifest": (manifest, (next(iter(Store().blobs), b"{}"), b'{"schemaVersion": 2}')),
-    "listing": (listing, (b"repaudi1" + bytes(40),)),
+    "listing": (listing, (b"repaudi2" + bytes(40),)),
     "saved": (saved, (_layout(),)),
 }
 

@@ -24,7 +24,7 @@ from repaudit.model.image import Entry
 from repaudit.oci.record import Record, decode, encode, entry
 
 #: Grows with each change of the form, so that no file of another form is ever read.
-FORM = 1
+FORM = 2
 #: What the records of one layer may take, in bytes; ten million small entries.
 MOST_RECORDS = 1 << 30
 #: How many paths may stand there again. No builder writes one twice; they are held in memory.

@@ -41,10 +41,15 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     """The fields of an Entry that do not depend on where it lies. Names are bytes as stored.
 
     `content` tells contents apart (BLAKE3), `sha256` is there where it had to be known; both are
-    digests in bytes, and of a sparse file they are those of its map and the stored bytes.
+    digests in bytes, and of a sparse file they are those of its map and the stored bytes. First
+    come the fields in which neighbours differ; `plain` relies on it.
     """
 
     path: bytes
+    size: int
+    stored: int
+    content: bytes | None
+    sha256: bytes | None
     kind: int
     mode: int
     uid: int
@@ -53,13 +58,9 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     gname: bytes
     seconds: int
     nanoseconds: int
-    size: int
-    stored: int
     link: bytes | None = None
     device: tuple[int, int] | None = None
     xattrs: tuple[tuple[bytes, str], ...] = ()
-    content: bytes | None = None
-    sha256: bytes | None = None
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -106,6 +107,10 @@ def record(header: Header, position: int) -> Record:
     seconds, nanoseconds = divmod(header.mtime, _SECOND)
     return Record(
         path,
+        header.size if header.real_size is None else header.real_size,
+        header.size,
+        None,
+        None,
         _NUMBERS[_whiteout(path, kind) if _WHITEOUT in path else kind],
         header.mode,
         header.uid,
@@ -114,8 +119,6 @@ def record(header: Header, position: int) -> Record:
         header.gname,
         seconds,
         nanoseconds,
-        header.size if header.real_size is None else header.real_size,
-        header.size,
         link,
         header.device if header.type in _DEVICES else None,
         tuple([(_bytes(name), value) for name, value in header.xattrs]) if header.xattrs else (),
@@ -160,15 +163,18 @@ def _bounded(name: bytes) -> bytes:
     return name
 
 
+def plain_path(name: bytes) -> bytes:
+    """Return a name as runtimes clean it if that is soon told; else nothing, as of whiteouts."""
+    path = name.removeprefix(b"./")
+    rooted = b"/" + path
+    return b"" if b"/." in rooted or b"//" in rooted else path.removesuffix(b"/")
+
+
 def _path(name: bytes) -> bytes:
     """Return a name as runtimes clean it; raise MalformedError if it could lead out of the root."""
-    path = _bounded(name)
-    if path.startswith(b"./"):
-        path = path[2:]
-    if path.endswith(b"/"):
-        path = path[:-1]
-    if path and path[0] not in b"./" and b"/." not in path and b"//" not in path:
-        return path  # most are like this, and this is half the work
+    path = plain_path(_bounded(name))
+    if path:
+        return path
     parts = name.split(b"/")
     if b".." in parts:
         raise MalformedError(f"layer: a name with `..` in it: {text(name)!r:.200}")

@@ -21,6 +21,7 @@ from repaudit.oci.cursor import Cursor, Readable
 from repaudit.oci.header import BLOCK, Header
 from repaudit.oci.listing import Writer
 from repaudit.oci.members import Members, Parser
+from repaudit.oci.plain import plain
 from repaudit.oci.record import Record, encode, has_data, record, sparse_map
 from repaudit.oci.spool import Spool
 
@@ -28,8 +29,6 @@ from repaudit.oci.spool import Spool
 #: that, it must be read once more.
 _HELD = 8 << 20
 _EMPTY = blake3().digest()
-#: The types that a header alone tells all about: files, links, devices, directories and fifos.
-_PLAIN = frozenset(b"0123456")
 _Digests = tuple[bytes, bytes | None, bytes, bytes | None]
 _Pairs = Iterable[tuple[memoryview, memoryview]]
 
@@ -38,7 +37,7 @@ def read_twins(left: Readable, right: Readable, writers: tuple[Writer, Writer], 
     """Read two uncompressed layers to their ends; raise MalformedError as `read_layer` does."""
     parser = Parser()
     sides = _Side(left, writers[0], parser), _Side(right, writers[1], parser)
-    _Twins(*sides, to, parser).read()
+    _Twins(*sides, to).read()
 
 
 def read_alone(stream: Readable, writer: Writer) -> None:
@@ -115,27 +114,23 @@ class _Stride(NamedTuple):
     size: int
 
 
-def _stride(buffer: bytes, at: int, most: int, parser: Parser, number: int) -> _Stride:
-    """Read the members that lie whole in a buffer and need nothing but their own header.
-
-    They begin at `at` and end before `most` bytes; the first is the layer's member `number`.
-    """
+def _stride(buffer: bytes, at: int, most: int) -> _Stride:
+    """Read the plain members that lie whole in a buffer, from `at` on and before `most` bytes."""
     paths: list[bytes] = []
     encoded: list[bytes] = []
     offsets: list[int] = []
     view, here, end = memoryview(buffer), at, at + most
-    while here + BLOCK <= end and buffer[here + 156] in _PLAIN:
-        header = parser.parse(buffer[here : here + BLOCK], fresh=False)
+    while here + BLOCK <= end and (found := plain(buffer[here : here + BLOCK])):
+        path, size, common = found
         data = here + BLOCK
-        size = header.size
         behind = data + size + -size % BLOCK
         if behind > end:
             break
-        found = record(header, number + len(paths))
-        if has_data(header):
-            found.content = blake3(view[data : data + size]).digest() if size else _EMPTY
-        paths.append(found.path)
-        encoded.append(encode(found))
+        content = _EMPTY if common.has_data else None
+        if size:
+            content = blake3(view[data : data + size]).digest()
+        paths.append(path)
+        encoded.append(common.encode(path, size, content))
         offsets.append(data - at)
         here = behind
     return _Stride(paths, encoded, offsets, here - at)
@@ -144,11 +139,10 @@ def _stride(buffer: bytes, at: int, most: int, parser: Parser, number: int) -> _
 class _Twins:
     """Both layers, and where contents go that differ."""
 
-    def __init__(self, left: _Side, right: _Side, to: Spool, parser: Parser) -> None:
+    def __init__(self, left: _Side, right: _Side, to: Spool) -> None:
         self._left = left
         self._right = right
         self._to = to
-        self._parser = parser
 
     def read(self) -> None:
         """Read both to their ends."""
@@ -210,7 +204,7 @@ class _Twins:
         size = left.cursor.alike(right.cursor)
         if size > BLOCK:
             buffer, at, _ = left.cursor.at_hand()
-            stride = _stride(buffer, at, size, self._parser, left.writer.count)
+            stride = _stride(buffer, at, size)
             left.take(stride)
             right.take(stride)
 
