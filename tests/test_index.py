@@ -166,6 +166,23 @@ def test_a_store_keeps_what_was_used_last_and_stays_in_its_bound(tmp_path: Path)
     assert {path.name for path in (tmp_path / "store").iterdir()} == {"a", "d"}
 
 
+def test_a_store_looks_over_its_files_seldom(tmp_path: Path):
+    folder = tmp_path / "store"
+    looked = 0
+
+    def watch(event: str, details: tuple[object, ...]) -> None:
+        nonlocal looked
+        looked += event in {"os.listdir", "os.scandir"} and details[0] == str(folder)
+
+    store = Store(folder, most=10_000)
+    sys.addaudithook(watch)
+    for number in range(2000):
+        store.put(bytes(100), str(number))
+
+    assert len(list(folder.iterdir())) <= 100
+    assert 1 < looked < 2000 / 5
+
+
 def test_a_draft_that_was_left_behind_goes_with_the_rest(tmp_path: Path):
     store = Store(tmp_path / "store", most=150)
     (tmp_path / "store").mkdir()

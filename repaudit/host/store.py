@@ -15,6 +15,9 @@ from pathlib import Path
 
 #: What the files may take together, in bytes.
 MOST = 1 << 30
+#: The part of it that is made free where there is no room, so that not each file needs a look
+#: at all others.
+_FREED = 16
 
 
 class Store:
@@ -23,6 +26,8 @@ class Store:
     def __init__(self, folder: Path, most: int = MOST) -> None:
         self._folder = folder
         self._most = most
+        #: What lies there, as far as is known.
+        self._held = most
 
     def path(self, name: str) -> Path:
         """Return where the file is, if it is kept; it counts as used now."""
@@ -35,15 +40,17 @@ class Store:
         """Keep a copy of a file or of bytes, and let go of those that were not used for longest."""
         with suppress(OSError):  # no room, no right to write: then the audit goes without
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._copy(source, self._folder / name)
-            self._trim()
+            self._held += self._copy(source, self._folder / name)
+            if self._held > self._most:
+                self._trim()
 
     def drop(self, name: str) -> None:
         """Let go of a file."""
         with suppress(OSError):
             (self._folder / name).unlink()
 
-    def _copy(self, source: Path | bytes, target: Path) -> None:
+    def _copy(self, source: Path | bytes, target: Path) -> int:
+        """Put it there whole, and return how much it is."""
         handle, draft = tempfile.mkstemp(dir=self._folder, prefix="draft-")
         try:
             with open(handle, "wb") as copy:  # noqa: PTH123 - a handle
@@ -52,11 +59,13 @@ class Store:
                 else:
                     with source.open("rb") as file:
                         shutil.copyfileobj(file, copy, 1 << 20)
+                size = copy.tell()
             os.replace(draft, target)  # noqa: PTH105 - the name is a str
         except OSError:
             with suppress(OSError):
                 os.unlink(draft)  # noqa: PTH108
             raise
+        return size
 
     def _trim(self) -> None:
         """Remove what was not used for longest; drafts of killed audits grow old too."""
@@ -65,9 +74,12 @@ class Store:
             with suppress(OSError):
                 status = path.stat()
                 found.append((status.st_mtime_ns, path, status.st_size))
-        room = self._most
+        room = self._most - self._most // _FREED
+        self._held = 0
         for _, path, size in sorted(found, reverse=True):
-            room -= size
-            if room < 0:
-                with suppress(OSError):
-                    path.unlink()
+            if self._held + size <= room:
+                self._held += size
+                continue
+            room = self._held  # what is older goes too
+            with suppress(OSError):
+                path.unlink()
