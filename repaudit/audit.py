@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit import containerfile as cf
 from repaudit.builders import BUILDERS, BuildRequest
@@ -46,8 +48,7 @@ from repaudit.stages.verify import read_built, verify
 _DAY = 86_400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RebuildRequest:
+class RebuildRequest(Struct, frozen=True, kw_only=True):
     """What `repaudit rebuild` is asked; each field means what its option says.
 
     `reports` are the files that the answer goes to, once it is there.
@@ -141,8 +142,7 @@ def rebuild(request: RebuildRequest, progress: Progress) -> Report:
         return report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edits:
+class Edits(Struct, frozen=True, kw_only=True):
     """A Containerfile before and after the fixes of a report."""
 
     report: Report
@@ -194,16 +194,14 @@ def audit_pins(paths: Sequence[Path]) -> PinsReport:
     return unless_empty(audit_tree(open_tree(paths), clock.now()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
+class Watched(Struct, frozen=True, kw_only=True):
     """One image that the gate watches: a build to be made, or a kept run or its report."""
 
     name: str
     audit: RebuildRequest | Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateRequest:
+class GateRequest(Struct, frozen=True, kw_only=True):
     """What `repaudit gate` is asked; each field means what its option says.
 
     `listed` where the images are those of a list, so that who looks at it looks at no others.

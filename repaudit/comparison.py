@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from repaudit.host import memory
 from repaudit.host.scratch import cache_path, scratch
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from repaudit.model.report import Ignored, Report, View
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiffRequest:
+class DiffRequest(Struct, frozen=True, kw_only=True):
     """What `repaudit diff` is asked; each field means what its option says."""
 
     left: str

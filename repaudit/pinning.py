@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from repaudit.containerfile.edit import unified
 from repaudit.host import apt, clock
@@ -63,8 +64,7 @@ def _asked(fetcher: Fetcher) -> Asked:
     return Asked(fetcher=own, settings=settings, now=clock.now())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinEdits:
+class PinEdits(Struct, frozen=True, kw_only=True):
     """The edits that pin a tree: each file before and after, and what could not be looked up."""
 
     root: Path

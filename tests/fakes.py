@@ -4,8 +4,9 @@ not to be opened."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, BinaryIO
+
+from msgspec.structs import replace
 
 from repaudit.factors import Machine
 from repaudit.model.digest import Descriptor

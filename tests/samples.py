@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
+
+from msgspec.structs import replace
 
 from repaudit.forensics import cause, causes
 from repaudit.model.difference import Aspect, Difference

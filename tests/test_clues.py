@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from repaudit.model.finding import Clue, EvidenceKind
 from repaudit.stages.clues import BY_ITSELF, Sourced, clocked, sharpened

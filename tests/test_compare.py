@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.errors import SourceError

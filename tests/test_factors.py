@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import combinations, permutations
 
 import pytest
+from msgspec.structs import replace
 
 from repaudit.factors import FACTORS, Factor
 from repaudit.factors.interface import HELPERS

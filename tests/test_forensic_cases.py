@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import py_compile
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from repaudit.forensics import FORENSICS, Case, Content
@@ -80,7 +80,7 @@ def case(
 
 
 def of(aspect: Aspect, left: str | None, right: str | None, path: str = "srv/file", **kw) -> Case:
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         case("x", "y", **kw),
         difference=Difference(layer=0, path=path, aspect=aspect, left=left, right=right),
         left=None,
@@ -392,13 +392,13 @@ def test_canaries_that_do_not_correspond_are_no_evidence():
     ],
 )
 def test_what_the_line_says_that_it_draws(text, left, right, wanted):
-    assert slugs("line", dataclasses.replace(case(left, right), instruction=text)) == wanted
+    assert slugs("line", msgspec.structs.replace(case(left, right), instruction=text)) == wanted
 
 
 def test_a_temporary_file_that_the_line_makes():
     def named(text: str, aspect: Aspect = Aspect.PRESENCE) -> set[str]:
         found = of(aspect, "0644", None, path="tmp.0PqdQp")
-        return slugs("line", dataclasses.replace(found, instruction=text))
+        return slugs("line", msgspec.structs.replace(found, instruction=text))
 
     assert named("RUN mktemp -p / tmp.XXXXXX") == {"captures_temporary_path"}
     assert named("RUN touch /tmp.0PqdQp") == set()

@@ -8,10 +8,11 @@ import tarfile
 import tracemalloc
 from collections.abc import Callable
 from cProfile import Profile
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from pstats import Stats
+
+from msgspec.structs import replace
 
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import PlannedRun, Role

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from repaudit.ecosystems import ECOSYSTEMS, UNREADABLE, Document, Ecosystem, document, rules
 from repaudit.host.tree import Tree, open_tree

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from repaudit import containerfile as cf
 from repaudit.model.difference import Aspect, Difference

@@ -8,7 +8,6 @@ import html
 import json
 import re
 from collections import Counter
-from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from repaudit.containerfile.edit import unified
 from repaudit.model.finding import Finding, FixOutcome

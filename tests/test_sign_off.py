@@ -11,12 +11,13 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from repaudit.cli.app import app
@@ -40,8 +41,7 @@ NEVER = "9999-01-01"
 TWO = (image_config(), image_config(late="yes"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """A context under git, and what is needed to keep runs of it."""
 
     folder: Path
@@ -84,8 +84,7 @@ def keys(tmp_path: Path) -> KeyPair:
     return key_pair(tmp_path / "keys", "ed25519")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Done:
+class Done(Struct, frozen=True, kw_only=True):
     returncode: int
     stdout: str
     stderr: str

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from repaudit.model.errors import MalformedError
 from repaudit.model.statement import PAYLOAD_TYPE
@@ -21,8 +21,7 @@ MAX_BYTES = 16 << 20
 MAX_BUNDLES = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
+class Bundle(Struct, frozen=True, kw_only=True):
     """A payload of the type application/vnd.in-toto+json, its signature, and the key's hint."""
 
     payload: bytes
@@ -43,30 +42,25 @@ class Bundle:
         return json.dumps(plain, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
-@dataclass(frozen=True, slots=True)
-class _PublicKey:
+class _PublicKey(Struct, frozen=True):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Material:
+class _Material(Struct, frozen=True):
     publicKey: _PublicKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Signature:
+class _Signature(Struct, frozen=True):
     sig: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Envelope:
+class _Envelope(Struct, frozen=True):
     payload: str
     payloadType: str
     signatures: tuple[_Signature, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Plain:
+class _Plain(Struct, frozen=True):
     mediaType: str
     verificationMaterial: _Material
     dsseEnvelope: _Envelope

@@ -9,15 +9,15 @@ once with different folders.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from repaudit.model.experiment import BuildRun, Edit, PlannedRun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildRequest:
+class BuildRequest(Struct, frozen=True, kw_only=True):
     """What is to be built. `timestamp` is the epoch to clamp times to, None for a bare build.
 
     `hidden` are paths below the context, with no link on the way, that no build shall see.
@@ -32,8 +32,7 @@ class BuildRequest:
     hidden: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class Base(Struct, frozen=True, kw_only=True):
     """A base image: its name in the Containerfile, its digest, history entries, and diff_ids.
 
     `created` is in seconds since 1970, None where it does not say, or is clamped to 0. `identity`
@@ -48,8 +47,7 @@ class Base:
     diff_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(Struct, frozen=True, kw_only=True):
     """What all runs share: the request, the base images, and the storages that hold them.
 
     `room` is how many bytes each run may fill.
@@ -61,8 +59,7 @@ class Prepared:
     room: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frozen:
+class Frozen(Struct, frozen=True, kw_only=True):
     """What a run left that is over: its folder, and the images in it that others may start from."""
 
     folder: str

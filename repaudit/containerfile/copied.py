@@ -9,8 +9,9 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from repaudit.containerfile import words
 from repaudit.containerfile.stages import Containerfile, Stage
@@ -20,8 +21,7 @@ from repaudit.containerfile.variables import Scope
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Struct, frozen=True, kw_only=True):
     """A file of an earlier stage; `path` is as in a layer, and may hold a pattern of COPY."""
 
     stage: Stage

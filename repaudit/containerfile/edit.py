@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby, pairwise
+
+from msgspec import Struct
 
 from repaudit.containerfile.parser import parse
 from repaudit.containerfile.shell import Script
@@ -24,8 +25,7 @@ _AND = " && "
 _UNPLAIN = re.compile(rb'[\0-\x1f"\\\x7f]')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Splice:
+class Splice(Struct, frozen=True, kw_only=True, order=True):
     """The bytes from `start` to before `end`, replaced by `text`; an insertion where both agree."""
 
     start: int

@@ -8,7 +8,8 @@ that an edit may replace exactly what it means to; text that is not UTF-8 is sho
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.containerfile import words
 from repaudit.containerfile.stages import Containerfile
@@ -26,8 +27,7 @@ _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*", re.ASCII)
 _DIRECTIVES = frozenset({"check", "escape", "syntax"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     start: int
     end: int  # before the line break
     text: str

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from tree_sitter import Node
 
 from repaudit.containerfile import words
@@ -24,8 +24,7 @@ _NOWHERE = re.compile(rb"(?:1|&)?>>?\s*/dev/null")
 _PLAIN = re.compile(rb"[^\s\\'\"$`*?\[\]{}()<>|&;#~!]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
+class Word(Struct, frozen=True, kw_only=True):
     """A word from byte `start` to before byte `end` of the file.
 
     `text` is what the program gets, None where only the shell knows (variables, globs, escapes).
@@ -36,8 +35,7 @@ class Word:
     end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """A simple command: its words from the name on, and the variables `assigned` before it.
 
     `start` is where its first word or assignment begins. `group` is the text of the braces around
@@ -79,8 +77,7 @@ class Command:
         return not given.isdisjoint(options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
+class Script(Struct, frozen=True, kw_only=True):
     """The shell text of one RUN, from byte `start` to before byte `end` of the file.
 
     `text` is the logical line. `begins` and `ends` say whether a command may be put before all of

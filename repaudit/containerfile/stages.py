@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from repaudit.containerfile.statement import Statement
 from repaudit.containerfile.variables import Scope, expand, platform
@@ -16,8 +17,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 _REFERENCE = re.compile(r"[^\s:@/$](?:\S*[^\s:@/])?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Stage(Struct, frozen=True, kw_only=True):
     """One stage: the FROM that opens it, and the statements below.
 
     `base` is the reference as written, `image` the same with its variables replaced, or None where
@@ -38,8 +38,7 @@ class Stage:
         return self.name or str(self.index)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Containerfile:
+class Containerfile(Struct, frozen=True, kw_only=True):
     """A Containerfile, read. `name` is what errors call it; spans point into `data`."""
 
     name: str

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heredoc:
+class Heredoc(Struct, frozen=True, kw_only=True):
     """A body that stands below its statement. `expand` is false where the name was quoted.
 
     `body` is as written, from byte `start` on; a reader of `<<-` takes the leading tabs of its
@@ -17,11 +16,10 @@ class Heredoc:
     body: str
     expand: bool = True
     chomp: bool = False
-    start: int = field(default=0, compare=False)
+    start: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(Struct, frozen=True, kw_only=True):
     """One instruction as written, from byte `start` to before byte `end`, lines counted from 1.
 
     `text` is the logical line: continuations joined, comments within them dropped; it ends where

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from repaudit.ecosystems._catalogue import finding
 from repaudit.ecosystems._purl import pin, purl
@@ -42,8 +43,7 @@ _YES = frozenset({"yes", "true", "with", "on", "enable", "1"})
 _NO = frozenset({"no", "false", "without", "off", "disable", "0"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """One source. `options` have lower-case names; `insert` is where Check-Valid-Until would go."""
 
     uris: tuple[tuple[str, Location], ...]

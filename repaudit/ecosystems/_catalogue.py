@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+
+from msgspec import Struct
 
 from repaudit.model.pins import Edit, Location, PinFinding, PinsVerdict, Severity, judge
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """What a place must not be. `open` says that a finding of it leaves the verdict open.
 
     `unknown` says that it does so where nothing else is wrong.

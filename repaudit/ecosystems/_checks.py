@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import inf
+
+from msgspec import Struct
 
 from repaudit.ecosystems._catalogue import finding
 from repaudit.ecosystems._command import Command
@@ -38,8 +39,7 @@ _SIGNED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Sum:
+class _Sum(Struct, frozen=True):
     """A command that compares files to hashes: the names that it is told, and if hashes as well.
 
     `lists` are files of hashes that it reads, and does not check. Where the two differ, `by`

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from tree_sitter import Node
 
 _LONGEST_PIPE = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
+class Word(Struct, frozen=True, kw_only=True):
     """One word: quotes off, variables replaced. `nested` are the commands that it is made of.
 
     `plain` says that the text stands in the file as it is, so that offsets into it hold.
@@ -25,8 +24,7 @@ class Word:
     nested: tuple[Command, ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)
-class Command:
+class Command(Struct, kw_only=True):
     """One simple command. `fed` is text on its standard input; `into` are files that it writes.
 
     `upstream` is what it reads through a pipe, `downstream` what reads it. `node` is its place in
@@ -62,8 +60,7 @@ class Command:
             after = after.downstream
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
+class Script(Struct, frozen=True, kw_only=True):
     """All commands in the order in which they stand, and the bytes that are no shell."""
 
     commands: tuple[Command, ...]

@@ -11,13 +11,13 @@ import lzma
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from hashlib import file_digest
 from io import BufferedIOBase, BytesIO
 from typing import IO, cast
 
 import zstandard
+from msgspec import Struct, field
 
 from repaudit.model.errors import MalformedError
 
@@ -38,8 +38,7 @@ _SPARED = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/i
 _SPARED_TOO = ("usr/share/lintian/", "usr/share/doc-base/", "usr/share/groff/", "usr/share/linda/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
+class Contents(Struct, frozen=True, kw_only=True):
     """The regular files of a .deb: the sha256 of each path, and which of them are conffiles."""
 
     files: Mapping[str, str]
@@ -129,8 +128,7 @@ def _plain(path: str) -> str:
     return path.removeprefix(".").lstrip("/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placing:
+class Placing(Struct, frozen=True, kw_only=True):
     """Where an image's dpkg puts files: diversions (dpkg-divert(1)) and path filters (dpkg(1))."""
 
     diverted: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.ecosystems._purl import purl
 from repaudit.model.errors import MalformedError
@@ -33,8 +34,7 @@ _MOST_PACKAGES = 100_000
 Fields = Mapping[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Package:
+class Package(Struct, frozen=True, kw_only=True, order=True):
     """One version of a package for one architecture: what an index lists and dpkg installs."""
 
     name: str
@@ -58,8 +58,7 @@ class Package:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
+class Installed(Struct, frozen=True, kw_only=True):
     """A package as dpkg has it. `line`, from 1, is where its stanza stands in the file `path`."""
 
     package: Package
@@ -68,8 +67,7 @@ class Installed:
     line: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class Listed(Struct, frozen=True, kw_only=True):
     """A package as a Packages index has it; `sha256` is of the .deb, in hex."""
 
     package: Package

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from msgspec import Struct
 
 from repaudit.ecosystems import _apt
 from repaudit.ecosystems._debian import fields_of
@@ -24,8 +25,7 @@ _MOST_SUITES = 64
 _INSTANT = "%Y%m%dT%H%M%SZ"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     """The indexes of a suite: by path, the SHA-256 in hex and the size in bytes.
 
     `names` are what the suite calls itself; it holds from `date` to `until`, where it has an end.
@@ -42,8 +42,7 @@ class Release:
         return not self.names.isdisjoint((suite, suite.removesuffix("/updates")))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Suite:
+class Suite(Struct, frozen=True, kw_only=True, order=True):
     """A component of a suite of an archive; `instant` is that of the snapshot it is taken from."""
 
     archive: str

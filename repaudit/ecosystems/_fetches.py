@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from repaudit.ecosystems._command import Command, Word
 from repaudit.ecosystems._invocation import (
@@ -41,8 +42,7 @@ MOVING = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetch:
+class Fetch(Struct, frozen=True, kw_only=True):
     """One address that is fetched, and the names of the file that it lands in."""
 
     address: Word

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.ecosystems._catalogue import finding
 from repaudit.ecosystems._purl import pin, purl
@@ -24,8 +25,7 @@ _LONGEST = 512
 _MOVING = frozenset({"latest", "edge", "nightly", "main", "master", "dev", "devel", "develop"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Reference(Struct, frozen=True, kw_only=True):
     """An image's name with its registry, its tag and its digest where they are given."""
 
     name: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.ecosystems._command import Command, Word
 from repaudit.ecosystems._shell import parse
@@ -43,8 +45,7 @@ _DEEPEST = 4
 _MOST = 20_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(Struct, frozen=True, kw_only=True):
     """One program and its arguments. `name` is its base name without a version (`pip3.11`: `pip`).
 
     `through_xargs` says that arguments come from elsewhere as well.
@@ -60,8 +61,7 @@ class Invocation:
         return tuple(word.text for word in self.arguments)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class Scene(Struct, frozen=True, kw_only=True):
     """Where commands stand. `fixed` is a span that stands for all, where offsets mean nothing.
 
     `snapshot` says that apt's sources were taken from a snapshot before. `held` asks for a file
@@ -170,8 +170,7 @@ def _behind(name: str, words: tuple[Word, ...]) -> tuple[Word, ...]:
     return words[at + _BEFORE.get(name, 0) :]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arguments:
+class Arguments(Struct, frozen=True, kw_only=True):
     """Arguments sorted: options by name with their values (None for a flag), and the rest."""
 
     options: tuple[tuple[str, Word | None, Word], ...]

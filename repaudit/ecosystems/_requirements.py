@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -29,8 +29,7 @@ _BOOTSTRAP = frozenset({"pip", "setuptools", "wheel", "uv", "pipenv", "poetry"})
 _LONGEST = 8192
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """A requirement, read. `exact` is the version that `==` names; `local` is a path."""
 
     name: str

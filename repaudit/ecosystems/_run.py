@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.containerfile import Statement
 from repaudit.ecosystems._command import Command, Word
@@ -23,8 +24,7 @@ _ALONE = re.compile(r"\s*\d*<<-?\S+(?:\s+(?P<program>[^\s<>|&;]+)(?:\s+-\w+)*)?\
 _SHEBANG = re.compile(r"#!\s*(\S+)(?:[ \t]+(\S+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Shell text, and where it begins."""
 
     data: bytes

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.ecosystems import _apt, _apt_commands, _python_commands, _unread
 from repaudit.ecosystems._catalogue import finding
@@ -27,8 +29,7 @@ _STRICT = re.compile(rb"#![^\n]*sh[ \t]+-[a-z]*e")
 _NO_EXPIRY = re.compile(rb"check-valid-until[\"'\s=:]+(?:no|false|0)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a script runs, its bytes that are no shell, and if apt is told to take old lists.
 
     `errexit` says that its first line asks the shell to end where a command fails.

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.ecosystems.interface import Document
 from repaudit.model.errors import MalformedError
@@ -21,8 +22,7 @@ _LONGEST = 4096
 _DEEPEST = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A call: the last part of the function's name, the whole of it, its arguments by name."""
 
     name: str

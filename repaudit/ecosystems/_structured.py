@@ -9,9 +9,10 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
+
+from msgspec import Struct, field
 
 from repaudit.ecosystems.interface import Document
 from repaudit.model.errors import MalformedError
@@ -88,8 +89,7 @@ class Places:
         return self.of(json.dumps(name, ensure_ascii=False))
 
 
-@dataclass(slots=True)
-class Element:
+class Element(Struct):
     """An XML element: its name without a namespace, and the text right inside it."""
 
     name: str

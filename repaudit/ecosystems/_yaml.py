@@ -6,9 +6,9 @@ Documents are not built as trees: aliases could make them endless, and marks cos
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import yaml
+from msgspec import Struct, field
 
 from repaudit.ecosystems.interface import Document
 from repaudit.model.errors import MalformedError
@@ -18,8 +18,7 @@ _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader",
 _DEEPEST = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """A scalar: its text, and the characters that it stands on; `plain`: as it is."""
 
     text: str
@@ -28,8 +27,7 @@ class Scalar:
     plain: bool
 
 
-@dataclass(slots=True)
-class Mapping:
+class Mapping(Struct):
     """A mapping, when it ends: where it stands, its keys, and those values that are scalars.
 
     A scalar in a sequence comes as a mapping of one value without a name. `path` has the keys from
@@ -132,8 +130,7 @@ class Yaml:
         return found
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A mapping or a sequence that has not ended; `key` waits for its value."""
 
     mapping: Mapping

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
+
+from msgspec import Struct, field
 
 from repaudit import containerfile as cf
 from repaudit.containerfile.stages import outside, sources
@@ -57,8 +58,7 @@ _INDEXES = frozenset(
 _SNAPSHOT_BASE = "debian/snapshot"
 
 
-@dataclass(slots=True)
-class _State:
+class _State(Struct):
     """What the statements so far have made of a stage."""
 
     snapshot: bool = False

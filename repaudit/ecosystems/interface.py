@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from re import finditer
 from typing import Protocol
+
+from msgspec import Struct
 
 from repaudit.model.pins import Location, Pin, PinFinding
 
@@ -31,8 +32,7 @@ def _no_commit(path: str) -> None:
     return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True, dict=True):
     """A file to audit. `path` is relative to the audited folder; `read` returns another file of it.
 
     `commit` returns that of a submodule, by its path from this file's folder: None where the
@@ -45,8 +45,8 @@ class Document:
 
     path: str
     data: bytes
-    read: Callable[[str], bytes | None] = field(default=_no_file, compare=False)
-    commit: Callable[[str], str | None] = field(default=_no_commit, compare=False)
+    read: Callable[[str], bytes | None] = _no_file
+    commit: Callable[[str], str | None] = _no_commit
     now: float = float("inf")
     recoded: bool = False
 

@@ -7,8 +7,9 @@ ranges of a manifest are legitimate: what is told is that nothing here says what
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from repaudit.ecosystems._catalogue import finding
 from repaudit.ecosystems._locks import lock_above
@@ -30,8 +31,7 @@ _SECTIONS = {
 _LOCAL = ("file:", "link:", "workspace:", "portal:")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Locks:
+class _Locks(Struct, frozen=True, kw_only=True):
     """Those that readers here judge, and those that no reader knows."""
 
     judged: tuple[str, ...]

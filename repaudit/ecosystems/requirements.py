@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.ecosystems._catalogue import finding
 from repaudit.ecosystems._purl import digests
@@ -30,8 +31,7 @@ _ASIDE = frozenset(
 _MOST_UNREAD = 10
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     """A logical line: continuations joined, its comment gone; `start` and `end` are bytes."""
 
     text: str

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from repaudit.model.experiment import Edit, Held, Level
 
@@ -20,8 +21,7 @@ from repaudit.model.experiment import Edit, Held, Level
 HELPERS = "/dev/.repaudit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(Struct, frozen=True, kw_only=True):
     """What of this machine decides which levels there are.
 
     `cpus` are the CPUs that we may run on, and `cpu_files` the kernel's files that tell of CPUs, as

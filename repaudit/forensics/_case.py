@@ -7,8 +7,9 @@ import lzma
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from repaudit.forensics._catalogue import record
 from repaudit.forensics.interface import Case, Content

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
 from typing import Any
+
+from msgspec import Struct
 
 from repaudit.model.difference import Aspect
 from repaudit.model.finding import Cause
@@ -46,8 +47,7 @@ class Change(StrEnum):
     APPEND = "append"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mend:
+class Mend(Struct, frozen=True, kw_only=True):
     """One change of a fix. In an `append`, `{paths}` stands for the files of the finding.
 
     `unless` are words which, in a later step, say that it still needs what is taken away; one that
@@ -61,8 +61,7 @@ class Mend:
     where: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """A cause, the factors that bring it about, where it is known to show, and what mends it.
 
     `gone` says that the remedy does away with the file. `fix` is the remedy as an edit of the

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.forensics._case import UNPACKED_LIMIT
 from repaudit.formats import FORMATS, HEAD, STEP, Bounds, Budget, Part
@@ -15,8 +16,7 @@ _WORD = "member "
 _TIMES = ("atime", "ctime", "LIBARCHIVE.creationtime")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """A file record of an archive. `time` is as stored: seconds since 1970, or a wall clock's.
 
     `more_times` are those of a tar file's extended header (pax(1)): last read, last changed.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from repaudit.forensics._words import MONTHS, WORDS
 
@@ -58,8 +59,7 @@ BARE = len(_FORMS) - 1
 NO_YEAR = 1972
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
+class Stamp(Struct, frozen=True, kw_only=True):
     """A date, a time of day or both, as it stands in a text; `form` numbers the way to write it."""
 
     text: str

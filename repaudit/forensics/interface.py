@@ -8,16 +8,16 @@ same case gives the same clues.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from repaudit.model.difference import Difference
 from repaudit.model.experiment import Level
 from repaudit.model.finding import Clue
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class Content(Struct, frozen=True, kw_only=True):
     """The bytes of one side, cut off at a bound; `size` is the whole length."""
 
     data: bytes
@@ -29,8 +29,7 @@ class Content:
         return len(self.data) == self.size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Struct, frozen=True, kw_only=True):
     """One difference to examine.
 
     `left` and `right` are the contents, None unless the aspect is content. `left_levels` and

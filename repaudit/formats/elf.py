@@ -8,9 +8,9 @@ speed. What of DWARF tells a build (comp_dir, producer, names) are strings of .d
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from struct import Struct
 
+import msgspec
 from isal import igzip_lib
 
 from repaudit.formats._bytes import inflate, take, unpack
@@ -56,8 +56,7 @@ class _Elf:
         yield Part("order of sections", "\n".join(names).encode(), Kind.ORDER)
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
+class _Section(msgspec.Struct, frozen=True):
     name: str
     flags: int
     size: int

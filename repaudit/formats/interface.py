@@ -9,9 +9,10 @@ two different files never look alike (`_regions.py`, `_differing.py`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
+
+from msgspec import Struct
 
 from repaudit.model.errors import UnreadableError
 from repaudit.model.text import printable
@@ -29,8 +30,7 @@ class Kind(Enum):
     DERIVED = "follows from other parts: a checksum, a size, a copy"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One thing in a file. `name` is its own among the file's parts, and may have steps."""
 
     name: str
@@ -38,8 +38,7 @@ class Part:
     kind: Kind = Kind.VALUE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class Bounds(Struct, frozen=True, kw_only=True):
     """How far files are looked into; what lies beyond is one opaque region.
 
     `depth` counts files within files. `total` is the most bytes that one file may unpack to, its

@@ -8,9 +8,9 @@ fields differ that `zipfile` does not show: versions, extra fields of both heade
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from struct import Struct
 
+import msgspec
 from isal import igzip_lib, isal_zlib
 
 from repaudit.formats._bytes import inflate, take, unpack
@@ -31,8 +31,7 @@ _FULL = 0xFFFFFFFF
 _ZIP64, _UNIX_TIME, _UNIX_OWNER = 0x0001, 0x5455, 0x7875
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     """One entry of the central directory (4.3.12), as stored."""
 
     made_by: int

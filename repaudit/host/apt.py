@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from msgspec import Struct
 
 from repaudit.host import process
 from repaudit.host.scratch import scratch
@@ -32,8 +33,7 @@ _ASKED = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptSettings:
+class AptSettings(Struct, frozen=True, kw_only=True):
     """The snapshot service, the proxies by scheme, and the keyrings that may sign for Debian."""
 
     snapshots: str
@@ -41,8 +41,7 @@ class AptSettings:
     keyrings: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class List:
+class List(Struct, frozen=True, kw_only=True):
     """An index that apt on this machine has fetched. `key` is its path as InRelease names it."""
 
     inrelease: Path
@@ -126,8 +125,7 @@ def plain(path: Path) -> bytes:
     return result.stdout
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(Struct, frozen=True, kw_only=True):
     """A .deb that apt would fetch: its address, its name there, and its SHA-256 in hex."""
 
     url: str

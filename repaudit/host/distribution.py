@@ -11,12 +11,12 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from msgspec import Struct
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from repaudit.model.errors import MalformedError, SourceError, UsageError
@@ -45,8 +45,7 @@ _ACCEPT = ", ".join(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """A manifest as the registry holds it: its exact bytes, verified, and their type."""
 
     data: bytes

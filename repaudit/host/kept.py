@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from repaudit.host.scratch import write
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(Struct, frozen=True, kw_only=True):
     """An answer as it was kept: its bytes, its media type, and its ETag, empty without one."""
 
     data: bytes
@@ -19,8 +19,7 @@ class Kept:
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """The answers in a folder. A key says what was asked; None keeps nothing."""
 
     folder: Path | None

@@ -9,10 +9,11 @@ import base64
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from repaudit.model.errors import (
     ExtraMissingError,
@@ -32,8 +33,7 @@ _SCHEMES = ("ecdsa-sha2-nistp256", "ed25519")
 _TYPES_HINT = "make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublicKey:
+class PublicKey(Struct, frozen=True, kw_only=True):
     """A key to verify with. `id` is the hex SHA-256 of its DER SubjectPublicKeyInfo (RFC 5280).
 
     `pem` is the same as a file.
@@ -69,8 +69,7 @@ class PublicKey:
         return True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SigningKey:
+class SigningKey(Struct, frozen=True, kw_only=True):
     """A key to sign with. `loose`: others than its owner may read the file."""
 
     public: PublicKey

@@ -9,8 +9,9 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from repaudit.host import process, scratch
 
@@ -45,8 +46,7 @@ _CPU_FILES = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
+class Tool(Struct, frozen=True, kw_only=True):
     """A program that repaudit uses, and where it is (None: not installed)."""
 
     name: str

@@ -11,9 +11,10 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from repaudit.host import clock
 from repaudit.model.errors import ToolFailedError, ToolMissingError
@@ -90,8 +91,7 @@ def wait_until(tick: float) -> None:
     _stopping.wait(max(0.0, tick - clock.ticks()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """How a program ended: exit status (negative: killed by that signal) and what it printed."""
 
     status: int

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from repaudit.host import process
 from repaudit.host.git import TAME, gitlink
@@ -22,8 +23,7 @@ HEAD = 4096
 _MOST_FILES = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
+class Tree(Struct, frozen=True, kw_only=True):
     """A folder and the files in it that are to be looked at, sorted, relative to it.
 
     `named` are those of them that were asked for one by one.

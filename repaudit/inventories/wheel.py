@@ -10,10 +10,10 @@ import csv
 import json
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from email.parser import BytesHeaderParser
 from posixpath import normpath
 
+from msgspec.structs import replace
 from packageurl import PackageURL
 from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name

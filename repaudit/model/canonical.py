@@ -6,7 +6,6 @@ gives the same bytes under any locale, hash seed or platform.
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 from collections.abc import Iterable, Iterator
@@ -40,9 +39,9 @@ def to_json(value: object) -> bytes:
 def _pieces(value: object, depth: int) -> Iterator[str]:
     """Yield the text of a value piece by piece: of very many differences the whole is large."""
     parts: Iterable[tuple[str, object]]
-    if dataclasses.is_dataclass(value) and depth < _DEPTH:
+    if isinstance(value, msgspec.Struct) and depth < _DEPTH:
         begin, end = "{}"
-        names = sorted(one.name for one in dataclasses.fields(value))
+        names = sorted(value.__struct_fields__)
         parts = ((f'"{name}": ', getattr(value, name)) for name in names)
     elif isinstance(value, tuple | list) and value and depth < _DEPTH:
         begin, end = "[]"

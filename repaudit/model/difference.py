@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 #: Where something differs, whatever its values: layer, path, aspect.
 Place = tuple[int | None, str, str]
@@ -27,8 +28,7 @@ class Aspect(StrEnum):
     COMPRESSION = "compression"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
+class Process(Struct, frozen=True, kw_only=True):
     """A process of a build step that was traced; the paths are in the image."""
 
     argv: tuple[str, ...]
@@ -36,8 +36,7 @@ class Process:
     cwd: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Difference(Struct, frozen=True, kw_only=True):
     """One aspect of one place in which two images differ.
 
     `layer` counts from 0 at the base and is None for what is not in a layer; then `path` is a

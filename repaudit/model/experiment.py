@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct
 
 from repaudit.model.trace import Trace
 
@@ -27,8 +28,7 @@ SETTABLE = (
 INTRINSIC = ("random", "concurrency", "filesystem")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
+class Level(Struct, frozen=True, kw_only=True):
     """One setting of one factor.
 
     `name` is what reports show and never holds a clock. `value` is what the factor's edits are
@@ -42,8 +42,7 @@ class Level:
     canaries: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class Edit(Struct, frozen=True, kw_only=True):
     """One change to the environment of a build step.
 
     `slot` names what is written; no two factors write the same one:
@@ -70,8 +69,7 @@ class Edit:
     needs: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(Struct, frozen=True, kw_only=True):
     """A factor that was not varied, and why."""
 
     factor: str
@@ -93,8 +91,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedRun:
+class PlannedRun(Struct, frozen=True, kw_only=True):
     """One build to be made: its name, its role, and one level for each factor.
 
     In a `traced` one it is recorded who wrote what (model.trace), and who read the paths that are
@@ -114,8 +111,7 @@ class PlannedRun:
         return next((level for level in self.levels if level.factor == factor), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """What the interposer did for one RUN step: the factors not applied, each with the reason.
 
     `untraced` is why a step was not traced that should have been; `trace` what its tracer wrote
@@ -128,8 +124,7 @@ class Step:
     trace: Trace | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """Why a build failed: the instruction that it stopped at and the log's last lines."""
 
     instruction: str | None
@@ -137,8 +132,7 @@ class Failure:
     log: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildRun:
+class BuildRun(Struct, frozen=True, kw_only=True):
     """A run that was made.
 
     `blobs` is the folder that holds the manifest, the config and the new layers. `steps` is what
@@ -156,4 +150,4 @@ class BuildRun:
     readings: tuple[tuple[tuple[str, str], ...], ...] = ()
     unmoved: tuple[str, ...] = ()
     whole: bool = True
-    milliseconds: int = field(default=0, compare=False)
+    milliseconds: int = 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from repaudit.model.difference import Difference, Process
 
@@ -28,8 +29,7 @@ class EvidenceKind(StrEnum):
     TRACE = "trace"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Cause(Struct, frozen=True, kw_only=True):
     """A known way to lose reproducibility; slugs follow the reproducible-builds notes."""
 
     slug: str
@@ -38,16 +38,14 @@ class Cause:
     reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
+class Suspect(Struct, frozen=True, kw_only=True):
     """A factor that a finding blames."""
 
     factor: str
     confidence: Confidence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instruction:
+class Instruction(Struct, frozen=True, kw_only=True):
     """The line of the Containerfile that wrote what differs. `line` counts from 1."""
 
     file: str
@@ -56,8 +54,7 @@ class Instruction:
     stage: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Struct, frozen=True, kw_only=True):
     """What backs a cause. `source` names the detector, `runs` the runs that it looked at."""
 
     kind: EvidenceKind
@@ -66,8 +63,7 @@ class Evidence:
     runs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clue:
+class Clue(Struct, frozen=True, kw_only=True):
     """What a detector says about one difference: a cause by its slug, and the factors it blames."""
 
     slug: str
@@ -91,8 +87,7 @@ class FixOutcome(StrEnum):
     UNTRIED = "untried"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fix:
+class Fix(Struct, frozen=True, kw_only=True):
     """The remedy as an edit of the Containerfile.
 
     `edit` is a unified diff, None where no safe one is known, and then `reason` says why not.
@@ -111,8 +106,7 @@ class Fix:
         return self.edit is not None and self.outcome in tried
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One cause at one place. `id` is the same from night to night for the same of both.
 
     `process` is the one that wrote most of what differs, and all of it where no difference names

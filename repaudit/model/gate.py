@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from repaudit.model.history import Light, Source
 from repaudit.model.report import Problem, Verdict
@@ -19,8 +20,7 @@ class State(StrEnum):
     GONE = "gone"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Excuse:
+class Excuse(Struct, frozen=True, kw_only=True):
     """Why a finding does not count: an entry of the allow file, or the baseline.
 
     `until` is the day, as YYYY-MM-DD, from which it counts again.
@@ -32,32 +32,28 @@ class Excuse:
     until: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class Point(Struct, frozen=True, kw_only=True):
     """One result of the history, and the commit that it is of. `sequence` is None for tonight's."""
 
     sequence: int | None
     source: Source | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+class Range(Struct, frozen=True, kw_only=True):
     """Where a finding came in: after the one, by the other."""
 
     after: Point
     by: Point
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flaky:
+class Flaky(Struct, frozen=True, kw_only=True):
     """How often a finding that comes and goes was there: on `seen` of `nights` nights."""
 
     seen: int
     nights: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """A finding against the last green night.
 
     `came` is None where the history does not reach back to a night without it; `notes` are what
@@ -75,8 +71,7 @@ class Change:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(Struct, frozen=True, kw_only=True):
     """What one night told: the ids of the findings that counted then, and of those that did not.
 
     `point` has no number for tonight. `alike`: the same factors were varied as tonight.
@@ -89,8 +84,7 @@ class Told:
     excused: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Judgement(Struct, frozen=True, kw_only=True):
     """One image's light and why; `last_green` is None where the history holds no green night.
 
     `nights` are the last ones, the oldest first and tonight's last.
@@ -107,8 +101,7 @@ class Judgement:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateResult:
+class GateResult(Struct, frozen=True, kw_only=True):
     """The gate's answer over all images; `repaudit-gate/1`. `warnings` do not change the light."""
 
     schema: str = GATE_SCHEMA

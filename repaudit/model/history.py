@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from repaudit.model.canonical import read
 from repaudit.model.finding import Finding
@@ -26,16 +27,14 @@ class Light(StrEnum):
         return {"green": 0, "red": 1, "inconclusive": 3}[self.value]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """The commit that was audited. `dirty` means that the context held more than the commit."""
 
     commit: str
     dirty: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Night:
+class Night(Struct, frozen=True, kw_only=True):
     """One image's audit as the history keeps it; `repaudit-night/1`.
 
     `source` is None where the context is in no repository. `excused` are the ids of findings that
@@ -50,8 +49,7 @@ class Night:
     report: Report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenFinding:
+class SeenFinding(Struct, frozen=True, kw_only=True):
     """What is looked up of a finding: its id, its cause's slug, and words for its place."""
 
     id: str
@@ -60,8 +58,7 @@ class SeenFinding:
     excused: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """What is looked up of a night.
 
     `sequence` orders nights, from 1. No clock does, since nights run under clocks that move.

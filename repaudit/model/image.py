@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from repaudit.model.digest import Descriptor
 
@@ -22,8 +23,7 @@ class Kind(StrEnum):
     OPAQUE = "opaque whiteout"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One file record of a layer.
 
     `path` has no leading `./` or `/`; bytes that are no UTF-8 are surrogate-escaped. `mtime` is
@@ -58,8 +58,7 @@ class Entry:
         return self.fingerprint or self.digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(Struct, frozen=True, kw_only=True):
     """One changeset. `diff_id` is the digest of the uncompressed tar, from the config."""
 
     index: int
@@ -67,8 +66,7 @@ class Layer:
     diff_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(Struct, frozen=True, kw_only=True):
     """One platform's image. `manifest` and `config` are the exact bytes, verified.
 
     `manifest` is None where the container has none (docker-archive).
@@ -87,8 +85,7 @@ class Image:
         return self.manifest_digest or self.config_digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSet:
+class ImageSet(Struct, frozen=True, kw_only=True):
     """What a reference points to: one image, or an index of one image a platform.
 
     `index` holds the exact bytes of the index, None where the reference is a single manifest.

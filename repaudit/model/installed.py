@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
+class Installed(Struct, frozen=True, kw_only=True):
     """A package that is in an image. `kind` is that of the pin that would hold it.
 
     `path` is where in the image it says so. `digests`, ALGORITHM:HEX, are of the bytes that a lock
@@ -27,8 +26,7 @@ class Installed:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unidentified:
+class Unidentified(Struct, frozen=True, kw_only=True):
     """Something in an image that is a package, and which one cannot be told; `reason` says why."""
 
     kind: str

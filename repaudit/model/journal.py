@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from repaudit.model.history import Source
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseImage:
+class BaseImage(Struct, frozen=True, kw_only=True):
     """An image that a build took in: its name there, its manifest's digest, when it was made.
 
     `created` is in seconds since 1970, None where it does not say, or says an epoch it is clamped
@@ -20,23 +19,20 @@ class BaseImage:
     created: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class Host(Struct, frozen=True, kw_only=True):
     """The machine that built."""
 
     kernel: str
     cpus: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Duration:
+class Duration(Struct, frozen=True, kw_only=True):
     """How long a run took."""
 
     milliseconds: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Journal:
+class Journal(Struct, frozen=True, kw_only=True):
     """What is known of a kept run; None and nothing where an older repaudit did not write it.
 
     `hidden` are the paths below the context that repaudit itself wrote, and that no build saw.

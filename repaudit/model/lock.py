@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 SCHEMA = "repaudit-lock/1"
 #: What the file is called, in the folder that was pinned.
 LOCK_NAME = "repaudit.lock"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Locked:
+class Locked(Struct, frozen=True, kw_only=True, order=True):
     """One thing that was looked up. `purl` is its package URL (ECMA-427), `kind` its pin's kind.
 
     `digests`, ALGORITHM:HEX, are of its bytes; `origin` is the address that served them; `instant`
@@ -25,8 +25,7 @@ class Locked:
     instant: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class Lock(Struct, frozen=True, kw_only=True):
     """The whole file: canonical JSON, sorted by package URL, one entry for each."""
 
     schema: str = SCHEMA

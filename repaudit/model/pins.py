@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 SCHEMA = "repaudit-pins/1"
 
@@ -45,8 +46,7 @@ class PinsVerdict(StrEnum):
         return {"pinned": 0, "floating": 1, "inconclusive": 3}[self.value]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
+class Location(Struct, frozen=True, kw_only=True):
     """A place in a file: lines counted from 1, and bytes `start` to before `end`.
 
     `path` is relative to the audited folder. The bytes are None where the file is no UTF-8, or what
@@ -60,8 +60,7 @@ class Location:
     end: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class Edit(Struct, frozen=True, kw_only=True):
     """Put `text` in the place of the bytes `start` to before `end` of the file."""
 
     start: int
@@ -69,8 +68,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
+class Pin(Struct, frozen=True, kw_only=True):
     """One thing that the build takes in. `digests`, ALGORITHM:HEX, are of the files that may be it.
 
     `purl` is a package URL (ECMA-427); `kind` says what sort of thing it is (image, deb, pypi, …).
@@ -84,8 +82,7 @@ class Pin:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(Struct, frozen=True, kw_only=True):
     """What looking a pin up has shown: the rule that is broken, how, and where."""
 
     rule: str
@@ -94,8 +91,7 @@ class Observation:
     fix: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinFinding:
+class PinFinding(Struct, frozen=True, kw_only=True):
     """A rule of the catalogue that a place breaks. `fix` is what to type or to write instead.
 
     `edit` is there where the fix needs no look-up and changes nothing else.
@@ -109,8 +105,7 @@ class PinFinding:
     edit: Edit | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinsReport:
+class PinsReport(Struct, frozen=True, kw_only=True):
     """The whole answer; `repaudit-pins/1`. `files` are the paths that an ecosystem has read."""
 
     schema: str = SCHEMA

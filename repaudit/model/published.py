@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 VERIFY_SCHEMA = "repaudit-verify/1"
 
@@ -17,24 +18,21 @@ class Standing(StrEnum):
     EXTRA = "extra"  # it is there, and was not published (before)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(Struct, frozen=True, kw_only=True):
     """One digest by which an image is known. `kind` says of what: a manifest, say."""
 
     kind: str
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class Built(Struct, frozen=True, kw_only=True):
     """An image that was built, and all its identities, the one that is shown first."""
 
     name: str
     identities: tuple[Identity, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class Checked(Struct, frozen=True, kw_only=True):
     """One image against what was published. `kind` says which identity `built` is.
 
     `alarm` is True where a digest changed from one release to the next while no input did.
@@ -48,8 +46,7 @@ class Checked:
     alarm: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyResult:
+class VerifyResult(Struct, frozen=True, kw_only=True):
     """The answer; `repaudit-verify/1`.
 
     `inputs` are the paths that changed between two releases, None where none were compared.

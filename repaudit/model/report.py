@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import zip_longest
+
+from msgspec import Struct
 
 from repaudit.model.experiment import Held, Outcome, Role
 from repaudit.model.finding import Finding, Instruction
@@ -28,8 +29,7 @@ class Verdict(StrEnum):
         return {"reproducible": 0, "unreproducible": 1, "inconclusive": 3}[self.value]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True):
     """What was audited. `timestamp` is the epoch that the builder clamped to, None for none.
 
     `command` is what makes the control's image without repaudit, in the folder of the context.
@@ -48,8 +48,7 @@ class Subject:
     right: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True, kw_only=True):
     """One run as the report shows it: the level of each factor by name, and the image's digest.
 
     `skipped` counts the RUN steps that it did not execute: in all runs before they had made the
@@ -64,8 +63,7 @@ class RunRecord:
     skipped: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerRecord:
+class LayerRecord(Struct, frozen=True, kw_only=True):
     """One layer of the control's image, or of the left one. `index` counts from 0 at the base.
 
     `size` is in bytes, as the manifest says. `instruction` is the line that made it, None for the
@@ -90,8 +88,7 @@ class LayerRecord:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
+class Bound(Struct, frozen=True, kw_only=True):
     """What runs that agree with the control leave open: chance, in the share `rate` of builds.
 
     If a greater share of builds differed from the control's image, one of `runs` other runs would
@@ -109,16 +106,14 @@ class Bound:
         return cls(runs=runs, rate=math.ceil(1000 * (1 - 0.05 ** (1 / runs))) / 1000)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """Something that kept repaudit from telling, with the way out."""
 
     message: str
     hint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Struct, frozen=True, kw_only=True):
     """How a platform's images were compared, where that was not layer by layer, and why."""
 
     platform: str
@@ -126,16 +121,14 @@ class View:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ignored:
+class Ignored(Struct, frozen=True, kw_only=True):
     """How many differences of a class were left out, as was asked for."""
 
     kind: str
     count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """The whole answer; `repaudit-report/1`.
 
     `held` are factors that were not varied; `limits` are bounds within varied ones (a program
@@ -156,7 +149,7 @@ class Report:
     runs: tuple[RunRecord, ...] = ()
     bound: Bound | None = None
     layers: tuple[LayerRecord, ...] = ()
-    findings: tuple[Finding, ...] = field(default=())
+    findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
     trial: tuple[RunRecord, ...] = ()
     views: tuple[View, ...] = ()

@@ -6,10 +6,10 @@ stands in `held` with its reason, and `bound` says what the number of runs canno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from repaudit.model.canonical import shipped_schema
 from repaudit.model.errors import MalformedError
@@ -21,8 +21,7 @@ PREDICATE_TYPE = "urn:repaudit-reproducibility:1"
 LEVEL = "REPAUDIT_REPRODUCED_ON_ONE_HOST"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rebuild:
+class Rebuild(Struct, frozen=True, kw_only=True):
     """One rebuild: its levels by factor, and the digest of the image's manifest if it built."""
 
     name: str
@@ -32,16 +31,14 @@ class Rebuild:
     image: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingRef:
+class FindingRef(Struct, frozen=True, kw_only=True):
     """One cause at one place, as the report's finding `id` tells in full."""
 
     id: str
     cause: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reproducibility:
+class Reproducibility(Struct, frozen=True, kw_only=True):
     """The predicate. `hosts` counts the machines that the rebuilds ran on: one host is evidence.
 
     `report` is the digest of the canonical JSON report, which holds every detail. `builder` is

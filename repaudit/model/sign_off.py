@@ -5,7 +5,7 @@ It holds no clock but the run's own, so that the same run gives the same bytes w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from repaudit.model.experiment import Held
 from repaudit.model.finding import Instruction
@@ -18,8 +18,7 @@ SIGN_OFF_SCHEMA = "repaudit-sign-off/1"
 KINDS = ("index", "manifest", "archive", "manifest as built", "config", "diff ID")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownBy:
+class KnownBy(Struct, frozen=True, kw_only=True):
     """One digest of an image: of what (`kind`, of KINDS), and who knows the image by it, and when.
 
     `layer` counts from 0 at the base, for a diff ID, and is None else.
@@ -31,16 +30,14 @@ class KnownBy:
     layer: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltImage:
+class BuiltImage(Struct, frozen=True, kw_only=True):
     """An image that runs of these names built; several runs may have built the same."""
 
     runs: tuple[str, ...]
     identities: tuple[KnownBy, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """What the image's config says of how it runs."""
 
     user: str
@@ -51,8 +48,7 @@ class Settings:
     labels: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyRemark:
+class PolicyRemark(Struct, frozen=True, kw_only=True):
     """What the launcher of Confidential Space makes of a label `tee.launch_policy.*`."""
 
     severity: str
@@ -60,8 +56,7 @@ class PolicyRemark:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submodule:
+class Submodule(Struct, frozen=True, kw_only=True):
     """A submodule as the commit pins it. `state` is clean, changed, or absent (not checked out)."""
 
     path: str
@@ -69,8 +64,7 @@ class Submodule:
     state: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceState:
+class SourceState(Struct, frozen=True, kw_only=True):
     """What was built. `folder` is the context's path in the repository, `uri` where that is.
 
     `dirty`: the context held more, or other, than the commit and its submodules. `ignored` is what
@@ -85,8 +79,7 @@ class SourceState:
     ignored: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatedBase:
+class DatedBase(Struct, frozen=True, kw_only=True):
     """A base image by its manifest's digest; `days` is its age, None where it does not say."""
 
     name: str
@@ -95,8 +88,7 @@ class DatedBase:
     days: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatedPin:
+class DatedPin(Struct, frozen=True, kw_only=True):
     """A pin and since when it has stood: its snapshot's instant, or its line's last commit.
 
     Dates are YYYY-MM-DD; `since` and `days` are None for what floats, and where nothing tells.
@@ -107,8 +99,7 @@ class DatedPin:
     days: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatedPins:
+class DatedPins(Struct, frozen=True, kw_only=True):
     """What the context's files take in, and what of it is not pinned."""
 
     verdict: PinsVerdict
@@ -116,8 +107,7 @@ class DatedPins:
     findings: tuple[PinFinding, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(Struct, frozen=True, kw_only=True):
     """A finding that was accepted, by whom and why; from the day `until` on it counts again."""
 
     finding: str
@@ -129,8 +119,7 @@ class Accepted:
     until: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class Published(Struct, frozen=True, kw_only=True):
     """The published digest that is this image's, under its name there; `kind` says of what."""
 
     name: str
@@ -138,8 +127,7 @@ class Published:
     kind: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignOff:
+class SignOff(Struct, frozen=True, kw_only=True):
     """All that is signed off; `repaudit-sign-off/1`.
 
     The first of `images` is signed off; others are there only where `accepted` says why. Its

@@ -6,11 +6,11 @@ A program is one execve(2) of one process. Its forks count for it until they exe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class Input(Struct, frozen=True, kw_only=True):
     """Something that a program read and that need not be the same in two builds.
 
     `kind` is `clock`, `random` (`detail` is the number of bytes asked for, if known), `listing`
@@ -24,8 +24,7 @@ class Input:
     count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Program(Struct, frozen=True, kw_only=True):
     """One execve: the program that it came from (an index; None: the step's first), and its start.
 
     `executable` and `cwd` are paths in the image. `fed` are the programs that wrote into its pipes.
@@ -39,8 +38,7 @@ class Program:
     fed: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Writer:
+class Writer(Struct, frozen=True, kw_only=True):
     """Who wrote a path: the program that opened it for writing last, and the one that named it.
 
     Both are indices into the programs. `wrote` is None for a file that was there before the step;
@@ -51,8 +49,7 @@ class Writer:
     named: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class Trace(Struct, frozen=True, kw_only=True):
     """The record of one step.
 
     `writers` goes by path as layers have it, without a leading slash. It holds every path that a

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry, Image, Kind, Layer
@@ -13,8 +14,7 @@ from repaudit.oci.layer import contents, entries
 from repaudit.oci.tree import Tree
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(Struct, frozen=True):
     layer: Layer
     entry: Entry
 

@@ -6,12 +6,12 @@ Nothing is ever unpacked, and no name reaches a file system.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from hashlib import sha256
 from io import BufferedIOBase, RawIOBase
 from typing import BinaryIO, cast
 
 from blake3 import blake3
+from msgspec.structs import replace
 
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry, Layer

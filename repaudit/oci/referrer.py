@@ -6,8 +6,9 @@ A registry without the referrers API keeps the list under a tag that is made of 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from repaudit.model.digest import Descriptor, parse_digest, sha256
 from repaudit.model.errors import MalformedError
@@ -20,8 +21,7 @@ _EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 _MOST = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Referrer:
+class Referrer(Struct, frozen=True, kw_only=True):
     """An entry of the list of referrers: a manifest, what kind of artefact it is, its notes."""
 
     digest: str

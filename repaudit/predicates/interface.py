@@ -7,31 +7,29 @@ answer may be empty; no level that SLSA reserves (`SLSA_…`) is claimed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from repaudit.model.report import Report, RunRecord
 from repaudit.model.statement import Named, Statement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """Where the build context comes from, as the signer says: a URI and a git commit."""
 
     uri: str
     commit: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rebuilt:
+class Rebuilt(Struct, frozen=True, kw_only=True):
     """A run that built an image, whose manifest was read again and verified: its digest."""
 
     run: RunRecord
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Struct, frozen=True, kw_only=True):
     """A kept run. The first of `rebuilt` is the control; `bases` are the images that it took in.
 
     `report_digest` is that of the canonical JSON. `signer` is the URI of who signs, `issued` the

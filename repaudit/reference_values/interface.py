@@ -6,12 +6,12 @@ no other image's; nothing that an image says of itself but its digests and its n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audited:
+
+class Audited(Struct, frozen=True, kw_only=True):
     """An image that its rebuilds gave again.
 
     `digest` is its manifest's, `image_id` its config's. `labels`, `environment` (`NAME=value`) and

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.model.finding import Confidence, Finding
 from repaudit.model.report import Report
@@ -23,8 +24,7 @@ _MOST_BOXES = 36
 _MOST_LINKS = 300
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Struct, frozen=True, kw_only=True):
     """What leads from a factor over a step to a file; the twin of the drawing is a list of them."""
 
     factor: str
@@ -33,8 +33,7 @@ class Link:
     confidence: Confidence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
+class Box(Struct, frozen=True, kw_only=True):
     """A text in a frame; `x` and `y` are its left edge and its middle, in pixels."""
 
     x: int
@@ -43,16 +42,14 @@ class Box:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True):
     """An SVG path from one box to another."""
 
     path: str
     confidence: Confidence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
+class Chain(Struct, frozen=True, kw_only=True):
     """The links, and their drawing of `height` pixels; `left_out` steps had no room in it."""
 
     links: tuple[Link, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.model.gate import Change, GateResult, Judgement, Point, State, Told
 from repaudit.model.history import Light, Source
@@ -75,8 +76,7 @@ def gate_page(result: GateResult) -> bytes:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Night:
+class _Night(Struct, frozen=True, kw_only=True):
     """A night as it is drawn and listed.
 
     `new` and `gone` count against the last night that could tell; None where this one could not,
@@ -96,8 +96,7 @@ class _Night:
     gone: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Image:
+class _Image(Struct, frozen=True, kw_only=True):
     """One image: its judgement, its nights, the most findings of one, where the bars stand, rows.
 
     A row is a finding with what each night told of it.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+
+from msgspec import Struct
 
 from repaudit.model.difference import Place
 from repaudit.model.experiment import Role
@@ -21,8 +22,7 @@ _MOST_ALIKE = 6
 _MOST_ROWS = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeatRow:
+class HeatRow(Struct, frozen=True, kw_only=True):
     """One file, and the confidence with which each factor is blamed; None where it is not.
 
     `more` counts the files after it that show the same and are left out.
@@ -34,8 +34,7 @@ class HeatRow:
     more: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heat:
+class Heat(Struct, frozen=True, kw_only=True):
     """The heat map. `left_out` counts the rows for which there was no room."""
 
     factors: tuple[str, ...]
@@ -94,8 +93,7 @@ def _alike(rows: Iterable[HeatRow]) -> Iterable[HeatRow]:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRow:
+class RunRow(Struct, frozen=True, kw_only=True):
     """One run: for each factor its level, and whether that is not the control's.
 
     `image` is the letter that stands for its image: runs of one letter made the same. `trial`
@@ -144,8 +142,7 @@ def _letters(images: Sequence[str]) -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerRow:
+class LayerRow(Struct, frozen=True, kw_only=True):
     """One layer: `share` of the largest one's size, from 0 to 1, and the places that differ."""
 
     index: int

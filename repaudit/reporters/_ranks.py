@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from repaudit.model.experiment import INTRINSIC, SETTABLE
 from repaudit.model.finding import Cause, Confidence, Finding
@@ -11,8 +11,7 @@ from repaudit.model.report import Report
 _CONFIDENCES = list(Confidence)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ranked:
+class Ranked(Struct, frozen=True, kw_only=True):
     """One cause with all its findings, which follow the Containerfile.
 
     `places` counts what differs because of it, `factors` are in the order of reports, and

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from repaudit.model.difference import Difference
 from repaudit.model.finding import Finding
@@ -48,8 +49,7 @@ class _Html:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _Place(Struct, frozen=True, kw_only=True):
     """One difference as it is shown: its lines, or the finding under which they stand already."""
 
     difference: Difference
@@ -59,8 +59,7 @@ class _Place:
     again: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shown:
+class _Shown(Struct, frozen=True, kw_only=True):
     """One finding in full. `more` counts the places that are left out."""
 
     finding: Finding
@@ -75,8 +74,7 @@ class _Shown:
     open: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cause:
+class _Cause(Struct, frozen=True, kw_only=True):
     """One cause with its findings in full, and the number of those that are only listed."""
 
     ranked: Ranked

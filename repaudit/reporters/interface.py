@@ -7,16 +7,16 @@ number of findings for which a format with a limit had no room.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from repaudit.model.pins import PinsReport
     from repaudit.model.report import Report
 
 
-@dataclass(frozen=True, slots=True)
-class Surface:
+class Surface(Struct, frozen=True):
     """What the bytes are shown on: `columns` wide, with terminal colours or without."""
 
     columns: int = 100

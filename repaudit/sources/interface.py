@@ -8,9 +8,10 @@ malformed raises MalformedError, what cannot be had SourceError; nothing is writ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+from msgspec import Struct
 
 from repaudit.model.digest import Descriptor
 from repaudit.model.image import ImageSet
@@ -23,8 +24,7 @@ class Blobs(Protocol):
         """Return the blob's stored bytes; raise SourceError where it is not there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(Struct, frozen=True, kw_only=True):
     """An image set that can be read."""
 
     images: ImageSet

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from repaudit.forensics import causes
 from repaudit.model.canonical import read, to_json
@@ -59,16 +59,14 @@ class _Allowances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     allow: list[Allowance] = []
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
+class Baseline(Struct, frozen=True, kw_only=True):
     """The ids that each image had when the baseline was saved; `repaudit-baseline/1`."""
 
     schema: str = BASELINE_SCHEMA
     images: dict[str, list[str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """What does not count on the day `today`. `baseline` is None where all that is found counts."""
 
     today: date

@@ -11,9 +11,10 @@ import lzma
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+from msgspec import Struct
 
 from repaudit.ecosystems import Listed, Release, Suite, canonical, listed, newer, release, stamp
 from repaudit.host import apt
@@ -27,8 +28,7 @@ _FORMS = (".xz", ".gz", "")
 Entries = Mapping[tuple[str, str], tuple[Listed, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """The packages that are asked for, by name, and for which architectures."""
 
     names: frozenset[str]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from repaudit.attestations.bundle import Bundle, parse_bundles
 from repaudit.host.keys import PublicKey, SigningKey
@@ -123,8 +124,7 @@ def _signed(statement: Statement, key: SigningKey) -> Bundle:
     return Bundle(payload=payload, signature=signature, hint=key.public.hint)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class Verified(Struct, frozen=True, kw_only=True):
     """Statements whose signatures are those of one key; `asked` where one kind was asked for."""
 
     key: PublicKey

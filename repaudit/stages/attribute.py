@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from repaudit.containerfile.shell import runs_only
 from repaudit.forensics import FORENSICS, Case, cause
@@ -46,8 +48,7 @@ _CONFIDENCES = list(Confidence)
 _Same = dict[tuple[Sourced, ...], tuple[tuple[Sourced, ...], tuple[Clue, ...]]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scene:
+class Scene(Struct, frozen=True, kw_only=True, dict=True):
     """What is known beside the differences.
 
     `left` and `right` are the levels of both runs (empty for two existing images), `runs` their
@@ -114,16 +115,14 @@ def _changes_attributes(line: str) -> bool:
     return keyword == "RUN" and runs_only(step, _WRITES_NO_BYTES)
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(Struct):
     instruction: Instruction | None
     differences: list[Difference] = field(default_factory=list)
     processes: list[Process | None] = field(default_factory=list)
     clues: Best = field(default_factory=Best)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attribution:
+class Attribution(Struct, frozen=True, kw_only=True):
     """What was found of a pair of runs, and the places of which another pair can tell no more."""
 
     findings: tuple[Finding, ...]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from repaudit.model.digest import parse_digest
 from repaudit.model.errors import MalformedError
@@ -15,8 +16,7 @@ from repaudit.reference_values import Audited
 from repaudit.stages.attest import blob_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
+class Described(Struct, frozen=True, kw_only=True):
     """The config of a run's image: its digest, the layers' diff IDs, and how it runs."""
 
     image_id: str

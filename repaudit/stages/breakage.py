@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.model.experiment import BuildRun, Held, Outcome, Role
 from repaudit.stages.build import Bench
@@ -33,8 +35,7 @@ _RAN_OUT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breakage:
+class Breakage(Struct, frozen=True, kw_only=True):
     """A level that breaks a build that the control's levels let pass.
 
     `factor` is None when no single factor does it alone; `run` is the failed run that shows it.
@@ -44,8 +45,7 @@ class Breakage:
     run: BuildRun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StandIn:
+class StandIn(Struct, frozen=True, kw_only=True):
     """What stands in for a variant that failed: the last of `runs`, if that was built.
 
     `unsteady` is a run that failed although another passed at the same levels: then nothing can be

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from repaudit import containerfile as cf
 from repaudit.builders import Builder, Frozen, Prepared
@@ -62,8 +64,7 @@ class Progress(Protocol):
         """Hear what the audit does now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class Bench(Struct, frozen=True, kw_only=True):
     """What it takes to make runs: the builder, what it prepared, a folder, and who listens.
 
     `starts` is what runs start from, by the level of their file system: its order of directories

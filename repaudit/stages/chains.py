@@ -8,8 +8,9 @@ anything else that is not the same in two builds.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from repaudit.model.difference import Aspect, Difference, Place, Process
 from repaudit.model.finding import UNEXPLAINED, Clue, EvidenceKind
@@ -27,8 +28,7 @@ def causeless(clue: Clue) -> bool:
     return clue.slug == UNEXPLAINED or set(clue.factors) == _CHANCE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(Struct, frozen=True, kw_only=True):
     """A difference, who wrote it, and what was found of it."""
 
     difference: Difference
@@ -46,8 +46,7 @@ class Told:
         return not all(map(causeless, self.clues))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Follower:
+class Follower(Struct, frozen=True, kw_only=True):
     """A difference that stands under the files at `roots`, who says so, and in which words.
 
     `process` is the one that wrote it, where a run was traced.

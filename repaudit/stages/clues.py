@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.forensics import general_cause, leaves_nothing
 from repaudit.model.difference import Aspect, Difference
@@ -39,8 +41,7 @@ _RACE = ("random", "concurrency")
 _MOST_HELD = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Sourced:
+class Sourced(Struct, frozen=True):
     """A clue and the name of the forensic that gave it."""
 
     source: str

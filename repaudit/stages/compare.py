@@ -6,7 +6,8 @@ What has equal digests is never opened.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Image, ImageSet, Layer
@@ -24,8 +25,7 @@ from repaudit.stages.reading import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(Struct, frozen=True, kw_only=True):
     """All differences of two image sets, sorted, and the pairs of layers that were opened.
 
     `merged` are the platforms whose layers do not correspond: these are shown as file systems.
@@ -36,8 +36,7 @@ class Comparison:
     merged: tuple[Merged, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
+class Merged(Struct, frozen=True, kw_only=True):
     """A platform that is shown as file systems, and the number of layers on each side."""
 
     platform: str

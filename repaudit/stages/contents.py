@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.comparators import COMPARATORS
 from repaudit.forensics import Content
@@ -18,8 +20,7 @@ from repaudit.oci.spool import MOST_OF_ONE, Source, Spool
 MOST_SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(Struct, frozen=True, kw_only=True):
     """Both sides of one file, cut off at MOST_OF_ONE, and their whole lengths in bytes."""
 
     left: Source

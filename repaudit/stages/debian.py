@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.ecosystems import (
     STATUS,
@@ -56,8 +57,7 @@ _OTHERS = re.compile(
 _RELEASES = frozenset({"etc/os-release", "usr/lib/os-release"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """What can be asked, and when it is: seconds since 1970."""
 
     fetcher: Fetcher
@@ -65,8 +65,7 @@ class Asked:
     now: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(Struct, frozen=True, kw_only=True):
     """What matters of an image's files: the texts that tell of packages, and all to compare."""
 
     texts: Mapping[str, bytes]

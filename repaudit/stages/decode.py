@@ -12,8 +12,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import combinations
+
+from msgspec import Struct
 
 #: The most factors that one region is thought to follow.
 MOST_FACTORS = 2
@@ -29,8 +30,7 @@ _COIN = 2
 _WAYS = {1: 1, 2: 5}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
+class Followed(Struct, frozen=True, kw_only=True):
     """A factor that a place follows: in which region, in how many runs it was moved.
 
     `sure` says that nothing else explains it, and that it was moved, and not moved, so often that
@@ -59,8 +59,7 @@ class Followed:
         return f"{self.where}: {said}" if self.where else said
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decoded:
+class Decoded(Struct, frozen=True, kw_only=True):
     """What the runs show of one place.
 
     `settled` says that another run could tell no more. `chance` says that it differs, in part or in

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit import containerfile as cf
 from repaudit.host import clock
@@ -29,8 +31,7 @@ _UNREAD = "Unknown instruction"
 _CLOCK = "time"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Experiment:
+class Experiment(Struct, frozen=True, kw_only=True):
     """One rebuild, from the runs to the report. `shown` is what findings call the Containerfile."""
 
     bench: Bench

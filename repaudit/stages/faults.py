@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.model.difference import Aspect
 from repaudit.sources import Opened
@@ -19,8 +21,7 @@ _Change = Callable[[str, _Members], _Members]
 _Root = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """Two images, and the difference that must be found between them; None for no difference."""
 
     kind: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit import containerfile as cf
 from repaudit.containerfile.edit import Splice, clash, insert_before, sound, splice, unified
@@ -17,8 +19,7 @@ _NO_PLACE = "no step is known to have written it"
 _CLASH = "the fix of another finding changes the same words"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class Proposal(Struct, frozen=True, kw_only=True):
     """The edits of one finding: splices, and steps before which an argument must be declared."""
 
     finding: str
@@ -26,8 +27,7 @@ class Proposal:
     declared: tuple[tuple[int, cf.Statement, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fixes:
+class Fixes(Struct, frozen=True, kw_only=True):
     """What is proposed for one Containerfile, finding by finding, and what is not, with reasons."""
 
     file: cf.Containerfile

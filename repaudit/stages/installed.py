@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from packageurl import PackageURL
 
 from repaudit.ecosystems import STATUS, installed
@@ -24,16 +24,14 @@ _ASIDE = frozenset({"sources", "javadoc", "tests", "pom"})
 _MOST_NAMED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Tie:
+class Tie(Struct, frozen=True):
     """An installed package and the pin that it should have come from: to be proved by the index."""
 
     installed: Installed
     pin: Pin
 
 
-@dataclass
-class Locks:
+class Locks(Struct):
     """The pins of a kind that name a version, by name and by digest. `met` ones are installed."""
 
     names: dict[str, list[Pin]] = field(default_factory=lambda: defaultdict(list))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.model.difference import Difference, Place
 from repaudit.model.experiment import PlannedRun
@@ -14,8 +15,7 @@ from repaudit.stages.contents import Contents, Kept
 _MOST_BYTES = 96 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """One run, what it moved, how it differs from the control, and the bytes of that."""
 
     run: PlannedRun

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.ecosystems import UNREADABLE
 from repaudit.host.tree import Tree
@@ -43,8 +44,7 @@ WRITERS: tuple[Writer, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """A file before and after its edits; None before it is there. `path` is as in the tree."""
 
     path: str
@@ -52,8 +52,7 @@ class Change:
     after: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(Struct, frozen=True, kw_only=True):
     """What is to be written; `unknown` is what was not: unread, not looked up, or no edit is sure.
 
     Each with its place and the reason.

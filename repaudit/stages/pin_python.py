@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
@@ -31,8 +31,7 @@ _MOST_INCLUDED = 50
 _UNSURE = "left as it is: write NAME==VERSION and its hashes on a line of its own"
 
 
-@dataclass(frozen=True, slots=True)
-class _Resolved:
+class _Resolved(Struct, frozen=True):
     version: str
     marker: str
     hashes: tuple[str, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from repaudit.ecosystems import ECOSYSTEMS, UNREADABLE, Ecosystem, document, finding, verdict
 from repaudit.host.tree import HEAD, Tree

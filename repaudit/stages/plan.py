@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.factors import FACTORS, Machine
 from repaudit.model.errors import UsageError
@@ -22,8 +24,7 @@ NOT_ASKED = "held on request"
 Reading = dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """The runs to make, and the factors held from the start.
 
     `levels` are all levels of every factor that has some here, control first. `asked` are the
@@ -114,8 +115,7 @@ def edits(run: PlannedRun, machine: Machine) -> dict[str, tuple[Edit, ...]]:
     return {level.factor: FACTORS.load(level.factor).edits(level, machine) for level in run.levels}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
+class Effect(Struct, frozen=True, kw_only=True):
     """Which factors were varied in fact, which were not, and where a varied one has a bound."""
 
     varied: tuple[str, ...]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit import containerfile as cf
 from repaudit.model.difference import Difference, Process
@@ -41,8 +43,7 @@ _Key = tuple[int, int]
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Author:
+class Author(Struct, frozen=True, kw_only=True):
     """The line that wrote something, the process that did, and what that process read.
 
     `process` is None where the step was not traced, `untraced` then says why it was not. `named` is

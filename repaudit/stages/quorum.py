@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.attestations.bundle import Bundle, parse_bundles
 from repaudit.host.keys import PublicKey
@@ -19,8 +20,7 @@ from repaudit.model.statement import PAYLOAD_TYPE, Statement, parse_statement
 from repaudit.stages.attest import verdict_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Voice:
+class Voice(Struct, frozen=True, kw_only=True):
     """What one rebuilder signed: the digests of its images, and whether it found them the same.
 
     It stands for a digest only if that is its one image, and it called it reproducible.
@@ -43,8 +43,7 @@ class Voice:
         return self.verdicts == (Verdict.INCONCLUSIVE,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quorum:
+class Quorum(Struct, frozen=True, kw_only=True):
     """The voices, how many are needed, and the image that enough of them stand for, if any.
 
     `subject` is the image that they must stand for, None for any.

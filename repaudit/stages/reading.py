@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.host.store import Store
 from repaudit.model.image import Entry, Layer
@@ -20,8 +23,7 @@ from repaudit.sources import Blobs
 Side = tuple[Blobs, Layer]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """How layers are read: the listings that are known, and where contents that differ go."""
 
     shelf: Shelf
@@ -33,8 +35,7 @@ class Reading:
         return cls(shelf=Shelf(folder / "listings", store), spool=Spool(folder / "contents", store))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerPair:
+class LayerPair(Struct, frozen=True, kw_only=True):
     """Two layers that differ, and where: the paths, and the first two in another order."""
 
     left: Layer
@@ -58,8 +59,7 @@ def read_pair(left: Side, right: Side, reading: Reading) -> LayerPair:
     return LayerPair(left=left[1], right=right[1], changed=changed, order=found.order)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergedPair:
+class MergedPair(Struct, frozen=True, kw_only=True):
     """Two images whose layers do not correspond, and where their file systems differ."""
 
     counts: tuple[int, int]
@@ -112,7 +112,9 @@ def with_contents(
 
     for change in changed:
         yield (
-            replace(change, left=settled(change, 0), right=settled(change, 1)) if known else change
+            dataclasses.replace(change, left=settled(change, 0), right=settled(change, 1))
+            if known
+            else change
         )
 
 

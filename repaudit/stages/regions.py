@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from repaudit.forensics import without_clock
 from repaudit.formats import differing
@@ -23,8 +24,7 @@ _NOTHING = "\0"
 _BETWEEN = re.compile(r"""[\s=,;:|"'()<>\[\]{}]""")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clocks:
+class Clocks(Struct, frozen=True, kw_only=True):
     """What the clocks showed when the runs were made, in seconds since the epoch.
 
     `steps` holds, for each run, the clock that its steps read, None where that was the real one;
@@ -45,8 +45,7 @@ class Clocks:
         return any(abs(self.of(run) - self.real) >= _APART for run in range(len(self.steps)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Region:
+class Region(Struct, frozen=True, kw_only=True):
     """One part of a place.
 
     `label` says which, empty for the whole. `pattern` says which runs have one value, once what the

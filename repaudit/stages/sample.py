@@ -7,8 +7,9 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, BinaryIO
+
+from msgspec import Struct, field
 
 from repaudit.model.digest import Descriptor, sha256
 from repaudit.model.errors import SourceError
@@ -23,8 +24,7 @@ _GZIP = _LAYER + "+gzip"
 END = bytes(2 * BLOCK)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """One member of a layer, as tarfile takes it; `pax` are further records of its header."""
 
     path: str

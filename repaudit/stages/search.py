@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from repaudit import containerfile as cf
 from repaudit.model.experiment import BuildRun, Outcome, PlannedRun

@@ -7,9 +7,11 @@ could notice. So nothing is called reproducible by code that has not passed this
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.host.code import fingerprint
 from repaudit.host.store import Store
@@ -28,8 +30,7 @@ Compare = Callable[[Opened, Opened], tuple[Difference, ...]]
 _BESIDE = {Aspect.KIND: {Aspect.LINK, Aspect.MODE}, Aspect.COMPRESSION: set(Aspect)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True):
     """A fault that was planted: its class, what it is, and where and how it must be told.
 
     `aspect` is None for what is planted to be found equal.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.experiment import BuildRun, Outcome, PlannedRun, Role
@@ -24,8 +26,7 @@ from repaudit.stages.reading import Reading
 MOST_MORE = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class Compared(Struct, frozen=True, kw_only=True):
     """How one run differs from the control, the bytes of that, and what follows from what."""
 
     run: BuildRun
@@ -74,8 +75,7 @@ class Comparing:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(Struct, frozen=True, kw_only=True):
     """What the runs show of each place, the runs that were made, and one that was traced.
 
     `uncut` are the places that were not cut into regions: too large, or too many.

@@ -6,8 +6,10 @@ source that no commit holds, a published or released image that is another one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.containerfile.ignored import ignored_by_all
 from repaudit.host import git
@@ -38,8 +40,7 @@ from repaudit.stages.steady import rules_of
 _AGAIN = "keep a run with: repaudit rebuild --output DIR"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignOffRequest:
+class SignOffRequest(Struct, frozen=True, kw_only=True):
     """What `repaudit sign-off` is asked; each field means what its option says."""
 
     run: Path

@@ -9,7 +9,8 @@ smaller set of instants covers intervals (greedy stabbing).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.ecosystems import Package, newer
 
@@ -17,8 +18,7 @@ from repaudit.ecosystems import Package, newer
 World = Mapping[tuple[str, str], str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
+class Interval(Struct, frozen=True, kw_only=True):
     """From the run `first` to the run `last`, both included, `packages` were all current."""
 
     first: str
@@ -26,8 +26,7 @@ class Interval:
     packages: tuple[Package, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cover:
+class Cover(Struct, frozen=True, kw_only=True):
     """The intervals that cover the packages, earliest first, and the packages that none covers.
 
     One interval and nothing in `nowhere`: one instant serves all.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.model.gate import Flaky, Point, Range, State, Told
 from repaudit.model.history import Light, Seen, SeenFinding
@@ -12,8 +13,7 @@ from repaudit.model.history import Light, Seen, SeenFinding
 _WINDOW, _GAP = 30, 7
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trend:
+class Trend(Struct, frozen=True, kw_only=True):
     """How one finding stands. `came` is None where no night without it came before."""
 
     finding: SeenFinding

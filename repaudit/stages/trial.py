@@ -10,7 +10,9 @@ What was found before stands, whatever becomes of the trial.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.host import process
 from repaudit.host.scratch import filling
@@ -37,8 +39,7 @@ _Place = tuple[str, str]
 _MOST_SPARED = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Trial(Struct, frozen=True, kw_only=True):
     """The fixes, and the runs that showed what they are to mend; the first is the control."""
 
     bench: Bench

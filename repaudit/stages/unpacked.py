@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.ecosystems import Contents, Installed, Listed, Placing, contents, finding, unpacked
 from repaudit.host.fetch import Fetcher
@@ -24,8 +25,7 @@ _MOST_HASHED = 256 << 20
 _SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tied:
+class Tied(Struct, frozen=True, kw_only=True):
     """An installed package, and where the .deb of its index entry is."""
 
     installed: Installed

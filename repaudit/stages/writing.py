@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from repaudit.host.apt import AptSettings
 from repaudit.host.fetch import Fetcher
@@ -12,8 +13,7 @@ from repaudit.model.lock import Locked
 from repaudit.model.pins import Edit, Location, Pin, PinFinding
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(Struct, frozen=True, kw_only=True):
     """What is asked for: `at` is the instant (YYYYMMDDTHHMMSSZ) of which things shall be.
 
     `pins` are those of the whole tree. `versions` asks for those of Debian packages as well, which
@@ -28,8 +28,7 @@ class Wish:
     apt: AptSettings | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """A file of the tree that falls short: its bytes, and the findings that decide."""
 
     path: str
@@ -44,16 +43,14 @@ class Place:
         return self.data[start:end].decode("utf-8", "replace")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
+class Added(Struct, frozen=True, kw_only=True):
     """A file to be written beside: `path` is relative to the tree."""
 
     path: str
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Left(Struct, frozen=True, kw_only=True):
     """What was sought for a place and not found, with the reason; the place stays as it is."""
 
     location: Location
