@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +10,9 @@ import typer
 from typer.core import TyperGroup
 
 from repaudit.attestations.bundle import MAX_BYTES
+from repaudit.cli.output import put
 from repaudit.host import source_date
 from repaudit.host.keys import SigningKey, load_public, load_signing
-from repaudit.host.scratch import write
 from repaudit.model.digest import parse_digest
 from repaudit.model.errors import MalformedError, UsageError
 from repaudit.model.text import printable
@@ -86,7 +85,7 @@ def sign(
         source=source_option(source),
     )
     data = attest(evidence, predicate or (), signing)
-    _put(data, output)
+    put(data, output)
 
 
 def signing_key(reference: str, public: Path | None) -> SigningKey:
@@ -185,12 +184,4 @@ def find(
     """Fetch what is attached to an image: one bundle a line, which nothing has verified yet."""
     from repaudit.stages import referrers  # what other commands need not wait for
 
-    _put(referrers.find(image), output)
-
-
-def _put(data: bytes, output: Path | None) -> None:
-    if output is not None:
-        write(output, data)
-        return
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    put(referrers.find(image), output)

@@ -16,7 +16,7 @@ from repaudit.cli._gate_text import render
 from repaudit.cli.progress import progress
 from repaudit.cli.rebuild import request_of
 from repaudit.host import clock
-from repaudit.host.scratch import write
+from repaudit.host.scratch import deliver
 from repaudit.model.canonical import to_json
 from repaudit.model.errors import UsageError
 from repaudit.reporters import Surface
@@ -124,7 +124,7 @@ def gate(
     with progress(quiet=quiet, verbose=verbose) as listener:
         result, found = audit.gate(request, listener)
     if save_baseline is not None:
-        write(save_baseline, found)
+        deliver(save_baseline, found)
 
     def shown(name: str, surface: Surface) -> bytes:
         if name == "html":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repaudit.host.scratch import check_folder, write
+from repaudit.host.scratch import check_folder, deliver, passes_on
 from repaudit.model.errors import UsageError
 from repaudit.reporters import REPORTERS, PinsReporter, Surface
 
@@ -45,6 +46,8 @@ def check_writable(path: Path) -> None:
     """Raise UsageError where a file cannot be written: before the builds, not after."""
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder", hint="name a file")
+    if passes_on(path):
+        return
     try:
         check_folder(path.parent)
     except UsageError as error:
@@ -81,11 +84,28 @@ def emit_as(formats: _Formats, render: Callable[[str, Surface], bytes]) -> None:
     """Write what `render` makes for each format: files first, then standard output."""
     for name, path in formats:
         if path is not None:
-            write(path, render(name, Surface()))
+            put(render(name, Surface()), path)
     for name, path in formats:
         if path is None:
-            sys.stdout.buffer.write(render(name, _surface()))
-            sys.stdout.buffer.flush()
+            put(render(name, _surface()))
+
+
+def put(data: bytes, path: Path | None = None) -> None:
+    """Write to a file, or to standard output; raise UsageError where that cannot be."""
+    if path is not None:
+        deliver(path, data)
+        return
+    if sys.stdout is None:
+        raise UsageError("standard output is closed", hint="name a file to write")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        # What is left in the buffer shall not fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if not isinstance(error, BrokenPipeError):  # then its reader has seen enough
+            message = f"cannot write to standard output: {error.strerror}"
+            raise UsageError(message, hint="name a file to write") from error
 
 
 def _surface() -> Surface:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from repaudit.host.scratch import write
+from repaudit.cli.output import put
 from repaudit.model.errors import UsageError
 from repaudit.model.report import Verdict
 from repaudit.model.text import printable
@@ -58,7 +57,7 @@ def reference_values(
     image = audited(run, evidence)
     faulty = _judged(image)
     if plugin is not None:
-        _put(plugin.render(image), output)
+        put(plugin.render(image), output)
     if token is not None:
         faulty = _compared(token, image) or faulty
     raise typer.Exit(_FAULTY if faulty else 0)
@@ -90,11 +89,3 @@ def _compared(path: Path, image: Audited) -> bool:
     if not found:
         typer.echo(f"the token's claims fit {image.digest}; its signature and age are not judged")
     return bool(found)
-
-
-def _put(data: bytes, output: Path | None) -> None:
-    if output is not None:
-        write(output, data)
-        return
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()

@@ -17,6 +17,7 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from repaudit.host import clock, process
@@ -177,6 +178,38 @@ def rewrite(path: Path, data: bytes) -> None:
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}", hint="name the file") from error
     write(real, data, like=status)
+
+
+def deliver(path: Path, data: bytes) -> None:
+    """Write to what a user named; raise UsageError where that cannot be.
+
+    A file is written as `write` does. A link stays one; a device, a pipe and what our own output
+    goes to take the bytes, and are never replaced.
+    """
+    if not passes_on(path):
+        write(path.resolve(), data)
+        return
+    try:
+        with path.open("ab", buffering=0) as file:
+            file.write(data)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}", hint="name a file") from error
+
+
+def passes_on(path: Path) -> bool:
+    """Whether what is written to a path goes on from there: to a device, a pipe, our own output."""
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return not stat.S_ISREG(status.st_mode) or any(map(partial(_leads_to, status), (1, 2)))
+
+
+def _leads_to(status: os.stat_result, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(status, os.fstat(descriptor))
+    except OSError:  # it is closed
+        return False
 
 
 def write(path: Path, data: bytes, *, like: os.stat_result | None = None) -> None:
