@@ -10,10 +10,12 @@ import shutil
 import sqlite3
 import struct
 import subprocess
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 T1, T2 = 1_700_000_000, 1_700_086_402
@@ -54,6 +56,13 @@ def tree(folder: Path, times: int = T1, **texts: str) -> Path:
 
 def both(make: Callable[[int], bytes]) -> tuple[bytes, bytes]:
     return make(0), make(1)
+
+
+@cache
+def pairs() -> tuple[Planted, ...]:
+    """Every pair, made once."""
+    with tempfile.TemporaryDirectory(prefix="repaudit-formats-") as folder:
+        return tuple(planted(Path(folder)))
 
 
 def planted(folder: Path) -> Iterator[Planted]:

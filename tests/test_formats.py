@@ -21,10 +21,9 @@ from repaudit.formats import BOUNDS, Bounds, Budget, Kind, differing, regions
 from repaudit.formats._regions import FORMATS
 from repaudit.formats.interface import STEP, Labels
 from repaudit.model.errors import UnreadableError
-from tests.format_files import Planted, aux_cache, planted, png
+from tests.format_files import Planted, aux_cache, pairs, png
 
-with tempfile.TemporaryDirectory(prefix="repaudit-formats-") as _folder:
-    PAIRS = list(planted(Path(_folder)))
+PAIRS = pairs()
 SIDES = [(one.name, side) for one in PAIRS for side in (one.left, one.right)]
 SAMPLES = {pair.name: pair.left for pair in PAIRS}
 SMALL = Bounds(total=32 << 20, parts=20_000)
@@ -121,6 +120,21 @@ def test_names_of_members_are_printable_and_single():
     assert said[:3] == ["member x", "member x#2", "member a \\x3e b"]
     assert len(set(said)) == len(said)
     assert all(one.isprintable() and STEP not in one for one in said)
+
+
+def test_names_that_take_each_others_numbers_are_told_apart():
+    labels = Labels()
+    names = ["x" + "#2" * n for n in range(1_500)]
+    said = [labels.label("member", name) for name in (*names, "x", "x")]
+
+    assert len(set(said)) == len(said)
+
+
+def test_a_long_name_is_cut_and_still_single():
+    labels = Labels()
+    said = [labels.label("member", b"\xff" * (9 << 20) + end) for end in (b"a", b"b")]
+
+    assert len(set(said)) == 2 and all(len(one) < 50_000 for one in said)
 
 
 def test_two_members_of_one_name_are_both_told():
