@@ -32,9 +32,9 @@ class Comparator(Protocol):
         """
 
 
-def bounded(lines: list[str]) -> str:
-    """Cut a detail to its bounds, and say so."""
-    more = len(lines) - MOST_LINES
+def bounded(lines: list[str], further: int = 0) -> str:
+    """Cut a detail to its bounds, and say so; `further` lines there are beside these."""
+    more = len(lines) + further - MOST_LINES
     text = "\n".join(line[:400] for line in lines[:MOST_LINES])
     if more > 0:
         text += f"\n… {more} more lines"

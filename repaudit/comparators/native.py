@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
+from threading import Lock
 
-from repaudit.comparators.interface import Comparator, bounded
+from repaudit.comparators.interface import MOST_LINES, Comparator, bounded
 from repaudit.formats import CONTENT, STEP, differing, digest
 from repaudit.model.text import printable
 
@@ -12,19 +14,26 @@ from repaudit.model.text import printable
 _ROOM, _BEFORE = 60, 20
 
 
+#: One file at a time is looked into: each may take some hundred megabytes, and it is all Python.
+_ALONE = Lock()
+
+
 class _Native:
     name = "native"
     rank = 1
 
     def compare(self, name: str, left: Path, right: Path) -> str | None:
-        told = differing((left.read_bytes(), right.read_bytes()), name)
+        with _ALONE:
+            told = differing((left.read_bytes(), right.read_bytes()), name)
         if not told or CONTENT in told:
             return None
         # Of a thousand members whose times differ alike, one stands for all.
         alike: dict[tuple[str, bytes | None, bytes | None], list[str]] = {}
         for locator, (one, other) in told.items():
             alike.setdefault((locator.rpartition(STEP)[2], one, other), []).append(locator)
-        return bounded([_line(locators, key[1], key[2]) for key, locators in alike.items()])
+        some = islice(alike.items(), MOST_LINES)
+        lines = [_line(locators, key[1], key[2]) for key, locators in some]
+        return bounded(lines, len(alike) - len(lines))
 
 
 def _line(locators: list[str], one: bytes | None, other: bytes | None) -> str:

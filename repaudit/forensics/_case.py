@@ -23,6 +23,8 @@ UNPACKED_LIMIT = 64 * 2**20
 NESTED = "!/"
 _DETAIL_LIMIT = 200
 _MEMORY_LIMIT = 256 * 2**20
+#: So much of a gzip file is read: its members, or pieces of them.
+_MOST_PIECES = 10_000
 
 
 class Blame(NamedTuple):
@@ -190,10 +192,14 @@ def inflate(data: bytes) -> bytes:
 
 def _gunzip(data: bytes) -> bytes:
     # A gzip file may hold several members, one after the other (RFC 1952, 2.2).
-    pieces, room = [], UNPACKED_LIMIT
-    while data.startswith(b"\x1f\x8b") and room > 0:
-        stream = zlib.decompressobj(wbits=31)
-        pieces.append(stream.decompress(data, room))
-        room -= len(pieces[-1])
-        data = stream.unused_data
+    pieces: list[bytes] = []
+    room, at = UNPACKED_LIMIT, 0
+    while data.startswith(b"\x1f\x8b", at) and room > 0 and len(pieces) < _MOST_PIECES:
+        stream, feed = zlib.decompressobj(wbits=31), 1 << 10
+        while not stream.eof and at < len(data) and room > 0:
+            packed = data[at : at + feed]
+            pieces.append(stream.decompress(packed, room))
+            room -= len(pieces[-1])
+            at, feed = at + len(packed), 2 * feed  # it copies what is behind its end
+        at -= len(stream.unused_data)
     return b"".join(pieces)

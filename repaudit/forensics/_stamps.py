@@ -125,15 +125,16 @@ def offset(zone: str | None) -> int | None:
 def _read(hit: re.Match[str], form: int) -> Stamp | None:
     group = hit.groupdict()
     # A word before the date that names no day is not part of it.
-    dayname = (group.get("a") or "").lower()
-    text = hit[0] if not dayname or dayname in WORDS else hit[0][len(dayname) :].lstrip(",. ")
+    dayname = group.get("a") or ""
+    known = not dayname or dayname.lower() in WORDS
+    text = hit[0] if known else hit[0][len(dayname) :].lstrip(",. ")
     start = hit.end() - len(text)
-    words = tuple(w for w in (dayname, (group.get("b") or "").lower()) if w)
+    words = tuple(word.lower() for word in (dayname, group.get("b") or "") if word)
     if group.get("e"):
         return Stamp(text=text, form=form, start=start, end=hit.end(), epoch=int(group["e"]))
     try:
         day = _day(group)
-    except ValueError:
+    except (KeyError, ValueError):  # the regex takes a long s or a dotless i for a plain one
         return None
     hour = int(group["H"]) if group.get("H") else None
     if hour is not None and group.get("ap"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from difflib import SequenceMatcher
 from functools import lru_cache
 
 from repaudit.forensics._case import Blame
@@ -15,6 +14,7 @@ from repaudit.forensics._order import decide
 from repaudit.forensics._stamps import stamps
 from repaudit.forensics._told import MARK, mask
 from repaudit.forensics.interface import Case
+from repaudit.formats import matcher
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import Level
 
@@ -24,6 +24,8 @@ _ANY = Difference(layer=None, path="", aspect=Aspect.CONTENT, left=None, right=N
 LINE_LIMIT = 4000
 _WORD_LIMIT = 300
 _CONTEXT = 120
+#: There may be thousands of lines: see `matcher`.
+_WORK = 1_000_000
 _WORD = re.compile(
     rf"{MARK}\w+{MARK}|(?<!\w){UUID}(?!\w)|{CRYPT}"
     r"|/(?:var/)?tmp/[^\s'\":;,)\]>]+|(?<!\w)tmp[._][A-Za-z0-9_]{6,12}(?!\w)"
@@ -85,8 +87,7 @@ def _compare_words(case: Case, left: str, right: str) -> Iterator[Blame]:
         return
     start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
     a, b = a[start : start + _WORD_LIMIT], b[start : start + _WORD_LIMIT]
-    blocks = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
-    for verb, i, i_end, j, j_end in blocks:
+    for verb, i, i_end, j, j_end in matcher(a, b, _WORK, autojunk=False).get_opcodes():
         if verb == "equal":
             continue
         if i_end - i != j_end - j:

@@ -38,10 +38,11 @@ class _Canary:
 
     def examine(self, case: Case) -> Iterator[Clue]:
         """Yield the cause of each factor whose canaries both sides hold."""
-        found = _bytes(case)
+        planted = _planted(case.left_levels, case.right_levels)
+        found = _bytes(case) if planted else None
         if found is None:
             return
-        for factor, tokens in _planted(case.left_levels, case.right_levels):
+        for factor, tokens in planted:
             detail = _match(tokens, *found)
             if detail:
                 yield clue(_CAUSES[factor], detail, factors=(factor,), kind=EvidenceKind.CANARY)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from difflib import SequenceMatcher
 from itertools import chain
 
 from repaudit.forensics._case import Blame, clue, clues, contents, inflate, values
@@ -13,6 +12,7 @@ from repaudit.forensics._catalogue import known_at
 from repaudit.forensics._order import decide
 from repaudit.forensics._tokens import LINE_LIMIT, compare_lines
 from repaudit.forensics.interface import Case, Forensic
+from repaudit.formats import matcher, reordered
 from repaudit.model.difference import Aspect
 from repaudit.model.finding import Clue
 
@@ -64,7 +64,7 @@ def _decoded(data: bytes) -> str | None:
 
 
 def _compare_texts(case: Case, left: list[str], right: list[str]) -> Iterator[Clue]:
-    if len(left) > 1 and left != right and Counter(left) == Counter(right):
+    if len(left) > 1 and left != right and reordered(left, right):
         slug, why = decide(case, left, right)
         yield clue(slug, f"{len(left)} lines in another order: {why}")
         return
@@ -99,10 +99,9 @@ def _aligned(
         return [], [], pairs[:_LINES]
     left, right = left[:_LINES], right[:_LINES]
     lone_left, lone_right, pairs = [], [], []
-    for verb, i, i_end, j, j_end in SequenceMatcher(None, left, right).get_opcodes():
+    for verb, i, i_end, j, j_end in matcher(left, right).get_opcodes():
         if verb == "replace" and i_end - i == j_end - j:
-            moved = Counter(left[i:i_end]) == Counter(right[j:j_end])
-            if not moved:
+            if not reordered(left[i:i_end], right[j:j_end]):
                 pairs += zip(left[i:i_end], right[j:j_end], strict=True)
                 continue
         if verb != "equal":

@@ -5,6 +5,7 @@ regions of one file are. A reader on its own is `FORMATS.load(name).parts(data, 
 """
 
 from repaudit.formats._differing import differing
+from repaudit.formats._lines import matcher, reordered
 from repaudit.formats._regions import CONTENT, FORMATS, digest, regions
 from repaudit.formats.interface import BOUNDS, HEAD, STEP, Bounds, Budget, Format, Kind, Part
 
@@ -21,5 +22,7 @@ __all__ = [
     "Part",
     "differing",
     "digest",
+    "matcher",
     "regions",
+    "reordered",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from struct import Struct
 from typing import Any, Protocol
 
@@ -61,22 +62,23 @@ def inflate(
 
     Raises UnreadableError for a damaged stream, one that is cut off, and one above the budget.
     """
-    most, out = budget.most(len(data) - at), bytearray()
+    most, size = budget.most(len(data) - at), 0
+    out = BytesIO()  # it gives back what it holds without a copy
     feed = 1 << 10  # small streams by the thousand shall not each copy much
     try:
-        while not decoder.eof and len(out) <= most:
+        while not decoder.eof and size <= most:
             packed = data[at : at + feed] if decoder.needs_input else b""
             if decoder.needs_input and not packed:
                 break
             at, feed = at + len(packed), min(2 * feed, piece)
-            more = decoder.decompress(packed, most + 1 - len(out))
+            more = decoder.decompress(packed, most + 1 - size)
             if not more and not packed:
                 break
-            out += more
+            size += out.write(more)
     except corrupt as error:
         raise UnreadableError(f"a compressed stream is damaged: {error}") from error
     finally:
-        budget.spend(min(len(out), most))
-    if len(out) > most or not decoder.eof:
+        budget.spend(min(size, most))
+    if size > most or not decoder.eof:
         raise UnreadableError("a compressed stream is cut off, or unpacks to too much")
-    return bytes(out), at - len(decoder.unused_data)
+    return out.getvalue(), at - len(decoder.unused_data)

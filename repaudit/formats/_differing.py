@@ -73,28 +73,35 @@ class _Walk:
         for reader in readers(sides[0], name):
             if all(reader.name in one for one in others):
                 try:
+                    if reader.positional:
+                        return self._lines(reader, sides, prefix)
                     read = self._read(reader, sides)
                 except UnreadableError:
                     continue
-                if reader.positional:
-                    return self._lines(reader, read, sides, prefix)
                 return self._compared(read, name, prefix, depth)
         return None
 
-    def _lines(
-        self,
-        reader: Format,
-        read: Sequence[Mapping[str, Part]],
-        sides: Sequence[bytes],
-        prefix: str,
-    ) -> Differing:
-        if self._rewrite is None:
-            return _positions(read, prefix)
-        where = prefix.removesuffix(STEP)
-        rewritten = self._rewrite(where, sides)
-        if len(set(rewritten)) < 2:
-            return {where or CONTENT: tuple(map(kept, rewritten))}
-        return _positions(self._read(reader, rewritten), prefix)
+    def _lines(self, reader: Format, sides: Sequence[bytes], prefix: str) -> Differing:
+        word, values = self._values(reader, sides)
+        if self._rewrite is not None:
+            where = prefix.removesuffix(STEP)
+            rewritten = self._rewrite(where, sides)
+            if len(set(rewritten)) < 2:
+                return {where or CONTENT: tuple(map(kept, rewritten))}
+            word, values = self._values(reader, rewritten)
+        return {prefix + label: _kept(some) for label, some in aligned(values, word)}
+
+    def _values(self, reader: Format, sides: Sequence[bytes]) -> tuple[str, list[list[bytes]]]:
+        """Return what the parts are called, and their values: there may be millions."""
+        word, known = "line", dict[bytes, list[bytes]]()
+        for side, budget in zip(sides, self._budgets, strict=True):
+            if side not in known:
+                known[side] = []
+                for part in reader.parts(side, budget):
+                    budget.count(part)
+                    known[side].append(part.data)
+                    word = part.name.partition(" ")[0]
+        return word, [known[side] for side in sides]
 
     def _read(self, reader: Format, sides: Sequence[bytes]) -> list[dict[str, Part]]:
         known: dict[bytes, dict[str, Part]] = {}
@@ -127,12 +134,6 @@ class _Walk:
                 group = derived if first.kind is Kind.DERIVED else found
                 group[prefix + label] = tuple(map(kept, values))
         return found or derived
-
-
-def _positions(read: Sequence[Mapping[str, Part]], prefix: str) -> Differing:
-    sides = [[part.data for part in side.values()] for side in read]
-    word = next((label.split(" ")[0] for side in read for label in side), "line")
-    return {prefix + label: _kept(values) for label, values in aligned(sides, word)}
 
 
 def _kept(values: Values) -> Values:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import islice
+from typing import AnyStr
 
-#: SequenceMatcher takes a second for so many, at worst; longer stretches are compared in place.
+#: Longer stretches are compared in place.
 _MOST = 1_000
+#: Of so many lines each is told; of more the stretch that they are in.
+_MOST_TOLD = 20_000
+#: What SequenceMatcher may try, which takes a second or two: the number of items, squared, times
+#: how often one may stand among them before it is taken for one that says nothing of a place.
+_WORK = 80_000_000
 
 Values = tuple[bytes | None, ...]
 
@@ -18,9 +25,7 @@ def aligned(sides: Sequence[Sequence[bytes]], word: str) -> Iterator[tuple[str, 
     `line 3` is the first side's third line, and `after line 3` what stands behind it on other sides
     alone. Sides that hold the same lines in another order give `order of lines`, and nothing else.
     """
-    base = sides[0]
-    counted = Counter(base)
-    if all(len(side) == len(base) and Counter(side) == counted for side in sides[1:]):
+    if all(reordered(sides[0], side) for side in sides[1:]):
         yield f"order of {word}s", tuple(b"\n".join(side) for side in sides)
         return
     start = _shared(sides, backwards=False)
@@ -42,6 +47,24 @@ def aligned(sides: Sequence[Sequence[bytes]], word: str) -> Iterator[tuple[str, 
             yield (f"{word} {number}" if place % 1 == 0 else f"after {word} {number}"), values
 
 
+def reordered(one: Sequence[AnyStr], other: Sequence[AnyStr]) -> bool:
+    """Whether two lists hold the same, in whatever order."""
+    alike = len(one) == len(other) and sum(map(hash, one)) == sum(map(hash, other))
+    return alike and sorted(one) == sorted(other)  # a count would take a hundred bytes an item
+
+
+def matcher(
+    one: Sequence[AnyStr], other: Sequence[AnyStr], work: int = _WORK, *, autojunk: bool = True
+) -> SequenceMatcher[AnyStr]:
+    """Return difflib's matcher of two lists; `work` bounds what it tries, which is cubic at worst.
+
+    What stands too often for that is only matched beside what does not.
+    """
+    counted = Counter(other)
+    most = work // max(len(one), len(other), 1) ** 2
+    return SequenceMatcher(lambda item: counted[item] > most, one, other, autojunk)
+
+
 def _shared(sides: Sequence[Sequence[bytes]], *, backwards: bool) -> int:
     count = 0
     step = reversed if backwards else iter
@@ -58,15 +81,19 @@ def _in_place(
     if len({len(side) for side in sides}) > 1:
         yield f"after {word} {start}", tuple(b"\n".join(side) for side in sides)
         return
-    for number, row in enumerate(zip(*sides, strict=True), start + 1):
-        if len(set(row)) > 1:
-            yield f"{word} {number}", row
+    rows = enumerate(zip(*sides, strict=True), start + 1)
+    differ = list(islice(((number, row) for number, row in rows if len(set(row)) > 1), _MOST_TOLD))
+    if len(differ) == _MOST_TOLD:
+        yield f"after {word} {start}", tuple(b"\n".join(side) for side in sides)
+        return
+    for number, row in differ:
+        yield f"{word} {number}", row
 
 
 def _against(base: Sequence[bytes], side: Sequence[bytes]) -> dict[float, bytes]:
     """Return what stands at each place of `base`; halves are the gaps behind a place."""
     found: dict[float, bytes] = {}
-    for verb, i, i_end, j, j_end in SequenceMatcher(None, base, side).get_opcodes():
+    for verb, i, i_end, j, j_end in matcher(base, side).get_opcodes():
         if i_end - i == j_end - j:
             found.update({i + k + 1.0: side[j + k] for k in range(j_end - j)})
         elif verb == "insert":

@@ -13,6 +13,8 @@ from repaudit.model.errors import UnreadableError
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
+#: A table of names could else be given out again for each member.
+_LONGEST = 64 << 10
 #: The symbol tables and the table of long names follow from the members.
 _TABLES = frozenset({b"/", b"//", b"/SYM64/", b"__.SYMDEF", b"__.SYMDEF SORTED"})
 
@@ -62,7 +64,7 @@ def _name(field: bytes, long_names: bytes, body: bytes) -> tuple[bytes, bytes]:
         return take(body, 0, size).rstrip(b"\0"), body[size:]
     if text.startswith(b"/"):
         at = digits(text[1:])
-        end = long_names.find(b"\n", at)
+        end = long_names.find(b"\n", at, at + _LONGEST)
         if end < 0:
             raise UnreadableError("a long name of an ar archive is not in its table")
         text = long_names[at:end]

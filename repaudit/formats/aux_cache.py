@@ -16,6 +16,8 @@ _MAGIC = b"glibc-ld.so.auxcache-"
 _HEAD = 24  # the magic, with a version
 _COUNTS = Struct("<II")
 _ENTRY = Struct("<4QiIII")
+#: The longest path that Linux takes; libraries may all name one text.
+_LONGEST = 4096
 _FIELDS = ("inode", "ctime", "size", "device", "flags", "", "os version", "last word")
 
 
@@ -36,7 +38,7 @@ class _AuxCache:
         for number in range(count):
             entry = unpack(_ENTRY, data, start + number * _ENTRY.size)
             at = entry[5]
-            end = texts.find(b"\0", at)
+            end = texts.find(b"\0", at, at + _LONGEST)
             if end < 0:
                 raise UnreadableError("a library's name is not in the cache")
             label = labels.label("library", texts[at:end])

@@ -20,6 +20,8 @@ from repaudit.model.errors import UnreadableError
 
 _MAGIC = b"\x7fELF"
 _NO_BITS, _COMPRESSED = 8, 0x800
+#: So much of a section's name is read: a table of names could else be given out again for each.
+_LONGEST = 4096
 _ZLIB = 1
 _BUILD_ID = ".note.gnu.build-id"
 #: It names the file with debug information, and holds its checksum.
@@ -76,7 +78,7 @@ def _sections(data: bytes, fields: tuple[int, ...], table: Struct) -> Iterator[_
         raise UnreadableError("the sections of an ELF file overlap")
     for at, kind, flags, _, offset, length in headers:
         if kind:
-            name = texts[at : max(at, texts.find(b"\0", at))].decode("utf-8", "replace")
+            name = texts[at : at + _LONGEST].partition(b"\0")[0].decode("utf-8", "replace")
             body = None if kind == _NO_BITS else take(data, offset, length)
             yield _Section(name, flags, length, body)
 

@@ -46,10 +46,10 @@ class Bounds(Struct, frozen=True, kw_only=True):
     """
 
     depth: int = 6
-    total: int = 512 << 20
+    total: int = 256 << 20
     free: int = 16 << 20
     ratio: int = 200
-    parts: int = 2_000_000
+    parts: int = 500_000
 
 
 BOUNDS = Bounds()
@@ -65,7 +65,8 @@ class Budget:
 
     def most(self, packed: int) -> int:
         """Return how many bytes a stream of `packed` bytes may unpack to."""
-        return max(0, min(self._bytes, max(self.bounds.free, packed * self.bounds.ratio)))
+        # Half of what is left, as it is counted again with the part that it becomes.
+        return max(0, min(self._bytes // 2, max(self.bounds.free, packed * self.bounds.ratio)))
 
     def spend(self, size: int) -> None:
         """Take `size` unpacked bytes from the budget; raise UnreadableError where it is used up."""
@@ -115,18 +116,26 @@ MAGIC, NAMED, PLAIN = range(3)
 HEAD = 512
 
 
+#: So much of a name is shown, which is what Linux takes for a path.
+_LONGEST = 4096
+
+
 class Labels:
-    """Names for parts: printable, without a step of their own, and each one once."""
+    """Names for parts: printable, of bounded length, without a step of their own, each one once."""
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
 
     def label(self, word: str, name: str | bytes = "", *, within: str = "") -> str:
         """Return `word name`, below `within`; from the second of a kind on with a number behind."""
-        text = name if isinstance(name, str) else name.decode("utf-8", "surrogateescape")
+        some = name[:_LONGEST]
+        text = some if isinstance(some, str) else some.decode("utf-8", "surrogateescape")
         said = printable(f"{word} {text}" if text else word).replace(STEP, " \\x3e ")
         return self._once(within + STEP + said if within else said)
 
     def _once(self, said: str) -> str:
-        count = self._seen[said] = self._seen.get(said, 0) + 1
-        return said if count == 1 else self._once(f"{said}#{count}")
+        while (count := self._seen.get(said, 0) + 1) > 1:
+            self._seen[said] = count
+            said = f"{said}#{count}"
+        self._seen[said] = 1
+        return said

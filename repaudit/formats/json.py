@@ -12,6 +12,8 @@ from repaudit.model.errors import UnreadableError
 _SUFFIXES = (".json", ".webmanifest", ".map", ".ipynb")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _DEEPEST = 64
+#: Each value is named by its whole path.
+_LONGEST_PATH = 4096
 #: In memory a document takes fifty times its length, at worst.
 _LONGEST = 8 << 20
 
@@ -58,8 +60,8 @@ class _Json:
 
 def _leaves(path: str, value: object, depth: int) -> Iterator[tuple[str, bytes]]:
     """Yield the path and the text of each value that holds no other ones."""
-    if depth > _DEEPEST:
-        raise UnreadableError("a JSON document is nested too deeply")
+    if depth > _DEEPEST or len(path) > _LONGEST_PATH:
+        raise UnreadableError("a JSON document is nested too deeply, or its keys are too long")
     if isinstance(value, list) and value:
         keyed = isinstance(value, _Object)
         for number, item in enumerate(value):

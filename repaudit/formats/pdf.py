@@ -17,7 +17,7 @@ _END = b"endobj"
 #: A string in parentheses or in hexadecimal.
 _STRING = rb"\s*(\((?:\\.|[^\\()])*\)|<[0-9A-Fa-f\s]*>)"
 _FIELDS = re.compile(rb"/(CreationDate|ModDate|Producer|Creator|Author)" + _STRING, re.DOTALL)
-_ID = re.compile(rb"/ID\s*\[([^\]]*)\]")
+_ID = re.compile(rb"/ID\s*\[([^\[\]]*)\]")
 
 
 class _Pdf:

@@ -23,17 +23,20 @@ class _Record:
 
     def parts(self, data: bytes, budget: Budget) -> Iterator[Part]:
         labels, order = Labels(), []
-        try:
-            rows = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise UnreadableError(f"it is no table of files: {error}") from error
-        for row in rows:
+        for row in _rows(data):
             if len(row) != 3:
                 raise UnreadableError("a line of a RECORD has not three columns")
             label = labels.label("file", row[0])
             order.append(label)
             yield Part(label, ",".join(row[1:]).encode(), Kind.DERIVED)
         yield Part("order", "\n".join(order).encode(), Kind.ORDER)
+
+
+def _rows(data: bytes) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UnreadableError(f"it is no table of files: {error}") from error
 
 
 FORMAT: Format = _Record()

@@ -2,7 +2,8 @@
 
 The database is a stranger's, so SQLite reads a copy in memory, as its authors advise for such files
 ("Defense Against The Dark Arts"): no function of the schema is trusted, cells are checked, lengths
-and steps are bounded. What it refuses is named page by page.
+and steps are bounded, nothing is computed, sorted or searched for, and no module reads a table.
+What it refuses, and what would be too much, is named page by page.
 """
 
 from __future__ import annotations
@@ -31,10 +32,15 @@ _NUMBER, _PAGE_SIZE = Struct(">I"), Struct(">H")
 #: In WAL mode a database cannot be opened in memory; these bytes say which mode it is in.
 _MODE = slice(18, 20)
 _ROLLBACK = b"\1\1"
-_STEPS, _MOST_TICKS = 10_000, 20_000
-_MOST_CELLS = 200_000
+_STEPS, _MOST_TICKS = 10_000, 2_000
+#: Rows may share their bytes, so that what is in a file may be a thousand times its length.
+_MOST_CELLS, _MOST_BYTES = 200_000, 64 << 20
 _LONGEST = 16 << 20
-_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY name"
+_SCHEMA = "SELECT type, name, sql, rootpage FROM sqlite_schema"
+#: As SQLite itself writes it; a virtual table's begins otherwise, whatever its type is said to be.
+_TABLE = b"CREATE TABLE "
+#: What `table_xinfo` says of columns that are computed, by an expression of the stranger's.
+_COMPUTED = {2, 3}
 _PRAGMAS = ("trusted_schema = OFF", "cell_size_check = ON", "query_only = ON", "cache_size = -8000")
 
 
@@ -52,14 +58,24 @@ class _Sqlite:
             yield Part(name, b"%d" % unpack(_NUMBER, data, at)[0], kind)
         yield Part("mode", data[_MODE].hex().encode())
         try:
-            cells = list(_cells(data, budget))
+            cells = list(_bounded(_cells(data)))
         except (sqlite3.Error, OverflowError, UnicodeDecodeError):
             yield from _pages(data)
             return
         yield from cells
 
 
-def _cells(data: bytes, budget: Budget) -> Iterator[Part]:
+def _bounded(parts: Iterator[Part]) -> Iterator[Part]:
+    """Yield the parts; raise DataError where there are too many, or too long ones."""
+    size = 0
+    for number, part in enumerate(parts):
+        size += len(part.data)
+        if number == _MOST_CELLS or size > _MOST_BYTES:
+            raise sqlite3.DataError("more cells than are compared one by one")
+        yield part
+
+
+def _cells(data: bytes) -> Iterator[Part]:
     labels = Labels()
     with closing(sqlite3.connect(":memory:")) as database:
         database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
@@ -69,22 +85,22 @@ def _cells(data: bytes, budget: Budget) -> Iterator[Part]:
         database.deserialize(data[: _MODE.start] + _ROLLBACK + data[_MODE.stop :])
         for pragma in _PRAGMAS:
             database.execute(f"PRAGMA {pragma}")
-        schema = database.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")
-        for kind, name, sql in schema:
-            yield Part(labels.label("schema", kind + b" " + name), sql or b"")
-        room = _MOST_CELLS
-        for (table,) in database.execute(_TABLES).fetchall():
-            for part in _rows(database, table, labels):
-                room -= 1
-                if room < 0:
-                    raise sqlite3.DataError("more cells than are compared one by one")
-                yield part
+        tables = []
+        for kind, name, sql, root in database.execute(_SCHEMA):
+            text = _shown(sql or b"")
+            yield Part(labels.label("schema", b"%b %b" % (_shown(kind), _shown(name))), text)
+            if kind == b"table" and root and text.startswith(_TABLE):
+                tables.append(_shown(name))
+        for table in sorted(tables):
+            yield from _rows(database, table, labels)
 
 
 def _rows(database: sqlite3.Connection, table: bytes, labels: Labels) -> Iterator[Part]:
     """Yield the cells of one table, by the number that SQLite gives each row, or by its place."""
     label = labels.label("table", table)
     quoted = '"' + table.decode().replace('"', '""') + '"'
+    if _COMPUTED.intersection(row[-1] for row in database.execute(f"PRAGMA table_xinfo({quoted})")):
+        raise sqlite3.DataError("columns are computed")
     try:
         rows = database.execute(f"SELECT _rowid_, * FROM {quoted}")  # noqa: S608 - quoted above
         numbered = True
