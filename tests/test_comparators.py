@@ -21,10 +21,10 @@ def compare(folder: Path, left: bytes, right: bytes, name: str = "x") -> str | N
     return NATIVE.compare(name, folder / "left", folder / "right")
 
 
-def test_text_is_asked_first_and_diffoscope_last():
+def test_text_is_asked_first_and_what_shows_mere_bytes_last():
     ranks = sorted(COMPARATORS.all(), key=lambda one: one.rank)
 
-    assert [one.name for one in ranks] == ["text", "native", "diffoscope"]
+    assert [one.name for one in ranks] == ["text", "native", "diffoscope", "bytes"]
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
@@ -64,6 +64,51 @@ def test_a_lone_member_and_a_long_value(tmp_path: Path):
 def test_what_no_reader_opens_is_left_to_others(tmp_path: Path):
     assert compare(tmp_path, b"\0\1", b"\0\2") is None
     assert compare(tmp_path, b"a", b"a") is None
+
+
+# What nobody can open.
+
+
+def rows(folder: Path, left: bytes, right: bytes) -> list[str] | None:
+    for side, data in (("left", left), ("right", right)):
+        (folder / side).write_bytes(data)
+    shown = COMPARATORS.load("bytes").compare("x", folder / "left", folder / "right")
+    return None if shown is None else shown.split("\n")
+
+
+def test_one_bit_of_many_megabytes_has_its_place(tmp_path: Path):
+    left = bytes(20_000_000)
+    right = bytearray(left)
+    right[12_345_678] = ord("E")
+
+    assert rows(tmp_path, left, bytes(right)) == [
+        "from byte 12345678 on, of 20000000, in 1 of 4883 blocks of 4096",
+        "-00bc6140: 0000 0000 0000 0000 0000 0000 0000 0000  ................",
+        "+00bc6140: 0000 0000 0000 0000 0000 0000 0000 4500  ..............E.",
+    ]
+    assert rows(tmp_path, left, left) is None
+
+
+def test_a_byte_more_at_the_end_is_shown(tmp_path: Path):
+    assert rows(tmp_path, b"GOOD", b"GOOD\n") == [
+        "from byte 4 on, of 4 and 5",
+        "-00000000: 474f 4f44                                GOOD",
+        "+00000000: 474f 4f44 0a                             GOOD.",
+    ]
+
+
+@given(st.binary(max_size=9000), st.binary(max_size=40), st.binary(max_size=40))
+@settings(deadline=None)
+def test_of_any_bytes_the_first_that_differs_is_told(tmp_path_factory, same, one, other):
+    shown = rows(tmp_path_factory.mktemp("any"), same + one, same + other)
+    if one == other:
+        assert shown is None
+        return
+    first = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    first = min(len(one), len(other)) if first is None else first
+    assert shown is not None
+    assert shown[0].startswith(f"from byte {len(same) + first} on")
+    assert 2 <= len(shown) <= 17
 
 
 @settings(deadline=None)

@@ -15,7 +15,8 @@ from repaudit.comparators.interface import Comparator, bounded
 from repaudit.host import process
 from repaudit.model.text import printable
 
-_MOST_BYTES = 64 << 20
+#: Of what it cannot open either it makes hex dumps, a second for each megabyte.
+_MOST_BYTES = 8 << 20
 
 
 class _Diffoscope:

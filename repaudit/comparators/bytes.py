@@ -1,0 +1,62 @@
+"""Where two files part, as rows of bytes: for what nobody could open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from repaudit.comparators.interface import Comparator, bounded
+
+#: How many bytes a row shows, how many rows a side, and where rows are looked for.
+_ROW, _ROWS, _NEAR = 16, 8, 1 << 16
+_BLOCK = 4096
+
+
+class _Bytes:
+    name = "bytes"
+    rank = 3
+
+    def compare(self, name: str, left: Path, right: Path) -> str | None:
+        one, other = left.read_bytes(), right.read_bytes()
+        start = _parting(one, other)
+        if start is None:
+            return None
+        return bounded([_head(start, one, other), *islice(_rows(start, one, other), 2 * _ROWS)])
+
+
+def _parting(one: bytes, other: bytes) -> int | None:
+    """Return the first place in which two files differ, None where they are the same."""
+    most = max(len(one), len(other))
+    for at in range(0, most, _BLOCK):
+        a, b = one[at : at + _BLOCK], other[at : at + _BLOCK]
+        if a != b:
+            pairs = enumerate(zip(a, b, strict=False))
+            return at + next((n for n, (x, y) in pairs if x != y), min(len(a), len(b)))
+    return None
+
+
+def _head(start: int, one: bytes, other: bytes) -> str:
+    if len(one) != len(other):
+        return f"from byte {start} on, of {len(one)} and {len(other)}"
+    places = range(0, len(one), _BLOCK)
+    count = sum(one[at : at + _BLOCK] != other[at : at + _BLOCK] for at in places)
+    blocks = f"in {count} of {len(places)} blocks of {_BLOCK}"
+    return f"from byte {start} on, of {len(one)}, {blocks}"
+
+
+def _rows(start: int, one: bytes, other: bytes) -> Iterator[str]:
+    begin = start - start % _ROW
+    for at in range(begin, min(begin + _NEAR, max(len(one), len(other))), _ROW):
+        a, b = one[at : at + _ROW], other[at : at + _ROW]
+        if a != b:
+            sides = (("-", a), ("+", b))
+            yield from (f"{sign}{at:08x}: {_row(data)}" for sign, data in sides if data)
+
+
+def _row(data: bytes) -> str:
+    text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in data)
+    return f"{data.hex(' ', -2):<39}  {text}"
+
+
+COMPARATOR: Comparator = _Bytes()
