@@ -10,13 +10,14 @@ from repaudit.cli import output
 from repaudit.cli.progress import progress
 from repaudit.host import machine
 
-EXAMPLES = """An image is an OCI layout folder, an OCI or docker archive, or whatever skopeo knows:
+EXAMPLES = """An image is an OCI layout folder (DIR, or DIR:TAG for one of several), an OCI or
+docker archive, or whatever skopeo knows:
 
 repaudit diff build-1/ build-2/
 
 repaudit diff left.tar right.tar --format json
 
-repaudit diff docker://registry.example/app:1 containers-storage:localhost/app:1
+repaudit diff docker://registry.example/app:1 app.tar --semantic
 """
 
 

@@ -112,6 +112,8 @@ class Plain:
             raise MalformedError(
                 f"{self._name} is a decompression bomb: "
                 f"{self._taken} bytes made {self._given} and there is more",
+                hint=f"a layer may hold {bounds.free >> 20} MiB whatever its size, else up to "
+                f"{bounds.ratio} times that, and {bounds.total >> 30} GiB at most",
             )
 
 

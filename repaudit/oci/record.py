@@ -35,6 +35,7 @@ _FILE = _NUMBERS[Kind.FILE]
 _WHITEOUT, _OPAQUE = b".wh.", b".wh..wh..opq"
 _SECOND = 1_000_000_000
 _ESCAPE = "surrogateescape"
+_NAMES = "runtimes do not agree on such names: make the layer anew, with names below its root"
 
 
 class Record(msgspec.Struct, array_like=True, gc=False):
@@ -177,9 +178,9 @@ def _path(name: bytes) -> bytes:
         return path
     parts = name.split(b"/")
     if b".." in parts:
-        raise MalformedError(f"layer: a name with `..` in it: {text(name)!r:.200}")
+        raise MalformedError(f"layer: a name with `..` in it: {text(name)!r:.200}", hint=_NAMES)
     if name.startswith(b"/"):
-        raise MalformedError(f"layer: an absolute name: {text(name)!r:.200}")
+        raise MalformedError(f"layer: an absolute name: {text(name)!r:.200}", hint=_NAMES)
     return b"/".join([part for part in parts if part and part != b"."]) or b"."
 
 
