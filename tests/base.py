@@ -48,10 +48,13 @@ def storage(*more: str) -> dict[str, str]:
     home = cache()
     home.mkdir(parents=True, exist_ok=True)
     conf = home / "storage.conf"
-    with (home / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for name in (NAME, *more):
-            ready = home / ("ready" if name == NAME else f"ready-{_key(name)}")
+    for name in (NAME, *more):
+        ready = home / ("ready" if name == NAME else f"ready-{_key(name)}")
+        if ready.exists():
+            continue
+        # One lock an image: who needs another one need not wait for minutes.
+        with (home / f"lock-{_key(name)}").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             if ready.exists():
                 continue
             print(f"making the base image {name} (once, it takes a minute or two)", flush=True)
