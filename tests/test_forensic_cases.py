@@ -755,7 +755,15 @@ def test_modes(left, right, vary, wanted):
         (Aspect.MTIME, "1", "2", {"layer_mtimes_not_clamped"}),
         (Aspect.ORDER, "a", "b", {"random_order_of_layer_entries"}),
         (Aspect.OWNER, "0:0", "1000:1000", {"owner_follows_build_user"}),
-        (Aspect.XATTR, "a=1", "a=2", {"xattrs_follow_filesystem"}),
+        (Aspect.XATTR, "security.selinux=1", "security.selinux=2", {"xattrs_follow_filesystem"}),
+        (
+            Aspect.XATTR,
+            "security.capability=1 user.overlay.origin=2",
+            "security.capability=1",
+            {"xattrs_follow_filesystem"},
+        ),
+        (Aspect.XATTR, "security.capability=1", "security.capability=2", set()),
+        (Aspect.XATTR, "user.sig=1 security.selinux=1", "user.sig=2 security.selinux=2", set()),
         (Aspect.COMPRESSION, "a/b sha256:1", "a/b sha256:2", {"layer_compression_differs"}),
         (Aspect.COMPRESSION, "sha256:1", "sha256:2", set()),
         (Aspect.KIND, "file", "directory", set()),
@@ -764,6 +772,22 @@ def test_modes(left, right, vary, wanted):
 )
 def test_other_aspects(aspect, left, right, wanted):
     assert slugs("aspect", of(aspect, left, right)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "blamed"),
+    [
+        ("0:0", "1000:1000", True),
+        ("1000:1000 a:a", "1001:1001 b:b", True),
+        ("0:0 root:root", "0:0 root:wheel", False),
+        ("0:0", "33:33", False),
+        ("33:33", "1000:1000", False),
+        ("100:0", "101:0", False),
+    ],
+)
+def test_of_two_images_an_owner_who_is_a_person_follows_who_builds(left, right, blamed):
+    found = slugs("aspect", of(Aspect.OWNER, left, right, vary=None))
+    assert found == ({"owner_follows_build_user"} if blamed else set())
 
 
 @pytest.mark.parametrize(

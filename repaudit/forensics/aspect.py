@@ -10,6 +10,15 @@ from repaudit.forensics.interface import Case, Forensic
 from repaudit.model.difference import Aspect
 from repaudit.model.finding import Clue
 
+#: An owner who is a person: login.defs(5), UID_MIN.
+_PERSON = re.compile(r"[1-9][0-9]{3,}:")
+#: Attributes that kernel, security modules and storage drivers set by themselves (xattr(7)); what
+#: a step sets, such as security.capability, is not among them.
+_OF_HOSTS = re.compile(
+    r"(security\.(selinux|ima|evm|apparmor|SMACK64\w*)"
+    r"|system\.[\w.]+|btrfs\.\w+|(user|trusted)\.(overlay|fuseoverlayfs|containers)\.[\w.]+)="
+)
+
 
 class _Aspect:
     name = "aspect"
@@ -38,14 +47,20 @@ def _order(_case: Case, _left: str, _right: str) -> str:
     return "random_order_of_layer_entries"
 
 
-def _owner(case: Case, _left: str, _right: str) -> str | None:
+def _owner(case: Case, left: str, right: str) -> str | None:
     # An ID may also follow the order in which packages make accounts; only a user who is known
-    # to differ is blamed.
-    return "owner_follows_build_user" if moved(case, "user") or not case.left_levels else None
+    # to differ is blamed, or who is no account of the system's on one side at least.
+    people = [owner for owner in (left, right) if _PERSON.match(owner)]
+    others = {left, right} - {*people}
+    builds = bool(people) and all(owner.startswith("0:0") for owner in others)
+    known = moved(case, "user") if case.left_levels else builds
+    return "owner_follows_build_user" if known else None
 
 
-def _xattr(_case: Case, _left: str, _right: str) -> str:
-    return "xattrs_follow_filesystem"
+def _xattr(_case: Case, left: str, right: str) -> str | None:
+    apart = set(left.split()) ^ set(right.split())
+    hosts = all(_OF_HOSTS.match(one) for one in apart)
+    return "xattrs_follow_filesystem" if apart and hosts else None
 
 
 def _compression(case: Case, left: str, right: str) -> str | None:
