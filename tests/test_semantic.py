@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from repaudit.cli.app import app
@@ -62,6 +63,7 @@ def test_what_may_be_left_out_has_a_class(found: Difference, expected: str):
         difference(Aspect.KIND),
         difference(Aspect.PRESENCE),
         difference(Aspect.PRESENCE, ""),
+        replace(difference(Aspect.ORDER, ""), detail="the order decides what l is"),
         difference(Aspect.COMPRESSION, "", left="application/x.tar+gzip sha256:1"),
         difference(Aspect.COMPRESSION, "", None, left=ID),
         difference(Aspect.CONFIG, "/config/config/Env/0", None),
@@ -101,6 +103,25 @@ def test_images_that_differ_in_times_alone_are_the_same_if_asked(tmp_path: Path)
     assert report["ignored"] == [{"count": 1, "kind": "file-timestamps"}]
     text = CliRunner().invoke(app, ["diff", left, right, "--quiet", "--semantic"])
     assert "1 file-timestamps" in text.stdout
+
+
+def test_an_order_is_left_out_only_where_it_decides_nothing(tmp_path: Path):
+    """By what runtimes unpack: b is 1 on the left, and on the right what a layer below has."""
+    first, linked = member(b"a", b"1"), header(b"b", kind=b"1", link=b"a")
+    others = member(b"c", b"2"), member(b"d", b"3")
+    left = image(tmp_path / "l", tar(first, linked, *others))
+    right = image(tmp_path / "r", tar(linked, first, *others))
+    aside = image(tmp_path / "a", tar(*others, first, linked))
+
+    status, report = diff(left, right, "--semantic")
+    ((found,),) = [f["differences"] for f in report["findings"]]
+    assert (status, report["ignored"]) == (1, [])
+    assert found["aspect"] == "order"
+    assert found["detail"] == "the order decides what hard links to a hold"
+    status, report = diff(left, aside, "--semantic")
+    assert (status, report["ignored"]) == (0, [{"count": 1, "kind": "file-order"}])
+    # Not asked to leave anything out, it tells both.
+    assert [diff(left, side)[0] for side in (right, aside)] == [1, 1]
 
 
 def test_a_content_beside_them_is_told(tmp_path: Path):

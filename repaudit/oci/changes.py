@@ -15,6 +15,7 @@ from itertools import islice, pairwise
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry
 from repaudit.oci.listing import Listing
+from repaudit.oci.order import Run, decided
 from repaudit.oci.record import text
 
 #: Above this many, two layers are not two builds of one thing. Each takes some kilobyte.
@@ -39,10 +40,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """All of them, sorted by path, and the first two paths that stand in another order, if any."""
+    """All of them, sorted by path, and the first two paths that stand in another order, if any.
+
+    `decides` says in words what hangs on that order, None where nothing does.
+    """
 
     changed: tuple[Change, ...]
     order: tuple[str, str] | None
+    decides: str | None = None
 
 
 def find_changes(left: Listing, right: Listing) -> Changes:
@@ -57,7 +62,20 @@ def find_changes(left: Listing, right: Listing) -> Changes:
             f"two layers differ in more than {MOST_CHANGES} entries",
             hint="these are not two builds of one image: name the ones that shall be compared",
         )
-    return Changes(changed=tuple(changed), order=join.order())
+    order = join.order()
+    decides = decided(left, join.runs, _told(changed)) if order else None
+    return Changes(changed=tuple(changed), order=order, decides=decides)
+
+
+def _told(changed: list[Change]) -> set[int]:
+    """Return the numbers of the left's entries that are of another kind, or lead elsewhere."""
+    return {
+        one.left.position
+        for one in changed
+        if one.left
+        and one.right
+        and (one.left.kind, one.left.link) != (one.right.kind, one.right.link)
+    }
 
 
 class _Join:
@@ -71,7 +89,7 @@ class _Join:
         #: Entries that the other side has yet to meet, by path.
         self._waiting: tuple[dict[str, int], dict[str, int]] = ({}, {})
         #: Stretches that belong together: where they begin on each side, and how long they are.
-        self._runs: list[tuple[int, int, int]] = []
+        self.runs: list[Run] = []
 
     def changes(self) -> Iterator[Change]:
         left, right = self._left, self._right
@@ -106,8 +124,8 @@ class _Join:
 
     def order(self) -> tuple[str, str] | None:
         """Return the first two paths, one a side, that stand at one place of what is common."""
-        by_right = sorted(self._runs, key=lambda run: run[1])
-        runs = sorted(self._runs)
+        by_right = sorted(self.runs, key=lambda run: run[1])
+        runs = sorted(self.runs)
         for one, other in zip(runs, by_right, strict=True):
             if one != other:
                 return self._names[0](one[0]), self._names[1](other[1])
@@ -119,12 +137,12 @@ class _Join:
             yield Change(path=path, left=self._left.entry(i), right=self._right.entry(j))
 
     def _met(self, i: int, j: int, count: int) -> None:
-        if self._runs:
-            a, b, length = self._runs[-1]
+        if self.runs:
+            a, b, length = self.runs[-1]
             if (a + length, b + length) == (i, j):
-                self._runs[-1] = (a, b, length + count)
+                self.runs[-1] = (a, b, length + count)
                 return
-        self._runs.append((i, j, count))
+        self.runs.append((i, j, count))
 
 
 def _agreeing(left: Listing, i: int, right: Listing, j: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import SEEK_END
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -154,6 +154,14 @@ class Listing:
     def record(self, number: int) -> Record:
         """Return one record."""
         return decode(self.raw(number, 1))
+
+    def records(self, start: int, count: int) -> Iterator[Record]:
+        """Yield `count` records from number `start` on."""
+        for first in range(start, start + count, _BATCH):
+            begins = self._starts[first : min(first + _BATCH, start + count) + 1]
+            data = self._read(begins[0], begins[-1])
+            for begin, end in pairwise(begins):
+                yield decode(data[begin - begins[0] : end - begins[0]])
 
     def entry(self, number: int) -> Entry:
         """Return one record as an entry of its layer."""

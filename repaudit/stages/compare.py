@@ -162,7 +162,14 @@ def _changes(changed: Iterable[Change], base: int = 0) -> Iterator[Difference]:
 def _order(pair: LayerPair) -> Iterator[Difference]:
     if pair.order:
         one, other = pair.order
-        yield Difference(layer=pair.left.index, path="", aspect=Aspect.ORDER, left=one, right=other)
+        yield Difference(
+            layer=pair.left.index,
+            path="",
+            aspect=Aspect.ORDER,
+            left=one,
+            right=other,
+            detail=pair.decides,
+        )
 
 
 def _other_bytes(layer: int | None, path: str, left: str, right: str) -> Difference:

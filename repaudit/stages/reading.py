@@ -36,12 +36,16 @@ class Reading(Struct, frozen=True, kw_only=True):
 
 
 class LayerPair(Struct, frozen=True, kw_only=True):
-    """Two layers that differ, and where: the paths, and the first two in another order."""
+    """Two layers that differ, and where: the paths, and the first two in another order.
+
+    `decides` says what hangs on that order, if anything does.
+    """
 
     left: Layer
     right: Layer
     changed: Iterable[Change]
     order: tuple[str, str] | None
+    decides: str | None = None
 
 
 def check(left: Side, right: Side, reading: Reading) -> None:
@@ -56,7 +60,9 @@ def read_pair(left: Side, right: Side, reading: Reading) -> LayerPair:
     with closing(one), closing(other):
         found = find_changes(one, other)
     changed = with_contents(found.changed, ((left,), (right,)), reading.spool)
-    return LayerPair(left=left[1], right=right[1], changed=changed, order=found.order)
+    return LayerPair(
+        left=left[1], right=right[1], changed=changed, order=found.order, decides=found.decides
+    )
 
 
 class MergedPair(Struct, frozen=True, kw_only=True):

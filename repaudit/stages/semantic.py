@@ -57,7 +57,7 @@ def class_of(difference: Difference) -> str | None:
     if aspect is Aspect.MTIME:
         return "file-timestamps"
     if aspect is Aspect.ORDER:
-        return "file-order"
+        return None if difference.detail else "file-order"  # which says what the order decides
     # Both sides are diff_ids: entries are the same, and how they are written is not.
     written = aspect is Aspect.COMPRESSION and str(difference.left).startswith("sha256:")
     return "tar-format" if written else None
