@@ -6,8 +6,10 @@ import io
 import random
 import re
 import tarfile
+import tomllib
 import zipfile
 from gzip import GzipFile
+from importlib import resources
 
 import pytest
 from hypothesis import given, settings
@@ -238,6 +240,17 @@ def test_slugs_are_unique_and_keep_the_grammar():
     assert slugs == sorted(set(slugs))
     assert len(slugs) >= 45
     assert all(re.fullmatch(r"[a-z0-9_]+", slug) for slug in slugs)
+
+
+def test_the_tables_that_are_read_one_by_one_are_those_of_the_file():
+    text = resources.files("repaudit.forensics").joinpath("causes.toml").read_text("utf-8")
+    tables = {table["slug"]: table for table in tomllib.loads(text)["cause"]}
+    assert len(tables) == text.count("[[cause]]\n")
+    assert [record.cause.slug for record in records()] == sorted(tables)
+    for record in records():
+        table = tables[record.cause.slug]
+        assert (record.cause.title, record.cause.remedy) == (table["title"], table["remedy"])
+        assert list(record.paths) == table.get("paths", [])
 
 
 @pytest.mark.parametrize("record", records(), ids=lambda record: record.cause.slug)

@@ -65,10 +65,7 @@ ALLOWED = {
     ("builders/_workplace.py", "os"): "the order of a directory listing is what it reads",
     ("cli/", "os"): "the environment and the user are the command line's own input",
     ("factors/file_order.py", "uuid"): "writes a hash as a UUID; makes none",
-    ("model/canonical.py", "importlib"): "importlib.resources reads the schemas in the package",
     ("cli/app.py", "importlib"): "a command is imported when it is called",
-    ("forensics/_catalogue.py", "importlib"): "importlib.resources reads the catalogue",
-    ("ecosystems/_catalogue.py", "importlib"): "importlib.resources reads the catalogue",
 }
 #: What costs more to import than a build step should pay for.
 TOO_HEAVY = frozenset(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -31,7 +31,7 @@ class Rule(Struct, frozen=True, kw_only=True):
 @cache
 def rules() -> tuple[Rule, ...]:
     """Return every rule, sorted by id."""
-    text = resources.files("repaudit.ecosystems").joinpath("rules.toml").read_text("utf-8")
+    text = Path(__file__).with_name("rules.toml").read_text("utf-8")
     tables = tomllib.loads(text)["rule"]
     found = (Rule(**(table | {"severity": Severity(table["severity"])})) for table in tables)
     return tuple(sorted(found, key=lambda rule: rule.id))

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -101,17 +101,22 @@ def causes() -> tuple[Cause, ...]:
     return tuple(record.cause for record in records())
 
 
+@cache
 def record(slug: str) -> Record:
     """Return the whole record of the cause called `slug`."""
-    return _by_slug()[slug]
+    return _record(tomllib.loads(_tables()[slug]))
+
+
+def records() -> tuple[Record, ...]:
+    """Return every record, sorted by slug."""
+    return tuple(map(record, _tables()))
 
 
 @cache
-def records() -> tuple[Record, ...]:
-    """Return every record, sorted by slug."""
-    text = resources.files("repaudit.forensics").joinpath("causes.toml").read_text("utf-8")
-    found = (_record(table) for table in tomllib.loads(text)["cause"])
-    return tuple(sorted(found, key=lambda record: record.cause.slug))
+def _tables() -> dict[str, str]:
+    """Return each cause's table as text, by its slug, sorted: to parse all takes a while."""
+    _, *tables = Path(__file__).with_name("causes.toml").read_text("utf-8").split("[[cause]]\n")
+    return dict(sorted((table.split('"', 2)[1], table) for table in tables))
 
 
 def known_at(path: str, aspect: Aspect) -> Iterator[tuple[Record, str]]:
@@ -127,17 +132,10 @@ def known_at(path: str, aspect: Aspect) -> Iterator[tuple[Record, str]]:
 @cache
 def _places(aspect: Aspect) -> tuple[tuple[str, str, str, Record], ...]:
     """Return how the paths of each glob for an aspect begin and end, the glob and its record."""
+    some = (record(slug) for slug, table in _tables().items() if "\npaths = " in table)
     return tuple(
-        (*_ends(glob), glob, one)
-        for one in records()
-        if aspect in one.aspects
-        for glob in one.paths
+        (*_ends(glob), glob, one) for one in some if aspect in one.aspects for glob in one.paths
     )
-
-
-@cache
-def _by_slug() -> dict[str, Record]:
-    return {record.cause.slug: record for record in records()}
 
 
 def _record(table: dict[str, Any]) -> Record:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Iterator
-from importlib import resources
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -100,6 +100,6 @@ def pins_schema() -> dict[str, Any]:
 def shipped_schema(name: str) -> dict[str, Any]:
     """Return the JSON Schema of what calls itself `name` (`repaudit-gate/1`), as it ships."""
     file = name.removeprefix("repaudit-").replace("/", "-") + ".schema.json"
-    text = resources.files("repaudit.model").joinpath(file).read_text("utf-8")
+    text = Path(__file__).with_name(file).read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
