@@ -1,4 +1,4 @@
-"""Which code is running, as one name."""
+"""Which code compares, as one name."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ import msgspec
 import zstandard
 
 _PACKAGE = Path(__file__).parent.parent
-#: What the package stands on when it reads and compares.
+#: The rooms whose code reads and compares, and what they stand on.
+_ROOMS = ("model", "host", "oci", "sources", "stages")
 _LIBRARIES = (blake3, isal, msgspec, zstandard)
 
 
 @cache
 def fingerprint() -> str:
-    """Return a digest in hex of this package's source, of the libraries' versions and Python's."""
+    """Return a digest in hex of the source that compares, of the libraries' versions and Python's.
+
+    Who changes how a difference is shown or explained does not make the comparison blind.
+    """
     hasher = hashlib.sha256(sys.version.encode())
     for module in _LIBRARIES:
         hasher.update(f"{module.__name__} {module.__version__}\n".encode())
-    for path in sorted(_sources(str(_PACKAGE))):
+    for path in sorted(path for room in _ROOMS for path in _sources(str(_PACKAGE / room))):
         with open(path, "rb") as file:  # noqa: PTH123 - each comparison waits for hundreds of them
             data = file.read()
         hasher.update(f"{path[len(str(_PACKAGE)) :]} {len(data)}\n".encode())
