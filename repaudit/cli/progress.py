@@ -96,19 +96,14 @@ def progress(*, quiet: bool, verbose: bool) -> Iterator[Silent]:
     if quiet:
         yield Silent()
         return
-    from rich.progress import (  # what is quiet need not wait for
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    from repaudit.cli.stderr import Stderr
+    from repaudit.cli.stderr import Stderr  # what is quiet need not wait for
 
     console = Stderr()
     if verbose or not console.is_terminal:
         yield Lines(console, verbose=verbose)
     else:
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
         columns = (
             SpinnerColumn(finished_text=" "),
             TimeElapsedColumn(),

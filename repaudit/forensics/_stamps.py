@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 
 from msgspec import Struct
 
@@ -22,37 +23,34 @@ _DAYNAME = r"(?:(?P<a>[^\W\d_]{1,12})[,.]? )?"
 _YEAR = r"(?P<y>(?:19|20)\d\d)(?!\d)"
 _NUMBER = r"(?P<d>[0-3]?\d)"
 _EDGE = r"(?<![0-9A-Za-z.])"
-_FORMS = tuple(
-    re.compile(form, re.IGNORECASE)
-    for form in (
-        # ISO 8601, RFC 3339, and their kin with slashes or dots
-        rf"(?<!\d)(?P<y>(?:19|20)\d\d)(?P<s>[-/.])(?P<m>[01]\d)(?P=s)(?P<d>[0-3]\d)"
-        rf"(?:[T _-]+{_CLOCK}{_ZONE})?(?!\d)",
-        rf"(?<![\d.])(?P<d>[0-3]?\d)(?P<s>[./])(?P<m>[01]?\d)(?P=s){_YEAR}(?: {_CLOCK}{_ZONE})?",
-        # RFC 5322, the web server's log, and `22 November 2026`
-        rf"(?<!\w){_DAYNAME}(?<!\d){_NUMBER}\.?(?: |[/-]){_MONTH},?(?: +|[/-]){_YEAR}"
-        rf"(?:,?[ :]{_CLOCK}{_ZONE})?",
-        # asctime, date(1), __DATE__, syslog
-        rf"(?<!\w){_DAYNAME}{_MONTH}  ?{_NUMBER},?(?: {_CLOCK}{_ZONE})? {_YEAR}",
-        rf"(?<!\w){_DAYNAME}{_MONTH}  ?{_NUMBER},? (?:{_YEAR} )?{_CLOCK}{_ZONE}",
-        rf"(?<!\w){_MONTH} {_YEAR}",
-        # __DATE__ __TIME__, which C joins without a space
-        rf"(?<!\w){_MONTH}  ?{_NUMBER} (?P<y>(?:19|20)\d\d){_CLOCK}",
-        # ISO 8601 in names of files, where a colon is not always allowed
-        r"(?<!\d)(?P<y>(?:19|20)\d\d)-(?P<m>[01]\d)-(?P<d>[0-3]\d)[T_]"
-        r"(?P<H>[0-2]\d)(?P<t>[-_.])(?P<M>[0-5]\d)(?P=t)(?P<S>[0-6]\d)"
-        r"(?:[-_.]\d{3,9})?(?P<z>Z)?(?!\d)",
-        # %D, which the C locale's %x is
-        r"(?<![\w/.])(?P<m>[01]\d)/(?P<d>[0-3]\d)/(?P<yy>\d\d)(?![\w/])",
-        # %Y%m%d%H%M%S
-        rf"{_EDGE}(?P<y>20\d\d)(?P<m>[01]\d)(?P<d>[0-3]\d)"
-        r"(?:[T._-]?(?P<H>[0-2]\d)(?P<M>[0-5]\d)(?P<S>[0-5]\d)?)?(?P<z>Z)?(?![0-9A-Za-z])",
-        # seconds, milli-, micro- or nanoseconds since 1970
-        rf"{_EDGE}(?P<e>[12]\d{{9}})(?:\d{{3}}|\d{{6}}|\d{{9}})?(?:\.\d+)?(?![0-9A-Za-z])",
-        rf"(?<![\w:.])(?=\d{{1,2}}:\d\d(?::\d\d| ?[AP]M)){_CLOCK}{_ZONE}(?![\w:])",
-        # `08:30`, which may be a ratio: see compare()
-        r"(?<![\w:.])(?P<H>[0-2]\d):(?P<M>[0-5]\d)(?![\w:.])",
-    )
+_FORMS = (
+    # ISO 8601, RFC 3339, and their kin with slashes or dots
+    rf"(?<!\d)(?P<y>(?:19|20)\d\d)(?P<s>[-/.])(?P<m>[01]\d)(?P=s)(?P<d>[0-3]\d)"
+    rf"(?:[T _-]+{_CLOCK}{_ZONE})?(?!\d)",
+    rf"(?<![\d.])(?P<d>[0-3]?\d)(?P<s>[./])(?P<m>[01]?\d)(?P=s){_YEAR}(?: {_CLOCK}{_ZONE})?",
+    # RFC 5322, the web server's log, and `22 November 2026`
+    rf"(?<!\w){_DAYNAME}(?<!\d){_NUMBER}\.?(?: |[/-]){_MONTH},?(?: +|[/-]){_YEAR}"
+    rf"(?:,?[ :]{_CLOCK}{_ZONE})?",
+    # asctime, date(1), __DATE__, syslog
+    rf"(?<!\w){_DAYNAME}{_MONTH}  ?{_NUMBER},?(?: {_CLOCK}{_ZONE})? {_YEAR}",
+    rf"(?<!\w){_DAYNAME}{_MONTH}  ?{_NUMBER},? (?:{_YEAR} )?{_CLOCK}{_ZONE}",
+    rf"(?<!\w){_MONTH} {_YEAR}",
+    # __DATE__ __TIME__, which C joins without a space
+    rf"(?<!\w){_MONTH}  ?{_NUMBER} (?P<y>(?:19|20)\d\d){_CLOCK}",
+    # ISO 8601 in names of files, where a colon is not always allowed
+    r"(?<!\d)(?P<y>(?:19|20)\d\d)-(?P<m>[01]\d)-(?P<d>[0-3]\d)[T_]"
+    r"(?P<H>[0-2]\d)(?P<t>[-_.])(?P<M>[0-5]\d)(?P=t)(?P<S>[0-6]\d)"
+    r"(?:[-_.]\d{3,9})?(?P<z>Z)?(?!\d)",
+    # %D, which the C locale's %x is
+    r"(?<![\w/.])(?P<m>[01]\d)/(?P<d>[0-3]\d)/(?P<yy>\d\d)(?![\w/])",
+    # %Y%m%d%H%M%S
+    rf"{_EDGE}(?P<y>20\d\d)(?P<m>[01]\d)(?P<d>[0-3]\d)"
+    r"(?:[T._-]?(?P<H>[0-2]\d)(?P<M>[0-5]\d)(?P<S>[0-5]\d)?)?(?P<z>Z)?(?![0-9A-Za-z])",
+    # seconds, milli-, micro- or nanoseconds since 1970
+    rf"{_EDGE}(?P<e>[12]\d{{9}})(?:\d{{3}}|\d{{6}}|\d{{9}})?(?:\.\d+)?(?![0-9A-Za-z])",
+    rf"(?<![\w:.])(?=\d{{1,2}}:\d\d(?::\d\d| ?[AP]M)){_CLOCK}{_ZONE}(?![\w:])",
+    # `08:30`, which may be a ratio: see compare()
+    r"(?<![\w:.])(?P<H>[0-2]\d):(?P<M>[0-5]\d)(?![\w:.])",
 )
 BARE = len(_FORMS) - 1
 #: Stands for the year of a form that has none; a leap year takes every date.
@@ -82,10 +80,16 @@ class Stamp(Struct, frozen=True, kw_only=True):
         return int(self.day.timestamp()) + self.clock
 
 
+@cache
+def _forms() -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(form, re.IGNORECASE) for form in _FORMS)  # ten milliseconds
+
+
 def stamps(text: str) -> Iterator[Stamp]:
     """Yield every date and time in `text`, from left to right."""
     position = 0
-    hits = {form: form.search(text) for form in _FORMS}
+    forms = _forms()
+    hits = {form: form.search(text) for form in forms}
     while True:
         for form, hit in hits.items():
             if hit is not None and hit.start() < position:
@@ -98,7 +102,7 @@ def stamps(text: str) -> Iterator[Stamp]:
         )
         if best is None:
             return
-        stamp = _read(best, _FORMS.index(best.re))
+        stamp = _read(best, forms.index(best.re))
         if stamp is not None:
             yield stamp
         position = max(best.end(), best.start() + 1)

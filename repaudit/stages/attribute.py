@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from repaudit.containerfile.shell import runs_only
 from repaudit.forensics import FORENSICS, Case, cause
 from repaudit.model.difference import Aspect, Difference, Place, Process
 from repaudit.model.experiment import INTRINSIC, Level
@@ -111,6 +110,8 @@ class Scene(Struct, frozen=True, kw_only=True, dict=True):
 
 @cache
 def _changes_attributes(line: str) -> bool:
+    from repaudit.containerfile.shell import runs_only  # two images have no lines
+
     keyword, _, step = line.partition(" ")
     return keyword == "RUN" and runs_only(step, _WRITES_NO_BYTES)
 
