@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repaudit.formats import BOUNDS, Bounds, Budget, Kind, differing, regions
+from repaudit.formats import BOUNDS, Bounds, Budget, Kind, Part, apart, differing, regions
 from repaudit.formats._regions import FORMATS
 from repaudit.formats.interface import STEP, Labels
 from repaudit.model.errors import UnreadableError
@@ -172,6 +172,35 @@ def test_different_files_have_different_regions(data: st.DataObject):
 def test_any_two_files_have_different_regions(left: bytes, right: bytes, name: str):
     assert (regions(left, name) == regions(right, name)) is (left == right)
     assert bool(differing((left, right), name)) is (left != right)
+
+
+CONTAINERS = ("elf",)
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_byte_of_a_container_that_is_another_is_another_part(name: str, data: st.DataObject):
+    """Even beside others: no part of a container hides behind what differs innocently."""
+    claims = FORMATS.load(name).claims
+    file = data.draw(st.sampled_from([file for _, file in SIDES if claims(file[:512], "")]))
+    at = data.draw(st.integers(0, len(file) - 1))
+    other = bytearray(file)
+    other[at] = data.draw(st.integers(0, 255).filter(lambda byte: byte != file[at]))
+    grown = file + data.draw(st.binary(min_size=1, max_size=4))
+    for changed in (bytes(other), grown):
+        both = [known(name, side) for side in (file, changed)]
+        assert apart(both) if all(both) else not both[1]
+
+
+def known(name: str, data: bytes) -> dict[str, Part]:
+    """The parts by name; none where it is no file of that format."""
+    try:
+        parts = FORMATS.load(name).parts(data, Budget(SMALL))
+        claimed = FORMATS.load(name).claims(data[:512], "")
+        return {part.name: part for part in parts} if claimed else {}
+    except UnreadableError:
+        return {}
 
 
 LINES = st.lists(st.sampled_from([b"", b"a", b"b", b"c"]), max_size=9).map(b"\n".join)

@@ -21,6 +21,8 @@ from repaudit.model.finding import Clue, EvidenceKind
 UNPACKED_LIMIT = 64 * 2**20
 #: Stands between an archive's path and its member's.
 NESTED = "!/"
+#: How a text may stand in a file.
+ENCODINGS = ("utf-8", "utf-16-le")
 _DETAIL_LIMIT = 200
 _MEMORY_LIMIT = 256 * 2**20
 #: So much of a gzip file is read: its members, or pieces of them.
@@ -94,7 +96,9 @@ def without_canaries(case: Case, left: bytes, right: bytes) -> tuple[bytes, byte
     for level in case.left_levels:
         pair = levels(case, level.factor)
         for a, b in zip(pair[0].canaries, pair[1].canaries, strict=False) if pair else ():
-            left, right = left.replace(a.encode(), b"\0"), right.replace(b.encode(), b"\0")
+            for encoding in ENCODINGS:
+                left = left.replace(a.encode(encoding), b"\0")
+                right = right.replace(b.encode(encoding), b"\0")
     return left, right
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 
-from repaudit.forensics import FORENSICS, canary, elf, pyc, text
+from repaudit.forensics import FORENSICS, canary, elf, pyc, text, uncovered
 from repaudit.forensics._case import NESTED, clue, held, nested, sides, umask_explains
 from repaudit.forensics._members import Members, claims
 from repaudit.forensics._order import decide
 from repaudit.forensics.interface import Case
 from repaudit.model.finding import Clue
 
-_INNER = (canary.FORENSIC, elf.FORENSIC, pyc.FORENSIC, text.FORENSIC)
+_INNER = (canary.FORENSIC, elf.FORENSIC, pyc.FORENSIC, text.FORENSIC, uncovered.FORENSIC)
 _ARCHIVES = ("ar", "gzip", "tar", "zip")
 # So many members with other contents are opened; the rest of an archive shows the same.
 _MOST_OPENED = 40
@@ -82,9 +82,12 @@ def inside(
     """
     member = nested(case, name, left, right)
     forensics = list(_INNER)
-    if archives and member.difference.path.count(NESTED) <= _DEEPEST:
+    opened = archives and member.difference.path.count(NESTED) <= _DEEPEST
+    if opened:
         forensics += map(FORENSICS.load, _ARCHIVES)
     found = [one for forensic in forensics for one in forensic.examine(member)]
+    if found and not opened and _archive(left):
+        found.append(clue("unexplained", "this archive in an archive was not opened"))
     for one in found:
         yield clue(one.slug, f"in {name[-60:]}: {one.detail}", factors=one.factors, kind=one.kind)
     if not found:

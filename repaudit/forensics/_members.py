@@ -12,14 +12,18 @@ from repaudit.formats import FORMATS, HEAD, STEP, Bounds, Budget, Part
 from repaudit.model.errors import UnreadableError
 
 _BOUNDS = Bounds(total=4 * UNPACKED_LIMIT, parts=500_000)
-_WORD = "member "
-_TIMES = ("atime", "ctime", "LIBARCHIVE.creationtime")
+MEMBER = "member "
+#: Fields that hold more times of a member: of a tar archive's records, of a zip archive's extras.
+TIMES = (
+    *("pax atime", "pax ctime", "pax LIBARCHIVE.creationtime", "header mtime"),
+    *("extra mtime", "extra atime", "extra ctime"),
+)
 
 
 class Member(Struct, frozen=True, kw_only=True):
     """A file record of an archive. `time` is as stored: seconds since 1970, or a wall clock's.
 
-    `more_times` are those of a tar file's extended header (pax(1)): last read, last changed.
+    `more_times` are those beside it: fractions, last read, last changed.
     """
 
     time: str = ""
@@ -51,6 +55,16 @@ def whole_parts(format_: str, data: bytes) -> dict[str, Part]:
         return {}
 
 
+def parts_until(format_: str, data: bytes) -> tuple[dict[str, Part], bool]:
+    """Return what is in `data`, by name, and whether that is all: whether it could be read."""
+    found: dict[str, Part] = {}
+    try:
+        found.update((part.name, part) for part in _read(format_, data))
+    except UnreadableError:
+        return found, False
+    return found, True
+
+
 def _read(format_: str, data: bytes) -> Iterator[Part]:
     budget = Budget(_BOUNDS)
     for part in FORMATS.load(format_).parts(data, budget):
@@ -63,20 +77,19 @@ def members(found: Iterable[Part]) -> dict[str, Member]:
     fields: dict[str, dict[str, bytes]] = {}
     for part in found:
         label, _, field = part.name.partition(STEP)
-        if label.startswith(_WORD):
-            fields.setdefault(label.removeprefix(_WORD), {})[field] = part.data
+        if label.startswith(MEMBER):
+            fields.setdefault(label.removeprefix(MEMBER), {})[field] = part.data
     return {name: _member(known) for name, known in fields.items()}
 
 
 def _member(known: Mapping[str, bytes]) -> Member:
+    # Archives keep whole seconds, but for the records of some tar files.
+    time, _, fraction = known.get("mtime", b"").decode("ascii", "replace").partition(".")
+    more = {word: known[word].decode("ascii", "replace") for word in TIMES if word in known}
+    more |= {"fraction of mtime": fraction} if fraction else {}
     return Member(
-        # Archives keep whole seconds, but for the records of some tar files.
-        time=known.get("mtime", b"").decode("ascii", "replace").partition(".")[0],
-        more_times=", ".join(
-            f"{word} {known[f'pax {word}'].decode('ascii', 'replace')}"
-            for word in _TIMES
-            if f"pax {word}" in known
-        ),
+        time=time,
+        more_times=", ".join(f"{word} {value}" for word, value in more.items()),
         owner=known.get("owner", b"").decode("utf-8", "replace"),
         mode=int(known.get("mode", b"0"), 8),
         data=known.get("", b""),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import zip_longest
 
-from repaudit.forensics._case import clue, contents, inflate, quote, sides, values
+from repaudit.forensics._case import ENCODINGS, clue, contents, inflate, quote, sides, values
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.model.difference import Aspect
 from repaudit.model.experiment import Level
@@ -25,7 +25,6 @@ _CAUSES = {
     "time": "captures_build_date",
     "kernel": "captures_kernel_version",
 }
-_ENCODINGS = ("utf-8", "utf-16-le")
 # So many bytes before or after a canary must agree for two places to be the same one.
 _CONTEXT = 8
 #: A canary of either run, None where that has none, and how they are encoded.
@@ -62,7 +61,7 @@ def _planted(left: tuple[Level, ...], right: tuple[Level, ...]) -> tuple[tuple[s
 
 
 def _encoded(pairs: Sequence[tuple[str | None, str | None]]) -> Iterator[_Token]:
-    for encoding in _ENCODINGS:
+    for encoding in ENCODINGS:
         for a, b in pairs:
             yield (
                 None if a is None else a.encode(encoding),

@@ -13,7 +13,7 @@ from repaudit.formats import Kind
 from repaudit.model.finding import Clue
 
 # They follow whatever else differs: the build ID is a hash, the link holds a checksum.
-_DERIVED = frozenset({".note.gnu.build-id", ".gnu_debuglink"})
+FOLLOWING = frozenset({".note.gnu.build-id", ".gnu_debuglink"})
 _STRING = re.compile(rb"[\t\x20-\x7e]{6,}")
 _MOST_STRINGS = 20_000
 _MACRO = re.compile(r"(?:[A-Z][a-z]{2} [ \d]\d \d{4})?(?: ?\d\d:\d\d:\d\d)?")
@@ -31,8 +31,8 @@ class _Elf:
         if not left or not right:
             return
         names = [n for n in sorted(left.keys() | right.keys()) if left.get(n) != right.get(n)]
-        primary = [name for name in names if name not in _DERIVED]
-        if names and not primary:
+        primary = [name for name in names if name not in FOLLOWING]
+        if names and not primary and _without(data[0], left) == _without(data[1], right):
             yield clue("build_id_differences_only", f"only {', '.join(names)} differs")
         blames, open_ends = [], []
         for name in primary:
@@ -43,6 +43,13 @@ class _Elf:
         yield from clues(blames)
         if open_ends:
             yield clue("unexplained", f"the sections {quote(', '.join(open_ends), 120)} differ")
+
+
+def _without(data: bytes, sections: dict[str, bytes]) -> bytes:
+    """Return a file without its build ID and debug link."""
+    for name in FOLLOWING & sections.keys():
+        data = data.replace(bytes.fromhex(sections[name].decode("ascii")), b"", 1)
+    return data
 
 
 def _renamed(blame: Blame) -> Blame:
@@ -69,7 +76,7 @@ def _sections(data: bytes) -> dict[str, bytes]:
     return {
         name: part.data
         for name, part in found.items()
-        if part.kind is Kind.FILE or name in _DERIVED
+        if part.kind is Kind.FILE or name in FOLLOWING
     }
 
 

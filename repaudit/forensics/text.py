@@ -49,11 +49,12 @@ def _texts(case: Case) -> tuple[str, str] | None:
     data = contents(case)
     if data is None:
         return None
-    left, right = _decoded(inflate(data[0])), _decoded(inflate(data[1]))
+    left, right = decoded(inflate(data[0])), decoded(inflate(data[1]))
     return (left, right) if left and right and left != right else None
 
 
-def _decoded(data: bytes) -> str | None:
+def decoded(data: bytes) -> str | None:
+    """Return the text that `data` is, None where it is none."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -1,9 +1,11 @@
 """What is inside a file, down to the member and the field: one format a file.
 
-`differing` says which regions of several versions of a file are not the same, `regions` what all
-regions of one file are. A reader on its own is `FORMATS.load(name).parts(data, Budget())`.
+`differing` says which regions of several versions of a file are not the same, `apart` which parts,
+`regions` what all regions of one file are. A reader on its own is
+`FORMATS.load(name).parts(data, Budget())`.
 """
 
+from repaudit.formats._apart import apart
 from repaudit.formats._differing import differing
 from repaudit.formats._lines import matcher, reordered
 from repaudit.formats._regions import CONTENT, FORMATS, digest, regions
@@ -20,6 +22,7 @@ __all__ = [
     "Format",
     "Kind",
     "Part",
+    "apart",
     "differing",
     "digest",
     "matcher",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from struct import Struct
 from typing import Any, Protocol
 
-from repaudit.formats.interface import Budget
+from blake3 import blake3
+
+from repaudit.formats.interface import Budget, Labels
 from repaudit.model.errors import UnreadableError
 
 
@@ -20,6 +23,28 @@ def take(data: bytes, at: int, size: int) -> bytes:
 def unpack(form: Struct, data: bytes, at: int) -> tuple[Any, ...]:
     """Return the fields of `form` at `at`; raise UnreadableError where they are not all there."""
     return form.unpack(take(data, at, form.size))
+
+
+def fingerprint(data: bytes) -> bytes:
+    """Return what tells bytes apart that nobody reads: those of a compressed stream."""
+    return blake3(data).hexdigest(16).encode()
+
+
+def between(
+    data: bytes, used: Iterable[tuple[int, int, str]], labels: Labels
+) -> Iterator[tuple[str, bytes]]:
+    """Yield what lies behind each of `used` (place, size, label) and in none, unless it is zeros.
+
+    What lies behind all of them is told whatever it is.
+    """
+    end, last = 0, ""
+    for at, size, label in sorted(one for one in used if one[1]):
+        if at > end and data[end:at].strip(b"\0"):
+            yield labels.label(f"after {last}" if last else "before all"), data[end:at]
+        if at + size >= end:
+            end, last = at + size, label
+    if end < len(data):
+        yield labels.label("after the end"), data[end:]
 
 
 def digits(field: bytes, base: int = 10) -> int:

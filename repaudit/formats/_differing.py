@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from repaudit.formats._apart import apart, shared, steps
 from repaudit.formats._lines import Values, aligned
 from repaudit.formats._regions import CONTENT, ENCODING, digest, inner_name, kept, readers
 from repaudit.formats.interface import BOUNDS, STEP, Bounds, Budget, Format, Kind, Part
@@ -119,61 +120,30 @@ class _Walk:
     def _compared(
         self, read: Sequence[Mapping[str, Part]], name: str, prefix: str, depth: int
     ) -> Differing:
-        found, derived = _lone(read, prefix)
-        for label, first in read[0].items():
-            parts = [side[label] for side in read if label in side]
-            if len(parts) < len(read) or all(part is first for part in parts):
-                continue
-            values = tuple(part.data for part in parts)
-            if all(part.kind is Kind.FILE for part in parts):
-                inner = inner_name(name, first)
+        found: Differing = {}
+        names = apart(read)
+        lone = any(label not in side for label in names for side in read)
+        nodes = [steps(side) if lone else set() for side in read]
+        for label in names:
+            parts = [side.get(label) for side in read]
+            values = [part.data for part in parts if part]
+            if len(values) == len(read) and all(part and part.kind is Kind.FILE for part in parts):
+                inner = inner_name(name, read[0][label])
                 found |= self.file(values, inner, f"{prefix}{label}{STEP}", depth + 1)
-            elif first.kind is Kind.ORDER:
-                found |= _order(values, prefix + label)
+            elif len(values) == len(read) and read[0][label].kind is Kind.ORDER:
+                found[prefix + label] = tuple(map(kept, shared(values)))
             else:
-                group = derived if first.kind is Kind.DERIVED else found
-                group[prefix + label] = tuple(map(kept, values))
-        return found or derived
+                found[prefix + label] = tuple(
+                    _shown(side, label) if label in side or label in has else None
+                    for side, has in zip(read, nodes, strict=True)
+                )
+        return found
 
 
 def _kept(values: Values) -> Values:
     return tuple(None if value is None else kept(value) for value in values)
 
 
-def _lone(read: Sequence[Mapping[str, Part]], prefix: str) -> tuple[Differing, Differing]:
-    """Return what some sides lack, and what of that is derived: of a member, the member alone."""
-    found: Differing = {}
-    derived: Differing = {}
-    if all(side.keys() == read[0].keys() for side in read):
-        return found, derived
-    nodes = [{node for label in side for node in _steps(label)} for side in read]
-    everywhere = set.intersection(*nodes)
-    for label in dict.fromkeys(label for side in read for label in side):
-        node = next((node for node in _steps(label) if node not in everywhere), label)
-        if node in everywhere and all(label in side for side in read):
-            continue
-        kinds = {side[node].kind for side in read if node in side}
-        group = derived if kinds == {Kind.DERIVED} else found
-        group[prefix + node] = tuple(
-            _shown(side, node) if node in has else None
-            for side, has in zip(read, nodes, strict=True)
-        )
-    return found, derived
-
-
-def _steps(label: str) -> Iterator[str]:
-    words = label.split(STEP)
-    return (STEP.join(words[:count]) for count in range(1, len(words) + 1))
-
-
-def _shown(side: Mapping[str, Part], label: str) -> bytes | None:
+def _shown(side: Mapping[str, Part], label: str) -> bytes:
     part = side.get(label)
     return _PRESENT if part is None else kept(part.data)
-
-
-def _order(values: Sequence[bytes], label: str) -> Differing:
-    """Return the order of what all sides have, where they differ in it."""
-    lists = [value.split(b"\n") for value in values]
-    shared = set.intersection(*map(set, lists))
-    orders = tuple(b"\n".join(x for x in one if x in shared) for one in lists)
-    return {label: tuple(map(kept, orders))} if len(set(orders)) > 1 else {}

@@ -1,34 +1,39 @@
-"""ELF: the header's fields and the bytes of each section (System V ABI, gABI chapter 4).
+"""ELF: the header's fields, segments, sections, and what is none of these (gABI, chapters 4 and 5).
 
-No library: the section table is all that is needed, and pyelftools reads it at a tenth of the
-speed. What of DWARF tells a build (comp_dir, producer, names) are strings of .debug_str and
-.debug_line_str.
+No library: the tables are all that is needed, and pyelftools reads them at a tenth of the speed.
+What of DWARF tells a build (comp_dir, producer, names) are strings of .debug_str and
+.debug_line_str. Places and addresses move when a section grows: they are derived from the `layout`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from struct import Struct
 
 import msgspec
 from isal import igzip_lib
 
-from repaudit.formats._bytes import inflate, take, unpack
+from repaudit.formats._bytes import between, fingerprint, inflate, take, unpack
 from repaudit.formats.gzip import CORRUPT
-from repaudit.formats.interface import MAGIC, Budget, Format, Kind, Labels, Part
+from repaudit.formats.interface import MAGIC, STEP, Budget, Format, Kind, Labels, Part
 from repaudit.model.errors import UnreadableError
 
 _MAGIC = b"\x7fELF"
 _NO_BITS, _COMPRESSED = 8, 0x800
 #: So much of a section's name is read: a table of names could else be given out again for each.
 _LONGEST = 4096
-_ZLIB = 1
-_BUILD_ID = ".note.gnu.build-id"
+_ZLIB, _LOADED = 1, 1
+BUILD_ID = ".note.gnu.build-id"
 #: It names the file with debug information, and holds its checksum.
 _DEBUG_LINK = ".gnu_debuglink"
-_FIELDS = ("type", "machine", "version", "entry", "segments at", "sections at", "flags")
-#: Addresses and places move when anything before them grows.
-_MOVING = {"entry", "segments at", "sections at"}
+_FIELDS = (
+    *("type", "machine", "version", "entry", "segments at", "sections at", "flags"),
+    *("header size", "segment size", "segment count"),
+    *("section size", "section count", "names of sections"),
+)
+#: Sizes and addresses of sections, from which others follow.
+_LAYOUT = "layout"
+_MOVING = {"entry", "segments at", "sections at", "section count", "names of sections"}
 
 
 class _Elf:
@@ -41,28 +46,103 @@ class _Elf:
 
     def parts(self, data: bytes, budget: Budget) -> Iterator[Part]:
         wide, order = take(data, 4, 1) == b"\2", "<" if take(data, 5, 1) == b"\1" else ">"
-        fields = unpack(Struct(order + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH")), data, 16)
+        head = Struct(order + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH"))
+        fields = unpack(head, data, 16)
         labels, names = Labels(), []
+        layout, entered, ordered = map(labels.label, (_LAYOUT, "entry in", "order of sections"))
         yield Part(labels.label("ident"), take(data, 4, 12).hex().encode())
-        for name, value in zip(_FIELDS, fields, strict=False):
-            kind = Kind.DERIVED if name in _MOVING else Kind.VALUE
-            yield Part(labels.label(name), b"%d" % value, kind)
-        segments = take(data, fields[4], fields[8] * fields[9])
-        yield Part(labels.label("segments"), segments, Kind.DERIVED)
-        table = Struct(order + ("IIQQQQ24x" if wide else "IIIIII16x"))
+        for name, value in zip(_FIELDS, fields, strict=True):
+            yield _moving(labels.label(name), b"%d" % value, name in _MOVING)
+        segments = list(_segments(data, fields, wide, order))
+        table = Struct(order + ("IIQQQQIIQQ" if wide else "10I"))
         packed = Struct(order + ("I20x" if wide else "I8x"))
-        for section in _sections(data, fields, table):
-            label = labels.label(section.name)
+        sections = list(_sections(data, fields, table))
+        used = [(0, 16 + head.size, "the header")]
+        used += [
+            (fields[4], fields[8] * fields[9], "the segments"),
+            (fields[5], fields[11] * fields[10], "the sections"),
+        ]
+        for section in sections:
+            label = labels.label(section.name or "section")
             names.append(label)
-            yield _part(label, section, budget, packed)
-        yield Part("order of sections", "\n".join(names).encode(), Kind.ORDER)
+            if section.body is not None:
+                used.append((section.offset, section.size, label))
+            yield from _section(label, section, budget, packed)
+        sizes = zip(names, sections, strict=True)
+        told = "\n".join(f"{name} {section.size}" for name, section in sizes)
+        yield Part(layout, told.encode(), Kind.DERIVED)
+        yield from _entered(entered, fields[3], segments, used)
+        for number, segment in enumerate(segments):
+            yield from _segment(labels.label(f"segment {number}"), segment)
+        for label, gap in between(data, used, labels):
+            yield Part(labels.label(label), gap, Kind.FILE)
+        yield Part(ordered, "\n".join(names).encode(), Kind.ORDER)
+
+
+def _moving(label: str, value: bytes, moves: bool = True) -> Part:
+    return Part(label, value, Kind.DERIVED, _LAYOUT) if moves else Part(label, value)
+
+
+class _Segment(msgspec.Struct, frozen=True):
+    kind: int
+    flags: int
+    align: int
+    offset: int
+    address: int
+    #: The physical address, and the sizes in the file and in memory.
+    more: tuple[int, int, int]
+
+
+def _segments(data: bytes, fields: tuple[int, ...], wide: bool, order: str) -> Iterator[_Segment]:
+    start, size, count = fields[4], fields[8], fields[9]
+    form = Struct(order + ("IIQQQQQQ" if wide else "8I"))
+    if count and size != form.size:
+        raise UnreadableError("the segment table of an ELF file is of no known kind")
+    for number in range(count):
+        one = unpack(form, data, start + number * size)
+        kind, flags, offset, address, physical, held, wanted, align = (
+            one if wide else (one[0], one[6], *one[1:6], one[7])
+        )
+        yield _Segment(kind, flags, align, offset, address, (physical, held, wanted))
+
+
+def _segment(label: str, segment: _Segment) -> Iterator[Part]:
+    rights = "".join(
+        c if segment.flags >> bit & 1 else "-" for bit, c in ((2, "r"), (1, "w"), (0, "x"))
+    )
+    more = f" and {segment.flags:#x}" if segment.flags > 7 else ""
+    yield Part(f"{label}{STEP}type", b"%#x" % segment.kind)
+    yield Part(f"{label}{STEP}flags", f"{rights}{more}".encode())
+    yield Part(f"{label}{STEP}alignment", b"%d" % segment.align)
+    place = (segment.offset, segment.address, *segment.more)
+    yield _moving(f"{label}{STEP}place", " ".join(f"{n:#x}" for n in place).encode())
+
+
+def _entered(
+    label: str, entry: int, segments: Sequence[_Segment], used: Sequence[tuple[int, int, str]]
+) -> Iterator[Part]:
+    """Yield where in which section a program begins, as it is loaded."""
+    loads = (one for one in segments if one.kind == _LOADED)
+    load = next((one for one in loads if 0 <= entry - one.address < one.more[1]), None)
+    if load:
+        at = load.offset + entry - load.address
+        for start, size, section in used:
+            if start <= at < start + size:
+                told = f"{section} at {at - start:#x}".encode()
+                yield Part(label, told, Kind.DERIVED, section)
+                return
 
 
 class _Section(msgspec.Struct, frozen=True):
     name: str
     flags: int
+    offset: int
     size: int
     body: bytes | None
+    #: Type, flags, alignment, size of entries.
+    manner: tuple[int, ...]
+    #: Where its name is, its address, its place; what it refers to.
+    place: tuple[int, ...]
 
 
 def _sections(data: bytes, fields: tuple[int, ...], table: Struct) -> Iterator[_Section]:
@@ -76,31 +156,44 @@ def _sections(data: bytes, fields: tuple[int, ...], table: Struct) -> Iterator[_
     texts = take(data, *headers[names][4:6])
     if sum(header[5] for header in headers if header[1] != _NO_BITS) > 2 * len(data):
         raise UnreadableError("the sections of an ELF file overlap")
-    for at, kind, flags, _, offset, length in headers:
-        if kind:
-            name = texts[at : at + _LONGEST].partition(b"\0")[0].decode("utf-8", "replace")
-            body = None if kind == _NO_BITS else take(data, offset, length)
-            yield _Section(name, flags, length, body)
+    for at, kind, flags, address, offset, length, link, info, align, entry in headers:
+        name = texts[at : at + _LONGEST].partition(b"\0")[0].decode("utf-8", "replace")
+        body = take(data, offset, length) if kind not in (0, _NO_BITS) else None
+        manner, place = (kind, flags, align, entry), (at, address, offset, link, info)
+        yield _Section(name if kind else "", flags, offset, length, body, manner, place)
 
 
-def _part(label: str, section: _Section, budget: Budget, packed: Struct) -> Part:
+def _section(label: str, section: _Section, budget: Budget, packed: Struct) -> Iterator[Part]:
+    yield Part(
+        f"{label}{STEP}header", b"type %#x, flags %#x, alignment %d, entries of %d" % section.manner
+    )
+    yield _moving(f"{label}{STEP}place", " ".join(f"{n:#x}" for n in section.place).encode())
     body = section.body
     if body is None:
-        return Part(label, b"%d bytes" % section.size)
-    if label == _BUILD_ID:
+        yield Part(label, b"%d bytes" % section.size)
+    elif label == BUILD_ID:
         # A hash of the rest, or random: whoever compares sees by what else differs.
-        return Part(label, body[16:].hex().encode())
-    if label == _DEBUG_LINK:
-        return Part(label, body.hex().encode(), Kind.DERIVED)
-    if section.flags & _COMPRESSED:
-        # Behind a header of its own (gABI, Elf64_Chdr); zstd has a reader.
-        (method,) = unpack(packed, body, 0)
-        if method == _ZLIB:
-            decoder = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_ZLIB)
-            body, _ = inflate(decoder, body, packed.size, budget, CORRUPT)
-        else:
-            body = body[packed.size :]
-    return Part(label, body, Kind.FILE)
+        yield Part(f"{label}{STEP}note", body[:16].hex().encode())
+        yield Part(label, body[16:].hex().encode())
+    elif label == _DEBUG_LINK:
+        yield Part(label, body.hex().encode(), Kind.DERIVED)
+    elif section.flags & _COMPRESSED:
+        yield from _unpacked(label, body, budget, packed)
+    else:
+        yield Part(label, body, Kind.FILE)
+
+
+def _unpacked(label: str, body: bytes, budget: Budget, packed: Struct) -> Iterator[Part]:
+    # Behind a header of its own (gABI, Elf64_Chdr); zstd has a reader.
+    (method,) = unpack(packed, body, 0)
+    content, end = body[packed.size :], len(body)
+    if method == _ZLIB:
+        decoder = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_ZLIB)
+        content, end = inflate(decoder, body, packed.size, budget, CORRUPT)
+    yield Part(label, content, Kind.FILE)
+    yield Part(f"{label}{STEP}packed", fingerprint(body[:end]), Kind.DERIVED, label)
+    if end < len(body):
+        yield Part(f"{label}{STEP}after the stream", body[end:])
 
 
 FORMAT: Format = _Elf()

@@ -2,8 +2,10 @@
 
 Laws, tested for every format: a file that is cut off, damaged or hostile raises UnreadableError and
 nothing else, within the budget; the same bytes give the same parts; nothing is written anywhere.
-A reader need not name every byte: whoever walks over files adds the digest of the whole, so that
-two different files never look alike (`_regions.py`, `_differing.py`).
+A reader of a container names every byte: what is none of its parts is one of its own, such as
+`after the end`, so that nothing hides beside what differs innocently. Other readers need not:
+whoever walks over files adds the digest of the whole, so that two different files never look alike
+(`_regions.py`, `_differing.py`).
 """
 
 from __future__ import annotations
@@ -31,11 +33,16 @@ class Kind(Enum):
 
 
 class Part(Struct, frozen=True):
-    """One thing in a file. `name` is its own among the file's parts, and may have steps."""
+    """One thing in a file. `name` is its own among the file's parts, and may have steps.
+
+    `of` says what a derived one follows from: the part of that name, the parts of a kind, or, where
+    it is empty, all others. It is told where that is the same.
+    """
 
     name: str
     data: bytes
     kind: Kind = Kind.VALUE
+    of: str | Kind = ""
 
 
 class Bounds(Struct, frozen=True, kw_only=True):

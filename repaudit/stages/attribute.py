@@ -167,7 +167,7 @@ def attribution(
         if told.difference.place in read:
             clues = tuple(found for found in clues if not causeless(found.clue))
         elif not clues:
-            _add(groups, told, UNEXPLAINED, cut_off(told.difference, contents), scene)
+            _add(groups, told, UNEXPLAINED, None, scene)
         # A detector that could name a part of a file says of the rest that it is unexplained.
         for found in [*clues, *(seen(told.author, found.clue) for found in clues if told.author)]:
             _add(groups, told, found.clue.slug, found, scene)
@@ -185,14 +185,13 @@ def _examined(
     """Return what is told of one difference, and by whom; of very many it is one value."""
     author = None if difference.aspect in _BUILDERS else scene.author(difference)
     case = _case(difference, contents, scene)
-    clues = spoken(
-        [
-            Sourced(forensic.name, clue)
-            for forensic in FORENSICS.all()
-            for clue in forensic.examine(case)
-            if _possible(clue, scene)
-        ]
-    )
+    found = [
+        Sourced(forensic.name, clue)
+        for forensic in FORENSICS.all()
+        for clue in forensic.examine(case)
+        if _possible(clue, scene)
+    ]
+    clues = spoken([*found, *cut_off(difference, contents)])
     decoded = scene.decoded.get(difference.place)
     if decoded is not None:
         clues = sharpened(clues, decoded, scene.apart)

@@ -83,14 +83,14 @@ def _keep(held: dict[_K, Sourced], name: _K, found: Sourced) -> None:
         held[name] = found
 
 
-def cut_off(difference: Difference, contents: Contents) -> Sourced | None:
-    """Say of a file without a clue that most of it was not looked into, where that is so."""
+def cut_off(difference: Difference, contents: Contents) -> Iterator[Sourced]:
+    """Say that most of a file was not looked into, where that is so: no cause speaks for that."""
     kept = contents.get((difference.left, difference.right))
     if kept is None or kept.whole or difference.aspect is not Aspect.CONTENT:
-        return None
+        return
     detail = f"of files as large as {difference.path}, the first {MOST_OF_ONE >> 20} MiB are read"
     clue = Clue(slug=UNEXPLAINED, factors=(), kind=EvidenceKind.SIGNATURE, detail=detail)
-    return Sourced("contents", clue)
+    yield Sourced("contents", clue)
 
 
 def seen(author: Author, clue: Clue) -> Sourced:

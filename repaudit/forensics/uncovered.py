@@ -1,0 +1,95 @@
+"""What no other forensic accounts for, so that no known cause speaks for more than it explains.
+
+A forensic names the cause of what it knows: a time in a header, a name in a section. Of a file that
+one of them opens, this one names the parts that differ and that none of them looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from repaudit.forensics._case import clue, contents, inflate, quote, whole, without_canaries
+from repaudit.forensics._members import MEMBER, TIMES, claims, parts_until
+from repaudit.forensics.elf import FOLLOWING
+from repaudit.forensics.interface import Case, Forensic
+from repaudit.forensics.text import decoded
+from repaudit.formats import STEP, Kind, Part, apart
+from repaudit.model.finding import Clue
+
+#: What others tell of a file, and of each member in it; the bytes are the member without a field.
+_TOLD: dict[str, frozenset[str]] = {
+    "ar": frozenset({"order"}),
+    "bzip2": frozenset({"inflated"}),
+    "elf": FOLLOWING,
+    "gzip": frozenset({"mtime", "name", "inflated", "packed"}),
+    "pyc": frozenset({"flags", "mtime", "source hash", "source path", "code"}),
+    "tar": frozenset({"order"}),
+    "xz": frozenset({"inflated"}),
+    "zip": frozenset({"order"}),
+}
+_TOLD_OF_MEMBERS: dict[str, frozenset[str]] = {
+    "ar": frozenset({"", "mtime", "owner", "mode"}),
+    "tar": frozenset({"", "mtime", "owner", "mode", *TIMES}),
+    "zip": frozenset({"", "mtime", "mode", "packed", *TIMES}),
+}
+#: Nobody opens these further, but for a tar archive in them.
+_OPAQUE = frozenset({"bzip2", "xz"})
+#: Another compressor writes its own name and level.
+_COMPRESSOR = frozenset({"extra flags", "system"})
+
+
+class _Uncovered:
+    name = "uncovered"
+
+    def examine(self, case: Case) -> Iterator[Clue]:
+        """Yield `unexplained` with the parts that no other forensic looks at."""
+        data = contents(case)
+        if data is None or not whole(case):
+            return
+        formats = [name for name in _TOLD if _claim(name, data)]
+        for name in formats:
+            yield from _parts(name, data)
+        inner = inflate(data[0]), inflate(data[1])
+        if inner != data and _claim("tar", inner):
+            yield from _parts("tar", inner)
+        elif not {*formats} - _OPAQUE:
+            yield from _beside_canaries(case, *inner)
+
+
+def _claim(format_: str, data: Sequence[bytes]) -> bool:
+    return all(claims(format_, side) for side in data)
+
+
+def _parts(format_: str, data: Sequence[bytes]) -> Iterator[Clue]:
+    read = [parts_until(format_, side) for side in data]
+    sides = [found for found, _ in read]
+    if not all(sides):
+        return
+    if not all(sound for _, sound in read):
+        yield clue("unexplained", f"not all of it can be read as {format_}")
+        return
+    differ = apart(sides)
+    told = _COMPRESSOR if "packed" in differ else frozenset()
+    rest = [name for name in differ if name not in told and not _told(format_, name, sides)]
+    if rest:
+        some = quote(", ".join(rest), 120)
+        yield clue("unexplained", f"no known cause makes these parts differ: {some}")
+
+
+def _told(format_: str, name: str, sides: Sequence[Mapping[str, Part]]) -> bool:
+    kinds = {side[name].kind for side in sides if name in side}
+    label, _, field = name.partition(STEP)
+    if label.startswith(MEMBER):
+        own = bool(field) or Kind.DERIVED not in kinds
+        return own and field in _TOLD_OF_MEMBERS.get(format_, ())
+    return name in _TOLD[format_] or (format_ == "elf" and kinds == {Kind.FILE})
+
+
+def _beside_canaries(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
+    """Yield that other bytes than the canaries differ in what is no text, which text.py reads."""
+    rest = without_canaries(case, left, right)
+    if rest != (left, right) and rest[0] != rest[1] and not (decoded(left) and decoded(right)):
+        yield clue("unexplained", "other bytes than the canaries of the runs differ")
+
+
+FORENSIC: Forensic = _Uncovered()
