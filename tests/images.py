@@ -124,6 +124,7 @@ class Store:
         architecture: str = "amd64",
         compress: bool = False,
         history: Sequence[dict[str, Any]] = (),
+        created: str = "",
         **more: Any,
     ) -> dict[str, Any]:
         """Add an image of these uncompressed layers and return its manifest's descriptor."""
@@ -132,6 +133,7 @@ class Store:
             "architecture": architecture,
             "rootfs": {"type": "layers", "diff_ids": [digest_of(layer) for layer in layers]},
             **({"history": history} if history else {}),
+            **({"created": created} if created else {}),
         }
         stored = [gzip.compress(layer, mtime=0) if compress else layer for layer in layers]
         manifest = {

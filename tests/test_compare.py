@@ -29,6 +29,7 @@ from tests import strategies
 from tests.fakes import SealedBlobs
 from tests.images import (
     CONFIG,
+    LAYER,
     MANIFEST,
     Store,
     describe,
@@ -438,6 +439,289 @@ def test_annotations_of_an_index_differ_at_json_pointers(images: Images):
         sides.append(images.store.add_json(value, "application/vnd.oci.image.index.v1+json"))
 
     assert places(images.compare(*sides)) == [(None, "/index/annotations/when", "annotation")]
+
+
+# What an index lists.
+
+AMD, ARM = ({"os": "linux", "architecture": name} for name in ("amd64", "arm64"))
+ATTESTED = "vnd.docker.reference.type", "vnd.docker.reference.digest"
+UNKNOWN = {"platform": {"os": "unknown", "architecture": "unknown"}}
+
+
+class Indexes(Images):
+    """Pairs of indexes whose images differ in their author, so that nothing is found for want."""
+
+    def pair(self, *descriptors: dict[str, Any], more: Any = lambda root, side: ()) -> Comparison:
+        """Compare two indexes of an image: `descriptors` are the fields that its own has more."""
+        sides = []
+        for side, fields in enumerate(descriptors):
+            root = self.image(A, config={"author": str(side)}) | fields
+            sides.append(self.store.index(root, *more(root, side)))
+        return self.compare(*sides)
+
+    def attestation(self, root: dict[str, Any], text: str, **more: Any) -> dict[str, Any]:
+        notes = dict(zip(ATTESTED, ("attestation-manifest", root["digest"]), strict=True))
+        return self.store.add_json({"says": text}, MANIFEST, annotations=notes | more, **UNKNOWN)
+
+    def artifact(self, text: str, **more: Any) -> dict[str, Any]:
+        value = {
+            "schemaVersion": 2,
+            "artifactType": "application/spdx+json",
+            "config": self.store.add(b"{}", "application/vnd.oci.empty.v1+json"),
+            "layers": [self.store.add(text.encode(), "text/plain")],
+        }
+        return self.store.add_json(value, MANIFEST, **more)
+
+
+AUTHOR = (None, "/config/author", "config")
+
+
+@pytest.fixture
+def indexes() -> Indexes:
+    return Indexes()
+
+
+def beside_the_author(found: Comparison) -> list[tuple[str, str, str | None, str | None]]:
+    assert AUTHOR in places(found)
+    return [
+        (d.path, d.aspect.value, d.left, d.right)
+        for d in found.differences
+        if d.path != "/config/author"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ({}, {}, []),
+        ({"platform": AMD}, {"platform": AMD}, []),
+        (
+            {"platform": AMD | {"os.version": "1"}},
+            {"platform": AMD | {"os.version": "2"}},
+            ("platform/os.version", "1", "2"),
+        ),
+        ({"platform": AMD}, {"platform": ARM}, ("platform/architecture", "amd64", "arm64")),
+        ({"platform": AMD}, {}, ("platform", '{"architecture": "amd64", "os": "linux"}', None)),
+        (
+            {"annotations": {"a/b": "1"}},
+            {"annotations": {"a/b": "2"}},
+            ("annotations/a~1b", "1", "2"),
+        ),
+        ({"urls": ["x"]}, {"urls": ["y"]}, ("urls/0", "x", "y")),
+        ({"data": "QQ=="}, {}, ("data", "QQ==", None)),
+        ({"artifactType": "a/b"}, {}, ("artifactType", "a/b", None)),
+        ({"unheard-of": 1}, {"unheard-of": 2}, ("unheard-of", "1", "2")),
+    ],
+)
+def test_nothing_hides_how_an_index_describes_an_image(indexes: Indexes, left, right, expected):
+    found = beside_the_author(indexes.pair(left, right))
+
+    wanted = (
+        [(f"/index/manifests/0/{expected[0]}", "annotation", *expected[1:])] if expected else []
+    )
+    assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({}, None),
+        ({"size": len(A) + 5}, "size"),
+        ({"mediaType": "application/x-wrong"}, "mediaType"),
+        ({"mediaType": "application/vnd.docker.image.rootfs.diff.tar"}, "mediaType"),
+        ({"annotations": {"x": "y"}}, "annotations"),
+        ({"urls": ["x"]}, "urls"),
+    ],
+)
+def test_nothing_hides_how_a_manifest_describes_a_layer(indexes: Indexes, fields, path):
+    layer = indexes.store.add(A)
+    sides = [
+        indexes.image(A, config={"author": who}, manifest={"layers": [{**layer, **more}]})
+        for who, more in (("1", {}), ("2", fields))
+    ]
+
+    found = [where for where, *_ in beside_the_author(indexes.compare(*sides))]
+    assert found == ([f"/manifest/layers/0/{path}"] if path else [])
+
+
+def test_another_kind_of_layer_is_no_other_compression(images: Images):
+    foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar"
+    sides = [
+        images.image(blob, manifest={"layers": [images.store.add(blob, kind)]})
+        for blob, kind in ((A, LAYER), (B, foreign))
+    ]
+
+    assert places(images.compare(*sides)) == [
+        (None, "/manifest/layers/0/mediaType", "annotation"),
+        (0, "srv/a", "content"),
+    ]
+
+
+def test_another_compression_of_other_entries_is_told_with_the_layer(images: Images):
+    sides = [
+        images.image(blob, manifest={"layers": [images.store.add(stored, kind)]})
+        for blob, stored, kind in ((A, A, LAYER), (B, gzip.compress(B), f"{LAYER}+gzip"))
+    ]
+
+    assert places(images.compare(*sides)) == [(0, "", "compression"), (0, "srv/a", "content")]
+
+
+def test_one_blob_cannot_hold_two_layers(images: Images):
+    """A blob of one digest is not opened: what the configs say of it is all that there is."""
+    layer = images.store.add(A)
+    sides = [
+        images.image(plain, config={"author": who}, manifest={"layers": [layer]})
+        for who, plain in (("1", A), ("2", B))
+    ]
+
+    assert places(images.compare(*sides)) == [
+        AUTHOR,
+        (None, "/config/rootfs/diff_ids/0", "config"),
+    ]
+
+
+def test_a_platform_that_two_descriptors_have_swapped_is_seen(indexes: Indexes):
+    sides = []
+    for who, said in (("1", (AMD, ARM)), ("2", (ARM, AMD))):
+        roots = [
+            indexes.image(A, config={"author": who, **own}, platform=platform)
+            for own, platform in zip((AMD, ARM), said, strict=True)
+        ]
+        sides.append(indexes.store.index(*roots))
+    found = indexes.compare(*sides).differences
+
+    assert [(d.path, d.platform, d.left, d.right) for d in found] == [
+        ("/config/author", "linux/amd64", "1", "2"),
+        ("/index/manifests/0/platform/architecture", "linux/amd64", "amd64", "arm64"),
+        ("/config/author", "linux/arm64", "1", "2"),
+        ("/index/manifests/1/platform/architecture", "linux/arm64", "arm64", "amd64"),
+    ]
+
+
+def test_an_attestation_is_told_by_its_digest_and_as_what_it_is(indexes: Indexes):
+    same = indexes.pair({}, {}, more=lambda root, _: [indexes.attestation(root, "good")])
+    found = indexes.pair({}, {}, more=lambda root, n: [indexes.attestation(root, "ab"[n])])
+    ((path, aspect, *sides),) = beside_the_author(found)
+
+    assert beside_the_author(same) == []
+    assert (path, aspect) == ("/index/manifests/1/digest", "annotation")
+    assert all((side or "").startswith("attestation of linux/amd64 sha256:") for side in sides)
+    assert sides[0] != sides[1]
+
+
+def test_an_attestation_of_something_else_is_another_one(indexes: Indexes):
+    stray = {"digest": digest_of(b"elsewhere")}
+    found = indexes.pair(
+        {}, {}, more=lambda root, side: [indexes.attestation(stray if side else root, "x")]
+    )
+
+    assert [path for path, *_ in beside_the_author(found)] == [
+        "/index/manifests/1/annotations/vnd.docker.reference.digest"
+    ]
+
+
+def test_a_size_that_lies_of_what_nobody_opens_is_told(indexes: Indexes):
+    found = indexes.pair(
+        {}, {}, more=lambda root, side: [indexes.attestation(root, "x") | {"size": 1 + side}]
+    )
+
+    assert beside_the_author(found) == [("/index/manifests/1/size", "annotation", "1", "2")]
+
+
+def test_what_is_no_image_is_compared_by_its_digest(indexes: Indexes):
+    found = indexes.pair({}, {}, more=lambda _, side: [indexes.artifact("ab"[side])])
+    ((path, aspect, left, right),) = beside_the_author(found)
+
+    assert (path, aspect) == ("/index/manifests/1/digest", "annotation")
+    assert [side.partition(" ")[0] for side in (left or "", right or "")] == [
+        "application/spdx+json"
+    ] * 2
+    same = indexes.pair({}, {}, more=lambda *_: [indexes.artifact("a")])
+    assert beside_the_author(same) == []
+
+
+def test_an_artifact_that_one_side_lacks_is_a_difference(indexes: Indexes):
+    one = indexes.artifact("a")
+    found = indexes.pair({}, {}, more=lambda _, side: [one] * side)
+
+    says = f"application/spdx+json {one['digest']}"
+    assert beside_the_author(found) == [("/index/manifests/1", "presence", None, says)]
+
+
+def test_what_is_listed_twice_is_counted(indexes: Indexes):
+    found = indexes.pair({}, {}, more=lambda _, side: [indexes.artifact("a")] * (1 + side))
+
+    assert [path for path, *_ in beside_the_author(found)] == ["/index/manifests/2"]
+
+
+def test_another_order_of_an_index_is_a_difference_of_its_own(indexes: Indexes):
+    arm = indexes.image(A, config=ARM)
+    sides = []
+    for step, who in ((1, "1"), (-1, "2")):
+        both = [indexes.image(A, config={"author": who}), arm]
+        sides.append(indexes.store.index(*both[::step]))
+    found = indexes.compare(*sides)
+
+    assert beside_the_author(found) == [("/index/manifests", "order", "linux/amd64", "linux/arm64")]
+
+
+def test_a_nested_index_is_compared_too(indexes: Indexes):
+    sides = []
+    for who in ("1", "2"):
+        inner = indexes.store.index(indexes.image(A, config={"author": who}))
+        value = json.loads(indexes.store.blobs[inner["digest"]]) | {"annotations": {"w": who}}
+        noted = indexes.store.add_json(value, inner["mediaType"], annotations={"v": who})
+        sides.append(indexes.store.index(noted))
+
+    assert [path for path, *_ in beside_the_author(indexes.compare(*sides))] == [
+        "/index/manifests/0/annotations/v",
+        "/index/manifests/0/index/annotations/w",
+    ]
+
+
+def test_an_image_cannot_take_the_name_of_another(images: Images):
+    """A platform may be called what the second image of another would be: both are compared."""
+    sides = []
+    for blob in (A, B):
+        liar = images.image(A, config={"architecture": "amd64 (2)"})
+        sides.append(images.store.index(images.image(A), liar, images.image(blob)))
+    found = images.compare(*sides)
+
+    assert [(d.path, d.platform) for d in found.differences] == [("srv/a", "linux/amd64 (3)")]
+
+
+def test_the_platform_is_told_where_there_are_several_and_only_there(images: Images):
+    arm = images.image(A, config=ARM)
+    both = [images.store.index(images.image(blob), arm) for blob in (A, B)]
+    alone = [images.store.index(images.image(blob)) for blob in (A, B)]
+
+    assert [d.platform for d in images.compare(*both).differences] == ["linux/amd64"]
+    assert [d.platform for d in images.compare(*alone).differences] == [None]
+
+
+def test_what_differs_on_two_platforms_is_two_places(images: Images):
+    sides = [
+        images.store.index(images.image(blob), images.image(blob, config=ARM)) for blob in (A, B)
+    ]
+    found = images.compare(*sides).differences
+
+    assert [(d.path, d.platform) for d in found] == [
+        ("srv/a", "linux/amd64"),
+        ("srv/a", "linux/arm64"),
+    ]
+    assert len({d.place for d in found}) == 2
+
+
+def test_a_key_that_stands_twice_is_compared_twice(images: Images):
+    sides = []
+    for first in ("0", "2"):
+        config = json.loads(images.store.blobs[images.image(A)["digest"]])["config"]
+        plain = images.store.blobs[config["digest"]].decode()
+        twice = plain.replace("{", f'{{"User": "{first}", "User": "1", ', 1).encode()
+        sides.append(images.image(A, manifest={"config": images.store.add(twice, CONFIG)}))
+    found = images.compare(*sides).differences
+
+    assert [(d.path, d.left, d.right) for d in found] == [("/config/User (earlier)", "0", "2")]
 
 
 def test_two_images_of_one_platform_are_both_compared(images: Images):

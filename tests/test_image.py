@@ -68,6 +68,45 @@ def test_attestations_are_no_images_but_stay_in_the_index():
     refused(store, store.index({**attestation, **UNKNOWN}), "holds no image")
 
 
+def test_artifacts_are_no_images_but_listed_as_what_they_are():
+    store = Store()
+    image = store.image(BASE)
+    empty = store.add(b"{}", "application/vnd.oci.empty.v1+json")
+    typed = change(store, artifactType="application/spdx+json", config=empty)
+    bare = change(store, config=empty)
+    unheard = {"mediaType": "application/x-other", "digest": digest_of(b"away"), "size": 1}
+    found = read_images(store, root_of(store.index(typed, image, bare, unheard)))
+    assert [one.digest for one in found.images] == [image["digest"]]
+    assert [one.other for one in found.listed] == [
+        "application/spdx+json",
+        "",
+        "application/vnd.oci.empty.v1+json",
+        "application/x-other",
+    ]
+    assert [one.where for one in found.listed] == [f"/manifests/{n}" for n in range(4)]
+    refused(store, store.index(typed), "holds no image")
+    refused(store, typed, "is no image")
+
+
+def test_an_image_that_calls_itself_an_artifact_is_an_image():
+    store = Store()
+    root = store.index(change(store, artifactType="application/spdx+json"))
+    assert len(read_images(store, root_of(root)).images) == 1
+
+
+def test_nested_indexes_are_listed_before_what_they_list():
+    store = Store()
+    inner = store.index(store.image(BASE))
+    found = read_images(store, root_of(store.index(inner, store.image(TOP))))
+    assert [one.where for one in found.listed] == [
+        "/manifests/0",
+        "/manifests/0/manifests/0",
+        "/manifests/1",
+    ]
+    assert found.listed[0].index == store.blobs[inner["digest"]]
+    assert [one.image for one in found.listed[1:]] == list(found.images)
+
+
 def test_dockers_formats_are_read_alike():
     store = Store()
     manifest = json.loads(store.blobs[store.image(BASE)["digest"]])

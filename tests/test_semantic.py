@@ -13,7 +13,7 @@ from repaudit.cli.app import app
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.report import Ignored
 from repaudit.stages.semantic import CLASSES, class_of, split
-from tests.images import Store, header, member, pad, pax, tar, write_files
+from tests.images import MANIFEST, Store, header, member, pad, pax, tar, write_files
 
 ID, LABELS = "sha256:" + "a" * 64, "/config/config/Labels"
 
@@ -69,6 +69,11 @@ def test_what_may_be_left_out_has_a_class(found: Difference, expected: str):
         difference(Aspect.CONFIG, "/config/config/Env/0", None),
         difference(Aspect.CONFIG, "/config/created/more", None),
         difference(Aspect.ANNOTATION, "/manifest/annotations/org.x", None),
+        difference(Aspect.ANNOTATION, "/index/manifests/0/platform/architecture", None),
+        difference(Aspect.ANNOTATION, "/index/manifests/1/digest", None),
+        difference(Aspect.ANNOTATION, "/manifest/layers/0/size", None),
+        difference(Aspect.PRESENCE, "/index/manifests/1", None),
+        difference(Aspect.ORDER, "/index/manifests", None),
     ],
 )
 def test_what_an_image_does_is_never_left_out(found: Difference):
@@ -132,6 +137,36 @@ def test_a_content_beside_them_is_told(tmp_path: Path):
     assert status == 1
     assert [d["aspect"] for f in report["findings"] for d in f["differences"]] == ["content"]
     assert report["ignored"] == [{"count": 1, "kind": "file-timestamps"}]
+
+
+def test_what_an_index_says_is_told_beside_what_is_left_out(tmp_path: Path):
+    """Each pair differs in `created` too, which is left out: nothing may go with it."""
+    stray = {"platform": {"os": "unknown", "architecture": "unknown"}}
+    says = [
+        lambda store, root: [root | {"platform": {"os": "linux", "architecture": "arm64"}}],
+        lambda store, root: [root | {"annotations": {"x": "y"}}],
+        lambda store, root: [root, store.add(b"attested", MANIFEST, **stray)],
+        lambda store, root: [root],
+    ]
+    found = []
+    for number, listed in enumerate(says):
+        sides = []
+        for side in range(2):
+            store = Store()
+            root = store.image(tar(member(b"a", b"x")), created=str(side))
+            items = listed(store, root) if side else [root]
+            files = store.layout(store.index(*items))
+            sides.append(str(write_files(tmp_path / f"{number}{side}", files)))
+        status, report = diff(*sides, "--semantic")
+        assert report["ignored"] == [{"count": 1, "kind": "image-timestamps"}]
+        found.append((status, [d["path"] for f in report["findings"] for d in f["differences"]]))
+
+    assert found == [
+        (1, ["/index/manifests/0/platform"]),
+        (1, ["/index/manifests/0/annotations"]),
+        (1, ["/index/manifests/1"]),
+        (0, []),
+    ]
 
 
 def test_another_form_of_the_same_headers_is_the_tar_format(tmp_path: Path):

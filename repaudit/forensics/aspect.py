@@ -43,8 +43,8 @@ def _mtime(_case: Case, _left: str, _right: str) -> str:
     return "layer_mtimes_not_clamped"
 
 
-def _order(_case: Case, _left: str, _right: str) -> str:
-    return "random_order_of_layer_entries"
+def _order(case: Case, _left: str, _right: str) -> str | None:
+    return None if case.difference.layer is None else "random_order_of_layer_entries"
 
 
 def _owner(case: Case, left: str, right: str) -> str | None:

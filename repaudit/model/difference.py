@@ -6,8 +6,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+#: The layer in which something differs, with its platform where several images are compared.
+Within = int | None | tuple[str, int | None]
 #: Where something differs, whatever its values: layer, path, aspect.
-Place = tuple[int | None, str, str]
+Place = tuple[Within, str, str]
 
 
 class Aspect(StrEnum):
@@ -40,12 +42,13 @@ class Difference(Struct, frozen=True, kw_only=True):
     """One aspect of one place in which two images differ.
 
     `layer` counts from 0 at the base and is None for what is not in a layer; then `path` is a
-    JSON pointer into the config, manifest or index. `left` and `right` are readable forms of both
-    sides, None where a side has nothing. `detail` shows the difference itself (a unified diff,
-    diffoscope's answer), bounded, when there is one. `derived_from` names the files whose digests
-    or bytes are all that differs here, or that were read for this one, which has no cause of its
-    own. `process` is the one that wrote it, where a run was traced and not one process wrote all of
-    a finding.
+    JSON pointer into the config, manifest or index. What an index lists has the number there that
+    it has on the left, if it is there. `platform` says of which image it is, None where there is
+    but one. `left` and `right` are readable forms of both sides, None where a side has nothing.
+    `detail` shows the difference itself (a unified diff, diffoscope's answer), bounded, when there
+    is one. `derived_from` names the files whose digests or bytes are all that differs here, or that
+    were read for this one, which has no cause of its own. `process` is the one that wrote it, where
+    a run was traced and not one process wrote all of a finding.
     """
 
     layer: int | None
@@ -56,14 +59,21 @@ class Difference(Struct, frozen=True, kw_only=True):
     detail: str | None = None
     derived_from: tuple[str, ...] = ()
     process: Process | None = None
+    platform: str | None = None
+
+    @property
+    def within(self) -> Within:
+        """In which layer of which image it is."""
+        return (self.platform, self.layer) if self.platform else self.layer
 
     @property
     def place(self) -> Place:
         """Where it is, whatever its values."""
-        return (self.layer, self.path, self.aspect._value_)
+        return (self.within, self.path, self.aspect._value_)
 
     @property
-    def key(self) -> tuple[int, str, str, str, str]:
+    def key(self) -> tuple[str, int, str, str, str, str]:
         """A total order that depends on nothing but the values."""
         layer = -1 if self.layer is None else self.layer
-        return (layer, self.path, self.aspect.value, self.left or "", self.right or "")
+        sides = (self.left or "", self.right or "")
+        return (self.platform or "", layer, self.path, self.aspect.value, *sides)

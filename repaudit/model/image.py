@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import chain, count
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from repaudit.model.digest import Descriptor
 
@@ -85,12 +87,37 @@ class Image(Struct, frozen=True, kw_only=True):
         return self.manifest_digest or self.config_digest
 
 
+class Listed(Struct, frozen=True, kw_only=True):
+    """What an index lists at the JSON pointer `where`: the fields of its descriptor.
+
+    One of three is set: `image`; `index`, the verified bytes of a nested index; or `other`, a word
+    for what is neither (`attestation`, an artifact's type), which is known by its digest alone.
+    """
+
+    where: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    image: Image | None = None
+    index: bytes | None = None
+    other: str = ""
+
+
 class ImageSet(Struct, frozen=True, kw_only=True):
     """What a reference points to: one image, or an index of one image a platform.
 
     `index` holds the exact bytes of the index, None where the reference is a single manifest.
+    `listed` is all that it lists, in its order, nested indexes before what they list.
     """
 
     digest: str
     index: bytes | None
     images: tuple[Image, ...]
+    listed: tuple[Listed, ...] = ()
+
+    @property
+    def named(self) -> dict[str, Image]:
+        """The images by platform, in their order; a platform's second image gets a number."""
+        found: dict[str, Image] = {}
+        for image in self.images:
+            names = chain([image.platform], (f"{image.platform} ({n})" for n in count(2)))
+            found[next(name for name in names if name not in found)] = image
+        return found

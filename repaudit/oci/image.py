@@ -11,7 +11,7 @@ from typing import Any
 
 from repaudit.model.digest import Descriptor, parse_digest, sha256
 from repaudit.model.errors import MalformedError
-from repaudit.model.image import Image, ImageSet, Layer
+from repaudit.model.image import Image, ImageSet, Layer, Listed
 from repaudit.oci.blob import Blobs, parse_object, read_blob, read_digest
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -54,11 +54,11 @@ def read_root(blobs: Blobs, data: bytes, media_type: str = "") -> ImageSet:
     if not _is_index(value, digest, media_type):
         image = _read_manifest(data, value, digest, blobs, {})
         return ImageSet(digest=digest, index=None, images=(image,))
-    walk = _Walk(blobs)
-    images = tuple(walk.images(value, digest, depth=1))
+    listed = tuple(_Walk(blobs).listed(value, digest))
+    images = tuple(one.image for one in listed if one.image)
     if not images:
         raise MalformedError(f"index {digest} holds no image")
-    return ImageSet(digest=digest, index=data, images=images)
+    return ImageSet(digest=digest, index=data, images=images, listed=listed)
 
 
 def parse_descriptor(value: object, name: str) -> Descriptor:
@@ -98,30 +98,49 @@ class _Walk:
         self._blobs = blobs
         self._seen = 0
 
-    def images(self, index: dict[str, Any], digest: str, depth: int) -> Iterator[Image]:
+    def listed(
+        self, index: dict[str, Any], digest: str, depth: int = 1, where: str = ""
+    ) -> Iterator[Listed]:
         if depth > MAX_DEPTH:
             raise MalformedError(f"index {digest} is nested more than {MAX_DEPTH} deep")
-        for item in _list(index.get("manifests"), f"the manifests of index {digest}"):
+        items = _list(index.get("manifests"), f"the manifests of index {digest}")
+        for number, item in enumerate(items):
             self._seen += 1
             if self._seen > MAX_MANIFESTS:
                 raise MalformedError(f"an index of more than {MAX_MANIFESTS} manifests")
             descriptor = parse_descriptor(item, f"a manifest of index {digest}")
-            if _is_attestation(item):
+            at = f"{where}/manifests/{number}"
+            if other := _other(item):
+                yield Listed(where=at, fields=item, other=other)
                 continue
             data = read_blob(self._blobs, descriptor)
             value = parse_object(data, f"manifest {descriptor.digest}")
             if _is_index(value, descriptor.digest, descriptor.media_type):
-                yield from self.images(value, descriptor.digest, depth + 1)
+                yield Listed(where=at, fields=item, index=data)
+                yield from self.listed(value, descriptor.digest, depth + 1, at)
+            elif other := _artifact(value, f"manifest {descriptor.digest}"):
+                yield Listed(where=at, fields=item, other=other)
             else:
-                yield _read_manifest(data, value, descriptor.digest, self._blobs, item)
+                image = _read_manifest(data, value, descriptor.digest, self._blobs, item)
+                yield Listed(where=at, fields=item, image=image)
 
 
-def _is_attestation(item: dict[str, Any]) -> bool:
-    """Tell whether an index's item is what buildkit attaches to an image, not an image."""
+def _other(item: dict[str, Any]) -> str:
+    """Return what an index's item is by its own words where those say that it is no image."""
     annotations, target = item.get("annotations"), item.get("platform")
-    if isinstance(annotations, dict) and _REFERENCE_TYPE in annotations:
-        return bool(annotations[_REFERENCE_TYPE] == "attestation-manifest")
-    return isinstance(target, dict) and platform(target) == "unknown/unknown"
+    kind = annotations.get(_REFERENCE_TYPE) if isinstance(annotations, dict) else None
+    if kind == "attestation-manifest":
+        return "attestation"
+    if kind is None and isinstance(target, dict) and platform(target) == "unknown/unknown":
+        return "manifest of an unknown platform"
+    media_type = str(item.get("mediaType") or "")
+    return "" if media_type in {"", *_INDEXES, *_MANIFESTS} else media_type
+
+
+def _artifact(value: dict[str, Any], name: str) -> str:
+    """Return the type of the artifact in a manifest, "" for an image (manifest.md)."""
+    config = parse_descriptor(value.get("config"), f"the config of {name}").media_type
+    return "" if config in _CONFIGS else str(value.get("artifactType") or config or "artifact")
 
 
 def _is_index(value: dict[str, Any], digest: str, media_type: str) -> bool:

@@ -164,7 +164,9 @@ def change(difference: Difference) -> str:
     if difference.detail:
         return ""
     if difference.aspect is Aspect.PRESENCE:
-        return f"only on the {'right' if difference.left is None else 'left'}"
+        side = "right" if difference.left is None else "left"
+        what = difference.right if difference.left is None else difference.left
+        return f"only on the {side}" + ("" if what in {None, "present"} else f": {_short(what)}")
     if difference.aspect is Aspect.CONTENT:
         return ""
     return f"{_short(difference.left)} → {_short(difference.right)}"

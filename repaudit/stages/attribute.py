@@ -246,7 +246,8 @@ def _add(
     else:
         place = f"layer {difference.layer}"
     if slug == UNEXPLAINED:  # nobody knows whether two unexplained files have one cause
-        place += f" {difference.aspect} {PurePosixPath(difference.path).parent}"
+        image = f"{difference.platform} " if difference.platform else ""
+        place = f"{image}{place} {difference.aspect} {PurePosixPath(difference.path).parent}"
     group = groups.setdefault((slug, place), _Group(instruction))
     if not group.differences or group.differences[-1] != difference:
         group.differences.append(difference)

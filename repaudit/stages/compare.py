@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Image, ImageSet, Layer
 from repaudit.oci.changes import Change
 from repaudit.sources import Blobs, Opened
-from repaudit.stages.documents import compare_documents, compare_indexes
+from repaudit.stages.documents import compare_documents, packed_otherwise
 from repaudit.stages.entries import compare_change, presence
+from repaudit.stages.indexes import compare_indexes
 from repaudit.stages.reading import (
     LayerPair,
     MergedPair,
@@ -50,15 +52,17 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
     """
     if _identities(left.images) == _identities(right.images):
         return Comparison(differences=(), pairs=())
-    found = list(compare_indexes(left.images, right.images))
+    a, b = left.images.named, right.images.named
+    several = len(a.keys() | b.keys()) > 1
+    found = list(compare_indexes(left.images, right.images, several=several))
     pairs: list[tuple[Layer, Layer]] = []
     merged: list[Merged] = []
-    a, b = _by_platform(left.images), _by_platform(right.images)
     for platform in sorted(a.keys() | b.keys()):
         one, other = a.get(platform), b.get(platform)
         if one is None or other is None:
             found.append(presence(None, f"/platforms/{platform}", one, other))
         elif _identity(one) != _identity(other):
+            shared = len(found)
             found.extend(compare_documents(one, other))
             for what in _layers(one, other, (left.blobs, right.blobs), reading):
                 # What was read of many entries is larger than what is told, and is let go of here.
@@ -70,7 +74,9 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
                     found.extend(_changes(what.changed))
                 else:
                     found.append(what)
-    if not found:  # other bytes, same meaning: white space, key order, attestations
+            if several:
+                found[shared:] = [replace(own, platform=platform) for own in found[shared:]]
+    if not found:  # other bytes, same meaning: white space, key order
         found.append(_other_bytes(None, "", left.images.digest, right.images.digest))
     found.sort(key=_key)
     return Comparison(differences=tuple(found), pairs=tuple(pairs), merged=tuple(merged))
@@ -90,16 +96,7 @@ def _identity(image: Image) -> tuple[str, ...]:
     return (image.config_digest, *(layer.descriptor.digest for layer in image.layers))
 
 
-def _by_platform(images: ImageSet) -> dict[str, Image]:
-    """Return the images by platform; a platform's second image gets a number."""
-    found: dict[str, Image] = {}
-    for image in images.images:
-        again = sum(known.platform == image.platform for known in found.values())
-        found[f"{image.platform} ({again + 1})" if again else image.platform] = image
-    return found
-
-
-def _key(difference: Difference) -> tuple[int, str, str, str, str]:
+def _key(difference: Difference) -> tuple[str, int, str, str, str, str]:
     return difference.key
 
 
@@ -129,7 +126,8 @@ def _layers(
     for one, other in zip(left.layers, right.layers, strict=True):
         if one.descriptor.digest == other.descriptor.digest:
             continue
-        if one.diff_id == other.diff_id or one.descriptor.media_type != other.descriptor.media_type:
+        types = one.descriptor.media_type, other.descriptor.media_type
+        if one.diff_id == other.diff_id or packed_otherwise(*types):
             yield _compression(one, other)
         if one.diff_id != other.diff_id:
             yield read_pair((blobs[0], one), (blobs[1], other), reading)

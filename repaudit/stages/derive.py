@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 
 from repaudit.formats import differing
-from repaudit.model.difference import Aspect, Difference, Place
+from repaudit.model.difference import Aspect, Difference, Place, Within
 from repaudit.oci.spool import Source
 from repaudit.stages.contents import Contents, Kept
 
@@ -41,6 +41,8 @@ _BASE64 = re.compile(
 
 #: A place and what both sides have there.
 _Sided = tuple[Place, str | None, str | None]
+#: Both sides' bytes, and of which image.
+_Bytes = tuple[str | None, str | None, str | None]
 
 
 class Digests:
@@ -144,25 +146,25 @@ def inherited(
     another name below. Times are left out.
     """
     found: dict[Place, tuple[Place, ...]] = {}
-    below: dict[tuple[str, Aspect], tuple[Difference, Place]] = {}
-    elsewhere: dict[tuple[str | None, str | None], tuple[int | None, Place]] = {}
-    former: dict[tuple[int | None, str], str] = {}
+    below: dict[tuple[str | None, str, Aspect], tuple[Difference, Place]] = {}
+    elsewhere: dict[_Bytes, tuple[int | None, Place]] = {}
+    former: dict[tuple[Within, str], str] = {}
     kinds = _COPIED_UP | _BYTES
     layered = (d for d in differences if d.layer is not None and d.aspect in kinds)
     for one in sorted(layered, key=lambda d: d.key):
-        path = former.get((one.layer, one.path), one.path)
-        known, lowest = below.get((path, one.aspect), (None, one.place))
+        path = former.get((one.within, one.path), one.path)
+        known, lowest = below.get((one.platform, path, one.aspect), (None, one.place))
         same = known and (known.left, known.right) == (one.left, one.right)
         if same and (one.aspect in _COPIED_UP or left_alone(one)):
             found[one.place] = (lowest,)
         elif (moved := _moved(one, elsewhere)) and left_alone(one):
             found[one.place], lowest = (moved,), moved
-            former[one.layer, one.path] = moved[1]  # its content comes first, in that order
+            former[one.within, one.path] = moved[1]  # its content comes first, in that order
         else:
             lowest = one.place
         if one.aspect is Aspect.CONTENT:
-            elsewhere.setdefault((one.left, one.right), (one.layer, lowest))
-        below[one.path, one.aspect] = (one, lowest)
+            elsewhere.setdefault(_bytes(one), (one.layer, lowest))
+        below[one.platform, one.path, one.aspect] = (one, lowest)
     return found
 
 
@@ -170,13 +172,15 @@ class _OwnError(Exception):
     """A text differs in more than digests, so that the rest of its file need not be read."""
 
 
-def _moved(
-    one: Difference, known: Mapping[tuple[str | None, str | None], tuple[int | None, Place]]
-) -> Place | None:
+def _bytes(one: Difference) -> _Bytes:
+    return (one.platform, one.left, one.right)
+
+
+def _moved(one: Difference, known: Mapping[_Bytes, tuple[int | None, Place]]) -> Place | None:
     """Return where a layer below has the same bytes under another name."""
-    if one.aspect is not Aspect.CONTENT or (one.left, one.right) not in known:
+    if one.aspect is not Aspect.CONTENT or _bytes(one) not in known:
         return None
-    layer, place = known[one.left, one.right]
+    layer, place = known[_bytes(one)]
     return place if layer != one.layer else None
 
 

@@ -1,46 +1,84 @@
-"""How indexes, manifests and configs differ: a difference for each place, as a JSON pointer."""
+"""How manifests and configs differ: a difference for each place, as a JSON pointer."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from repaudit.model.difference import Aspect, Difference
-from repaudit.model.image import Image, ImageSet
-from repaudit.stages.entries import presence
+from repaudit.model.image import Image
 
 #: The fields of a descriptor that say which blob it is; the blobs are compared themselves.
-_ADDRESS = ("digest", "size")
+ADDRESS = ("digest", "size")
 _MISSING = object()
+_COMPRESSED = re.compile(r"[+.](gzip|zstd)$")
 
 
-def compare_indexes(left: ImageSet, right: ImageSet) -> Iterator[Difference]:
-    """Yield how two indexes differ beside their manifests."""
-    if (left.index is None) != (right.index is None):
-        yield presence(None, "/index", left.index, right.index)
-    if left.index is not None and right.index is not None:
-        a, b = json.loads(left.index), json.loads(right.index)
-        yield from _json("/index", a, b, Aspect.ANNOTATION, skip=("manifests",))
+def load(data: bytes) -> dict[str, Any]:
+    """Return a JSON object that was checked, with all that it says.
+
+    Of a key that stands there twice the last one counts; the other is called `KEY (earlier)`.
+    """
+    value: dict[str, Any] = json.loads(data, object_pairs_hook=_object)
+    return value
+
+
+def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in reversed(pairs):
+        while name in found:
+            name += " (earlier)"
+        found[name] = value
+    return found
 
 
 def compare_documents(left: Image, right: Image) -> Iterator[Difference]:
     """Yield how manifest, config and history of two images differ, beside their layers."""
     if left.manifest is not None and right.manifest is not None:
-        a, b = json.loads(left.manifest), json.loads(right.manifest)
-        yield from _json("/manifest", a, b, Aspect.ANNOTATION, skip=("config", "layers"))
+        a, b = load(left.manifest), load(right.manifest)
+        yield from compare_json("/manifest", a, b, Aspect.ANNOTATION, skip=("config", "layers"))
         sides = a["config"], b["config"]
-        yield from _json("/manifest/config", *sides, Aspect.ANNOTATION, skip=_ADDRESS)
-        # Other digests, sizes and media types of layers are told with the layers.
-        for number, pair in enumerate(zip(a["layers"], b["layers"], strict=False)):
+        yield from compare_json("/manifest/config", *sides, Aspect.ANNOTATION, skip=ADDRESS)
+        layers = a.get("layers") or [], b.get("layers") or []
+        alike = len(layers[0]) == len(layers[1])
+        for number, pair in enumerate(zip(*layers, strict=False)):
+            skip = _told_with_layers(*pair, alike=alike)
             where = f"/manifest/layers/{number}"
-            yield from _json(where, *pair, Aspect.ANNOTATION, skip=(*_ADDRESS, "mediaType"))
-    one, other = json.loads(left.config), json.loads(right.config)
-    yield from _json("/config", one, other, Aspect.CONFIG, skip=("rootfs", "history"))
+            yield from compare_json(where, *pair, Aspect.ANNOTATION, skip=skip)
+    one, other = load(left.config), load(right.config)
+    yield from compare_json("/config", one, other, Aspect.CONFIG, skip=("rootfs", "history"))
+    sides = one["rootfs"], other["rootfs"]
+    yield from compare_json("/config/rootfs", *sides, Aspect.CONFIG, skip=("diff_ids",))
+    for here, there in zip(left.layers, right.layers, strict=False):
+        if here.descriptor.digest == there.descriptor.digest:  # they are not opened
+            where = f"/config/rootfs/diff_ids/{here.index}"
+            yield from compare_json(where, here.diff_id, there.diff_id, Aspect.CONFIG)
     histories = one.get("history") or [], other.get("history") or []
-    yield from _json("/history", *histories, Aspect.HISTORY)
+    yield from compare_json("/history", *histories, Aspect.HISTORY)
 
 
-def _json(
+def _told_with_layers(
+    left: dict[str, Any], right: dict[str, Any], *, alike: bool
+) -> tuple[str, ...]:
+    """Return the fields of two layers' descriptors of which all is told with the layers.
+
+    A blob of one digest is not opened, so its size may lie. `alike` images are compared layer by
+    layer.
+    """
+    if left["digest"] == right["digest"]:
+        return ()
+    packed = alike and packed_otherwise(left.get("mediaType", ""), right.get("mediaType", ""))
+    return (*ADDRESS, "mediaType") if packed else ADDRESS
+
+
+def packed_otherwise(left: str, right: str) -> bool:
+    """Whether two media types differ, and in the compression alone."""
+    return left != right and _COMPRESSED.sub("", left) == _COMPRESSED.sub("", right)
+
+
+def compare_json(
     path: str, left: object, right: object, aspect: Aspect, skip: Sequence[str] = ()
 ) -> Iterator[Difference]:
     """Yield a difference for each place (RFC 6901 pointer) in which two documents differ."""
@@ -48,10 +86,10 @@ def _json(
         for name in sorted((left.keys() | right.keys()) - set(skip)):
             step = name.replace("~", "~0").replace("/", "~1")
             sides = left.get(name, _MISSING), right.get(name, _MISSING)
-            yield from _json(f"{path}/{step}", *sides, aspect)
+            yield from compare_json(f"{path}/{step}", *sides, aspect)
     elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
         for number, (a, b) in enumerate(zip(left, right, strict=True)):
-            yield from _json(f"{path}/{number}", a, b, aspect)
+            yield from compare_json(f"{path}/{number}", a, b, aspect)
     elif _exact(left) != _exact(right):
         a, b = (None if x is _MISSING else _text(x) for x in (left, right))
         yield Difference(layer=None, path=path, aspect=aspect, left=a, right=b)

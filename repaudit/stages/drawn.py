@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import PurePosixPath
 
-from repaudit.model.difference import Aspect, Difference, Place
+from repaudit.model.difference import Aspect, Difference, Place, Within
 
 _Run = Mapping[Place, Difference]
 
@@ -30,7 +30,7 @@ class Drawn:
         self._runs = (*runs, {difference.place: difference for difference in traced}, *more)
         self._known = {place: d for run in self._runs for place, d in run.items()}
         self._in = cache(self._names)
-        self._folders: dict[tuple[int | None, str], list[Place]] = {}
+        self._folders: dict[tuple[Within, str], list[Place]] = {}
         for place in self._known:
             if place[2] == Aspect.PRESENCE:
                 folder = str(PurePosixPath(place[1]).parent)
@@ -42,7 +42,7 @@ class Drawn:
             return False
         difference = self._known[place]
         if difference.aspect is Aspect.PRESENCE:
-            values: Sequence[object] = self._in(difference.layer, self._top(difference))
+            values: Sequence[object] = self._in(difference.within, self._top(difference))
         else:
             values = [self._value(run, difference.place) for run in self._runs]
         *others, one, again = values
@@ -54,11 +54,11 @@ class Drawn:
     def _top(self, difference: Difference) -> str:
         """Return the folder in which the name stands, or that of a folder above it, that is new."""
         path = PurePosixPath(difference.path)
-        while (difference.layer, str(path.parent), Aspect.PRESENCE.value) in self._known:
+        while (difference.within, str(path.parent), Aspect.PRESENCE.value) in self._known:
             path = path.parent
         return str(path.parent)
 
-    def _names(self, layer: int | None, folder: str) -> list[frozenset[str]]:
+    def _names(self, layer: Within, folder: str) -> list[frozenset[str]]:
         """Return the names in a folder that not all runs have there, for each run."""
         places = self._folders[layer, folder]
         return [

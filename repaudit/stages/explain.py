@@ -12,7 +12,7 @@ from functools import cache
 
 from msgspec.structs import replace
 
-from repaudit.model.difference import Aspect, Difference, Place
+from repaudit.model.difference import Aspect, Difference, Place, Within
 from repaudit.model.experiment import PlannedRun
 from repaudit.stages.contents import Contents
 from repaudit.stages.decode import (
@@ -59,7 +59,7 @@ class Observations:
         """Forget what was concluded from the runs before."""
         self._order: list[Place] = []
         self._regions: dict[Place, tuple[Region, ...]] = {}
-        self._named: dict[int | None, Names] = {}
+        self._named: dict[Within, Names] = {}
         self._sure = cache(self._shown)
         self._answer = cache(self._decoded)
 
@@ -279,7 +279,7 @@ class Observations:
         self._parts[place] = regions
         return regions
 
-    def _names(self, layer: int | None) -> Names:
+    def _names(self, layer: Within) -> Names:
         """Return the names in a layer that not all runs have."""
         if layer not in self._named:
             names = {
