@@ -45,12 +45,22 @@ class Header:
     regions: tuple[tuple[int, int], ...] = ()
 
 
-@lru_cache(maxsize=4096)
 def number(field: bytes) -> int:
     """Return a numeric field: octal digits, or base-256 where the first bit is set (GNU).
 
     Raises MalformedError for what is neither, or needs more than 64 bits.
     """
+    digits = field.rstrip(b" \0")
+    if digits.isdigit():  # as most are; int() takes more than digits
+        try:
+            return int(digits, 8)
+        except ValueError:
+            pass  # an 8 or a 9
+    return _odd_number(field)
+
+
+@lru_cache(maxsize=1024)
+def _odd_number(field: bytes) -> int:
     if field[0] & 0x80:
         bits = 8 * len(field) - 1
         value = int.from_bytes(field, "big") & ((1 << bits) - 1)

@@ -46,19 +46,16 @@ def plain(block: bytes) -> tuple[bytes, int, Common] | None:
         return None
     name, size = block[:100], block[124:136]
     path = plain_path(text(name))
+    # Sums as in header.checksum_fits.
+    total = common.total + (adler32(name) & 0xFFFF) + (adler32(size) & 0xFFFF) - 2
     try:
-        fits = number(block[148:156]) == common.total + _sum(name) + _sum(size)
+        fits = number(block[148:156]) == total
         length = number(size)
     except MalformedError:
         return None
     if not path or not fits or length < 0:
         return None
     return path, length if common.has_data else 0, common
-
-
-def _sum(data: bytes) -> int:
-    # As in header.checksum_fits.
-    return (adler32(data) & 0xFFFF) - 1
 
 
 @lru_cache(maxsize=1024)
