@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack, closing
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repaudit.model.difference import Aspect
+from repaudit.model.errors import MalformedError
 from repaudit.oci.image import read_images
 from repaudit.oci.merged import merge
 from repaudit.oci.shelf import Shelf
@@ -18,7 +21,7 @@ from repaudit.sources import Opened
 from repaudit.stages.compare import Comparison, compare
 from repaudit.stages.contents import Library
 from repaudit.stages.reading import Reading
-from tests.images import Store, header, member, root_of, tar
+from tests.images import Store, header, member, pax, root_of, tar
 
 DIR = header(b"d/", kind=b"5", mode=0o755)
 
@@ -111,6 +114,117 @@ def test_a_file_that_a_whiteout_left_is_not_overlooked(tmp_path: Path):
     found = compared(hidden, (tar(member(b"secret", b"x")),), tmp_path)
 
     assert ("secret", Aspect.PRESENCE) in {(d.path, d.aspect) for d in found.differences}
+
+
+def link(name: bytes, target: bytes, **fields: Any) -> bytes:
+    return header(name, kind=b"1", link=target, **fields)
+
+
+A, B, LINKED = member(b"a", b"1"), member(b"b", b"1"), link(b"b", b"a")
+NEW = member(b"a", b"2")
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ((tar(A), tar(LINKED)), (tar(A, LINKED),)),
+        # A name that is written anew, or gone, leaves the others what they were.
+        ((tar(A, LINKED), tar(NEW)), (tar(NEW, B),)),
+        ((tar(A, LINKED), tar(member(b".wh.a"))), (tar(B),)),
+        ((tar(A), tar(LINKED, member(b".wh.a"))), (tar(B),)),
+        ((tar(A, LINKED, NEW), tar()), (tar(NEW, B),)),
+        # Whichever name comes first, and through whichever other name it is linked.
+        ((tar(B, link(b"a", b"b")), tar()), (tar(A, LINKED),)),
+        ((tar(A, LINKED, link(b"c", b"b")), tar()), (tar(A, LINKED, link(b"c", b"a")),)),
+        ((tar(header(b"a", kind=b"2", link=b"x"), LINKED), tar()),
+         (tar(header(b"a", kind=b"2", link=b"x"), header(b"b", kind=b"2", link=b"x")),)),
+        # What a link's header says of the file counts, and where it is silent the file's does.
+        ((tar(A, link(b"b", b"a", mode=0o600)), tar()),
+         (tar(A, link(b"b", b"a", mode=0o600)),)),
+        ((tar(pax((b"SCHILY.xattr.user.x", b"1")) + A, LINKED), tar(member(b".wh.a"))),
+         (tar(pax((b"SCHILY.xattr.user.x", b"1")) + B),)),
+    ],
+)  # fmt: skip
+def test_a_hard_link_is_the_file_that_it_was_made_of(left, right, tmp_path: Path):
+    for number, sides in enumerate(((left, right), (right, left))):
+        found = compared(*sides, tmp_path / str(number))
+        assert {(d.path, d.aspect) for d in found.differences} == {("", Aspect.PRESENCE)}
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "told"),
+    [
+        # One text, `b is a`, and two contents.
+        (
+            (tar(A, LINKED), tar(NEW)),
+            (tar(NEW, LINKED),),
+            {("b", Aspect.CONTENT), ("b", Aspect.LINK)},
+        ),
+        (
+            (tar(A), tar(LINKED), tar(member(b".wh.a"))),
+            (tar(member(b"b", b"2")),),
+            {("b", Aspect.CONTENT)},
+        ),
+        ((tar(A, LINKED), tar()), (tar(A, B),), {("b", Aspect.LINK)}),
+        (
+            (tar(A, LINKED, member(b"c", b"1")), tar()),
+            (tar(A, B, link(b"c", b"b")),),
+            {("b", Aspect.LINK), ("c", Aspect.LINK)},
+        ),
+        ((tar(A, link(b"b", b"a", mode=0o600)), tar()), (tar(A, LINKED),), {("b", Aspect.MODE)}),
+        ((tar(A, LINKED), tar(member(b".wh.b"))), (tar(A, LINKED),), {("b", Aspect.PRESENCE)}),
+        (
+            (tar(member(b"a", b"x" * 700), LINKED), tar(member(b".wh.a"))),
+            (tar(header(b"b", kind=b"2", link=b"a")),),
+            {("b", Aspect.KIND), ("b", Aspect.LINK)},
+        ),
+    ],
+)
+def test_what_differs_behind_hard_links_is_told(left, right, told, tmp_path: Path):
+    for number, sides in enumerate(((left, right), (right, left))):
+        found = compared(*sides, tmp_path / str(number))
+        assert {(d.path, d.aspect) for d in found.differences} - {("", Aspect.PRESENCE)} == told
+
+
+def test_the_bytes_behind_a_hard_link_are_read_where_they_are(tmp_path: Path):
+    apart = (tar(A, member(b"o", b"other")), tar(LINKED), tar(member(b".wh.a")))
+    reading = Reading.below(tmp_path)
+    squashed = (tar(member(b"o", b"other"), member(b"b", b"2")),)
+    found = compare(opened(apart), opened(squashed), reading)
+
+    (content,) = [d for d in found.differences if d.aspect is Aspect.CONTENT]
+    kept = Library(reading.spool).get((content.left, content.right))
+    assert kept
+    assert [side.data for side in kept.load()] == [b"1", b"2"]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        tar(LINKED),
+        tar(link(b"a", b"a")),
+        tar(A, link(b"a", b"a")),
+        tar(link(b"a", b"b"), link(b"b", b"a")),
+        tar(DIR, link(b"b", b"d")),
+        tar(DIR, member(b"d/a"), header(b"l", kind=b"2", link=b"d"), link(b"b", b"l/a")),
+    ],
+)
+def test_a_hard_link_to_nothing_is_refused(layer: bytes, tmp_path: Path):
+    with pytest.raises(MalformedError, match="hard link"):
+        compared((layer, tar()), (layer,), tmp_path)
+
+
+def test_a_chain_of_hard_links_is_soon_at_its_end(tmp_path: Path):
+    """Each of them is settled once: ten times as many take no hundred times as long."""
+
+    def seconds(count: int) -> float:
+        links = [link(b"l%d" % n, b"l%d" % (n - 1) if n else b"a") for n in range(count)]
+        began = time.process_time()
+        found = compared((tar(A, *links), tar()), (tar(A, *links),), tmp_path / str(count))
+        assert len(found.differences) == 1
+        return time.process_time() - began
+
+    assert seconds(20_000) < 40 * seconds(2_000)
 
 
 def test_layers_that_correspond_are_shown_as_layers(tmp_path: Path):

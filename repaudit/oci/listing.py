@@ -31,7 +31,8 @@ MOST_RECORDS = 1 << 30
 MOST_REPEATS = 100_000
 #: How many records are written at once, and how long one may be to wait for others, in bytes.
 _BATCH, _LONG = 256, 4096
-_WINDOW = 1 << 20
+#: How much is read at once of what is read in a row, and where it is read here and there.
+_WINDOW, _GLANCE = 1 << 20, 4096
 _LENGTH = struct.Struct("<Q")
 _END = struct.Struct("<8sQ32s")
 _MAGIC = b"repaudi%d" % FORM
@@ -173,8 +174,9 @@ class Listing:
 
     def _read(self, begin: int, end: int) -> bytes:
         if begin < self._at or end > self._at + len(self._window):
+            near = self._at <= begin <= self._at + len(self._window)
             self._file.seek(begin)
-            self._window = self._file.read(max(_WINDOW, end - begin))
+            self._window = self._file.read(max(_WINDOW if near else _GLANCE, end - begin))
             self._at = begin
         return self._window[begin - self._at : end - self._at]
 

@@ -1,38 +1,62 @@
-"""Layers as the one file system that they make, from their listings: where two of them differ."""
+"""Layers as the one file system that they make, from their listings: where two of them differ.
+
+A hard link stands for the file that lay at its target when it was made, whatever became of that
+name, and of several names of one file, each but the first by name has that one as its `link`. What
+a link's own header says of mode, owner and times counts, for runtimes give it to the file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec.structs import replace
 
 from repaudit.model.errors import MalformedError
+from repaudit.model.image import Entry, Kind
 from repaudit.oci.changes import MOST_CHANGES, Change
 from repaudit.oci.listing import Listing
 from repaudit.oci.record import kind_of, text
 from repaudit.oci.tree import Tree
 
-#: Where the entry of a path is: the layer's number, and the entry's.
-_Place = tuple[int, int]
+#: Where the entry of a path is: the layer's number, and the entry's. Of a hard link, then the same
+#: of the file that it is a name of.
+_Place = tuple[int, ...]
 
 
 def merge(layers: Sequence[Listing]) -> dict[str, _Place]:
-    """Return where each path of the merged file system is; `layers` come base first."""
+    """Return where each path of the merged file system is; `layers` come base first.
+
+    Raises MalformedError for a hard link to nothing: no runtime makes it.
+    """
     tree: Tree[_Place] = Tree()
     for number, layer in enumerate(layers):
-        records = map(layer.record, range(len(layer)))
-        named = [(text(record.path), kind_of(record)) for record in records]
+        named: list[tuple[str, Kind]] = []
+        links: dict[int, str] = {}
+        for at, record in enumerate(layer.records(0, len(layer))):
+            named.append((text(record.path), kind_of(record)))
+            if record.link is not None and named[-1][1] is Kind.HARDLINK:
+                links[at] = text(record.link)
+        # Some runtimes make a link before they take away what it is to.
+        below = {link: tree.at(link) for link in links.values()}
         tree.hide(named)
         for at, (path, kind) in enumerate(named):
-            tree.put(path, kind, (number, at))
+            place: _Place = (number, at)
+            if at in links:
+                file = tree.at(links[at]) or below[links[at]]
+                if file is None or links[at] == path:
+                    raise _refuse(number, path, links[at], "is not there")
+                place += file[-2:]
+            tree.put(path, kind, place)
     return dict(tree.items())
 
 
 def find_merged_changes(left: Sequence[Listing], right: Sequence[Listing]) -> tuple[Change, ...]:
     """Return where two merged file systems differ, sorted by path; orders are not compared.
 
-    Raises MalformedError above MOST_CHANGES.
+    Raises MalformedError above MOST_CHANGES, and as `merge` does.
     """
     changes = []
-    for change in _changes(left, right):
+    for change in _changes(_System(left), _System(right)):
         changes.append(change)
         if len(changes) > MOST_CHANGES:
             raise MalformedError(
@@ -42,15 +66,80 @@ def find_merged_changes(left: Sequence[Listing], right: Sequence[Listing]) -> tu
     return tuple(changes)
 
 
-def _changes(left: Sequence[Listing], right: Sequence[Listing]) -> Iterator[Change]:
-    one, other = merge(left), merge(right)
-    for path in sorted(one.keys() | other.keys()):
-        a, b = one.get(path), other.get(path)
-        if a and b and left[a[0]].raw(a[1], 1) == right[b[0]].raw(b[1], 1):
-            continue
-        yield Change(
-            path=path,
-            left=left[a[0]].entry(a[1]) if a else None,
-            right=right[b[0]].entry(b[1]) if b else None,
-            layers=(a[0] if a else 0, b[0] if b else 0),
+class _System:
+    """A merged file system, and its files of several names with the first of them."""
+
+    def __init__(self, layers: Sequence[Listing]) -> None:
+        self._layers = layers
+        self.places = merge(layers)
+        self._first = _first(self.places)
+
+    def linked(self, place: _Place) -> bool:
+        """Whether there is, or was, another name for what is there."""
+        return place[-2:] in self._first
+
+    def raw(self, place: _Place) -> bytes:
+        return self._layers[place[0]].raw(place[1], 1)
+
+    def entry(self, path: str) -> Entry | None:
+        """Return what lies at a path, under its own name."""
+        place = self.places.get(path)
+        if place is None:
+            return None
+        own = self._layers[place[0]].entry(place[1])
+        if not self.linked(place):
+            return own
+        file = self._layers[place[-2]].entry(place[-1])
+        if file.kind is Kind.DIRECTORY:
+            raise _refuse(place[0], path, file.path, "is a folder")
+        first = self._first[place[-2:]]
+        return replace(
+            own,
+            kind=file.kind,
+            size=file.size,
+            digest=file.digest,
+            fingerprint=file.fingerprint,
+            device=file.device,
+            position=file.position,
+            offset=file.offset,
+            stored=file.stored,
+            xattrs=own.xattrs or file.xattrs,
+            link=file.link or (None if path == first else first),
         )
+
+
+def _first(places: Mapping[str, _Place]) -> dict[_Place, str]:
+    """Return the first name of each file that a hard link leads to."""
+    files = {place[2:] for place in places.values() if len(place) > 2}
+    first: dict[_Place, str] = {}
+    for path, place in places.items() if files else ():
+        file = place[-2:]
+        if file in files:
+            first[file] = min(first.get(file, path), path)
+    return first
+
+
+def _changes(one: _System, other: _System) -> Iterator[Change]:
+    for path in sorted(one.places.keys() | other.places.keys()):
+        a, b = one.places.get(path), other.places.get(path)
+        linked = a and b and (one.linked(a) or other.linked(b))
+        if a and b and not linked and one.raw(a) == other.raw(b):
+            continue
+        left, right = one.entry(path), other.entry(path)
+        if linked and left and right and _lasting(left) == _lasting(right):
+            continue
+        # The bytes of a link are where its file is.
+        at = -2 if a and b else 0
+        layers = (a[at] if a else 0, b[at] if b else 0)
+        yield Change(path=path, left=left, right=right, layers=layers)
+
+
+def _lasting(entry: Entry) -> Entry:
+    """Return what an entry says wherever it stands."""
+    return replace(entry, position=0, offset=0, digest=None)
+
+
+def _refuse(layer: int, path: str, target: str, what: str) -> MalformedError:
+    return MalformedError(
+        f"layer {layer}: {path!r:.200} is a hard link to {target!r:.200}, which {what}"
+    )
