@@ -388,6 +388,64 @@ def test_a_database_that_never_ends_is_read_by_pages():
         assert "page 2" in bounded(path.read_bytes())
 
 
+def database(folder: str, *statements: str) -> bytes:
+    import sqlite3
+
+    path = Path(folder) / "s.db"
+    opened = sqlite3.connect(path)
+    for statement in statements:
+        opened.execute(statement)
+    opened.commit()
+    opened.close()
+    return path.read_bytes()
+
+
+def test_what_a_database_would_compute_is_told_by_pages():
+    never_ends = "*".join("a" * 12) + "*b"
+    with tempfile.TemporaryDirectory() as folder:
+        text = f"a TEXT, g AS (a GLOB '{never_ends}')"
+        data = database(folder, f"CREATE TABLE t ({text})", f"INSERT INTO t VALUES ('{'a' * 90}')")
+    found = bounded(data)
+
+    assert "page 2" in found
+    assert not any(locator.startswith("table t") for locator in found)
+
+
+def test_rows_that_share_their_bytes_are_told_by_pages():
+    size = 1 << 16
+    with tempfile.TemporaryDirectory() as folder:
+        row = f"INSERT INTO t VALUES (zeroblob({15 << 20}))"
+        pragma = f"PRAGMA page_size = {size}"
+        data = bytearray(database(folder, pragma, "CREATE TABLE t (a)", row))
+    assert "table t > row 1 > a" in bounded(bytes(data))
+    page = data[size : 2 * size]
+    (start,) = struct.unpack_from(">H", page, 8)
+    cell = page[start:]  # a length in four bytes, the row's number, and where the rest is
+    for number in range(1, 7):
+        at = size - (number * len(cell))
+        page[at : at + len(cell)] = cell[:4] + bytes((7 - number,)) + cell[5:]
+        struct.pack_into(">H", page, 8 + 2 * (6 - number), at)
+    struct.pack_into(">HH", page, 3, 6, at)
+    data[size : 2 * size] = page
+
+    assert "page 2" in bounded(bytes(data))
+
+
+def test_a_virtual_table_is_not_asked():
+    with tempfile.TemporaryDirectory() as folder:
+        data = database(
+            folder,
+            "CREATE VIRTUAL TABLE v USING fts5(a)",
+            "INSERT INTO v VALUES ('text')",
+            "PRAGMA writable_schema = ON",
+            "UPDATE sqlite_schema SET rootpage = 2 WHERE name = 'v'",
+        )
+    found = bounded(data)
+
+    assert "schema table v" in found
+    assert not any(locator.startswith("table v >") for locator in found)
+
+
 def test_a_view_or_a_trigger_of_a_stranger_is_not_run():
     import sqlite3
 

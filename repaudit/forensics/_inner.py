@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 
+from msgspec.structs import replace
+
 from repaudit.forensics import FORENSICS, canary, elf, pyc, text, uncovered
 from repaudit.forensics._case import NESTED, clue, held, nested, sides, umask_explains
 from repaudit.forensics._members import Members, claims
@@ -64,8 +66,9 @@ def order(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue
 def insides(case: Case, left: Members, right: Members) -> Iterator[Clue]:
     """Yield what is found in members whose contents differ."""
     differ = [name for name in left if name in right and left[name].data != right[name].data]
-    room = _MOST_ARCHIVES
-    for name in differ[:_MOST_OPENED]:
+    room, opened = _MOST_ARCHIVES, differ[:_MOST_OPENED]
+    case = replace(case, share=case.share * max(1, len(opened)))
+    for name in opened:
         both = left[name].data, right[name].data
         room -= _archive(both[0])
         yield from inside(case, name, *both, archives=room >= 0)

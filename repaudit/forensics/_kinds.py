@@ -12,9 +12,9 @@ from repaudit.forensics.interface import Case
 
 UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 #: A name that Python's tempfile drew, in whatever folder.
-DRAWN = r"(?:(?:/[\w.-]+)*/)?tmp[a-z0-9_]{8}"
+DRAWN = r"(?:(?:/[\w.-]+){0,16}/)?tmp[a-z0-9_]{8}"
 #: A salted password, by method: `$6$salt$hash`, `$y$parameters$salt$hash` (crypt(5)).
-CRYPT = r"\$[a-z0-9]{1,10}\$(?:[a-zA-Z0-9./=,+-]+\$)*[a-zA-Z0-9./+]{20,}={0,2}"
+CRYPT = r"\$[a-z0-9]{1,10}\$(?:[a-zA-Z0-9./=,+-]+\$){0,4}[a-zA-Z0-9./+]{20,}={0,2}"
 _HEX = re.compile(r"[0-9a-fA-F]{8,}")
 _CHECKSUM = re.compile(
     r"(?i)(?<![a-z])(?:sha\d*(?:sum)?|md5(?:sum)?|crc\d*|checksum|digest|integrity|etag|commit)"

@@ -11,7 +11,7 @@ from repaudit.forensics._case import UNPACKED_LIMIT
 from repaudit.formats import FORMATS, HEAD, STEP, Bounds, Budget, Part
 from repaudit.model.errors import UnreadableError
 
-_BOUNDS = Bounds(total=4 * UNPACKED_LIMIT, parts=500_000)
+_BOUNDS = Bounds(total=4 * UNPACKED_LIMIT)
 MEMBER = "member "
 #: Fields that hold more times of a member: of a tar archive's records, of a zip archive's extras.
 TIMES = (

@@ -25,7 +25,9 @@ LINE_LIMIT = 4000
 _WORD_LIMIT = 300
 _CONTEXT = 120
 #: There may be thousands of lines: see `matcher`.
-_WORK = 1_000_000
+_WORK = 300_000
+#: So many characters are compared word by word in seconds.
+_CHARACTERS = 1 << 19
 _WORD = re.compile(
     rf"{MARK}\w+{MARK}|(?<!\w){UUID}(?!\w)|{CRYPT}"
     r"|/(?:var/)?tmp/[^\s'\":;,)\]>]+|(?<!\w)tmp[._][A-Za-z0-9_]{6,12}(?!\w)"
@@ -33,10 +35,21 @@ _WORD = re.compile(
     r"|(?<!\w)cc[A-Za-z0-9]{6}\.[os](?!\w)"
     r"|(?<!\S)[-dlbcps](?:[r-][w-][xsStT-]){3}(?!\w)"
     r"|0x[0-9a-fA-F]+|(?<![\w.])[+-]\d\d:?(?:\d\d)?(?!\w)"
-    r"|(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}={0,2}|[0-9a-fA-F]{8,}(?!\w)"
+    r"|(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}={0,2}|[0-9a-fA-F]{8,256}+(?!\w)"
     r"|\d+(?:[.,]\d+)?|[^\W\d_]+|\S"
 )
-_ATOM = re.compile(rf"{MARK}\w+{MARK}|[0-9a-fA-F]{{8,}}(?![0-9a-zA-Z])|\d+(?:\.\d+)?|[^\W\d_]+|\S")
+_ATOM = re.compile(
+    rf"{MARK}\w+{MARK}|[0-9a-fA-F]{{8,256}}+(?![0-9a-zA-Z])|\d+(?:\.\d+)?|[^\W\d_]+|\S"
+)
+
+
+def sample(pairs: list[tuple[str, str]], share: int) -> list[tuple[str, str]]:
+    """Return as many pairs of lines, evenly spread, as can be compared word by word in seconds.
+
+    `share` says how many such lists are compared.
+    """
+    size = sum(min(len(line), LINE_LIMIT) for pair in pairs for line in pair)
+    return pairs[:: max(1, size * share // _CHARACTERS)]
 
 
 def compare_lines(case: Case, left: str, right: str) -> Iterator[Blame]:

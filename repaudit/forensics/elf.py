@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from repaudit.forensics._case import Blame, clue, clues, contents, quote, whole
 from repaudit.forensics._members import claims, whole_parts
-from repaudit.forensics._tokens import compare_lines
+from repaudit.forensics._tokens import compare_lines, sample
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats import Kind
 from repaudit.model.finding import Clue
@@ -36,7 +37,7 @@ class _Elf:
             yield clue("build_id_differences_only", f"only {', '.join(names)} differs")
         blames, open_ends = [], []
         for name in primary:
-            found = list(_strings(case, left.get(name, b""), right.get(name, b"")))
+            found = list(_strings(case, left.get(name, b""), right.get(name, b""), len(primary)))
             blames += [_renamed(blame) for blame in found if blame.slug != "unexplained"]
             if not found or any(blame.slug == "unexplained" for blame in found):
                 open_ends.append(name)
@@ -57,7 +58,7 @@ def _renamed(blame: Blame) -> Blame:
     return blame._replace(slug="timestamps_from_cpp_macros") if macro else blame
 
 
-def _strings(case: Case, left: bytes, right: bytes) -> Iterator[Blame]:
+def _strings(case: Case, left: bytes, right: bytes, sections: int) -> Iterator[Blame]:
     """Yield what the strings show; `unexplained` where more than strings differs."""
     if _STRING.sub(b"", left) != _STRING.sub(b"", right):
         yield Blame("unexplained", "", "")
@@ -65,9 +66,10 @@ def _strings(case: Case, left: bytes, right: bytes) -> Iterator[Blame]:
     if len(a) != len(b):
         yield Blame("unexplained", "", "")
         return
-    pairs = [(x, y) for x, y in zip(a, b, strict=True) if x != y]
-    for x, y in pairs[:_MOST_STRINGS]:
-        yield from compare_lines(case, x.decode("ascii"), y.decode("ascii"))
+    differ = ((x, y) for x, y in zip(a, b, strict=True) if x != y)
+    pairs = [(x.decode("ascii"), y.decode("ascii")) for x, y in islice(differ, _MOST_STRINGS)]
+    for x, y in sample(pairs, case.share * sections):
+        yield from compare_lines(case, x, y)
 
 
 def _sections(data: bytes) -> dict[str, bytes]:

@@ -35,6 +35,7 @@ class Case(Struct, frozen=True, kw_only=True):
     `left` and `right` are the contents, None unless the aspect is content. `left_levels` and
     `right_levels` are the factor levels of both runs, empty when two existing images are compared.
     `instruction` is the text of the Containerfile line that wrote the file, None where unknown.
+    `share` is how many cases, the members of an archive, share the work that one file may take.
     """
 
     difference: Difference
@@ -43,6 +44,7 @@ class Case(Struct, frozen=True, kw_only=True):
     left_levels: tuple[Level, ...] = ()
     right_levels: tuple[Level, ...] = ()
     instruction: str | None = None
+    share: int = 1
 
 
 class Forensic(Protocol):

@@ -6,11 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
+from math import isqrt
 
 from repaudit.forensics._case import Blame, clue, clues, contents, inflate, values
 from repaudit.forensics._catalogue import known_at
 from repaudit.forensics._order import decide
-from repaudit.forensics._tokens import LINE_LIMIT, compare_lines
+from repaudit.forensics._tokens import compare_lines, sample
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats import matcher, reordered
 from repaudit.model.difference import Aspect
@@ -18,7 +19,10 @@ from repaudit.model.finding import Clue
 
 # Beyond so many differing lines the rest shows the same, and difflib takes minutes.
 _LINES = 5000
-_CHARACTERS = 1 << 20
+#: In memory a line takes fifty bytes beside its own.
+_MOST_LINES = 500_000
+#: What all texts of a file may take together: see `matcher`.
+_WORK = 20_000_000
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----")
 _STRINGS = frozenset({Aspect.LINK, Aspect.CONFIG, Aspect.HISTORY, Aspect.ANNOTATION})
 # Controls that no text holds; NUL among them.
@@ -38,7 +42,7 @@ class _Text:
         if keys[0] != keys[1] and keys[0] and keys[1]:
             label = keys[0][0].split("\n")[0]
             yield clue("embeds_random_key", f"the blocks that start with {label} differ")
-        yield from _compare_texts(case, left.splitlines(), right.splitlines())
+        yield from _compare_texts(case, _split(left), _split(right))
 
 
 def _texts(case: Case) -> tuple[str, str] | None:
@@ -64,20 +68,27 @@ def decoded(data: bytes) -> str | None:
     return None if _BINARY.search(text) else text
 
 
+def _split(text: str) -> list[str]:
+    """Return the lines; of a text of very many short ones the first."""
+    if text.count("\n") > _MOST_LINES:
+        text = "\n".join(text.split("\n", _MOST_LINES)[:_MOST_LINES])
+    return text.splitlines()
+
+
 def _compare_texts(case: Case, left: list[str], right: list[str]) -> Iterator[Clue]:
     if len(left) > 1 and left != right and reordered(left, right):
         slug, why = decide(case, left, right)
         yield clue(slug, f"{len(left)} lines in another order: {why}")
         return
     left, right = _trimmed(left, right)
-    lone_left, lone_right, pairs = _aligned(left, right)
+    lone_left, lone_right, pairs = _aligned(left, right, _WORK // case.share)
     shared = Counter(lone_left) & Counter(lone_right)
     strays_left, strays_right = (_without(lone, shared) for lone in (lone_left, lone_right))
     if shared:
         slug, why = decide(case, _only(lone_left, shared), _only(lone_right, shared))
         yield clue(slug, f"{shared.total()} lines in another order: {why}")
     strays = zip(strays_left, strays_right, strict=False)
-    found = (compare_lines(case, a, b) for a, b in _sample([*pairs, *strays]))
+    found = (compare_lines(case, a, b) for a, b in sample([*pairs, *strays], case.share))
     yield from clues(chain(chain.from_iterable(found), _left_over(strays_left, strays_right)))
 
 
@@ -92,15 +103,16 @@ def _trimmed(left: list[str], right: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _aligned(
-    left: list[str], right: list[str]
+    left: list[str], right: list[str], work: int
 ) -> tuple[list[str], list[str], list[tuple[str, str]]]:
     """Return the lines of one side only, and the pairs that stand at the same place."""
     if len(left) == len(right) and len(left) > _LINES:
         pairs = [(a, b) for a, b in zip(left, right, strict=True) if a != b]
         return [], [], pairs[:_LINES]
-    left, right = left[:_LINES], right[:_LINES]
+    most = min(_LINES, isqrt(work))
+    left, right = left[:most], right[:most]
     lone_left, lone_right, pairs = [], [], []
-    for verb, i, i_end, j, j_end in matcher(left, right).get_opcodes():
+    for verb, i, i_end, j, j_end in matcher(left, right, work).get_opcodes():
         if verb == "replace" and i_end - i == j_end - j:
             if not reordered(left[i:i_end], right[j:j_end]):
                 pairs += zip(left[i:i_end], right[j:j_end], strict=True)
@@ -109,12 +121,6 @@ def _aligned(
             lone_left += left[i:i_end]
             lone_right += right[j:j_end]
     return lone_left, lone_right, pairs
-
-
-def _sample(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return as many pairs, evenly spread, as can be compared word by word in seconds."""
-    size = sum(min(len(a) + len(b), LINE_LIMIT) for a, b in pairs)
-    return pairs[:: max(1, size // _CHARACTERS)]
 
 
 def _without(lines: list[str], shared: Counter[str]) -> list[str]:

@@ -56,7 +56,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     total: int = 256 << 20
     free: int = 16 << 20
     ratio: int = 200
-    parts: int = 500_000
+    parts: int = 300_000
 
 
 BOUNDS = Bounds()
@@ -86,7 +86,8 @@ class Budget:
         self._parts -= 1
         if self._parts < 0:
             raise UnreadableError("more parts are in it than a file may have")
-        self.spend(len(part.name) + len(part.data))
+        # A name is made one character after the other, and of a stranger's maybe thousands.
+        self.spend(4 * len(part.name) + len(part.data))
 
 
 class Format(Protocol):

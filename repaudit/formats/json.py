@@ -38,7 +38,8 @@ class _Json:
         return starts and (name.endswith(_SUFFIXES) or head.lstrip()[:2] in (b'{"', b"{\n"))
 
     def parts(self, data: bytes, budget: Budget) -> Iterator[Part]:
-        if len(data) > _LONGEST:
+        # Values stand between commas; each takes a hundred bytes and more.
+        if len(data) > _LONGEST or data.count(b",") > budget.bounds.parts:
             raise UnreadableError("a JSON document is too long to hold in memory")
         try:
             document = json.loads(

@@ -67,7 +67,7 @@ class _Zip:
         for _ in range(count):
             entry, at = _entry(data, at)
             entries.append(entry)
-        _keep_apart(entries, start)
+        _keep_apart(data, entries, start)
         for entry in entries:
             label = labels.label("member", entry.name)
             order.append(label)
@@ -115,10 +115,11 @@ def _long(extra: bytes, packed: int, size: int, offset: int) -> tuple[int, int, 
     return values[1], values[0], values[2]
 
 
-def _keep_apart(entries: list[_Entry], end: int) -> None:
+def _keep_apart(data: bytes, entries: list[_Entry], end: int) -> None:
     """Raise UnreadableError where members overlap: so small a file may unpack to petabytes."""
     for entry in sorted(entries, key=lambda one: one.offset, reverse=True):
-        if entry.offset + _LOCAL.size + entry.packed > end:
+        head = _LOCAL.size + sum(unpack(_LOCAL, data, entry.offset))
+        if entry.offset + head + entry.packed > end:
             raise UnreadableError("members of a zip file overlap")
         end = entry.offset
 

@@ -25,11 +25,13 @@ class _Zstd:
 
     def parts(self, data: bytes, budget: Budget) -> Iterator[Part]:
         pieces: list[bytes] = []
+        # One for all frames: it keeps its window, which each may want to be a large one.
+        factory = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
         at = 0
         while data.startswith(_MAGIC, at):
             prefix = f"frame {len(pieces) + 1}{STEP}" if pieces else ""
             yield Part(f"{prefix}descriptor", b"%02x" % take(data, at + 4, 1)[0])
-            piece, at = inflate(_Frame(), data, at, budget, (zstandard.ZstdError,), _PIECE)
+            piece, at = inflate(_Frame(factory), data, at, budget, (zstandard.ZstdError,), _PIECE)
             pieces.append(piece)
         yield Part("inflated", b"".join(pieces), Kind.FILE)
         if at < len(data):
@@ -41,8 +43,8 @@ class _Frame:
 
     needs_input = True
 
-    def __init__(self) -> None:
-        self._decoder = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
+    def __init__(self, factory: zstandard.ZstdDecompressor) -> None:
+        self._decoder = factory.decompressobj()
 
     @property
     def eof(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 
 def printable(text: str) -> str:
     """Return `text` with what is not printable escaped: it would speak to a terminal instead.
@@ -11,6 +13,7 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(map(_shown, text))
 
 
+@lru_cache(maxsize=1_000)
 def _shown(character: str) -> str:
     return character if character.isprintable() else repr(character)[1:-1]
 
