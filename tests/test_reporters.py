@@ -20,6 +20,7 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from repaudit.containerfile.edit import unified
+from repaudit.model.difference import Aspect, Difference
 from repaudit.model.finding import Finding, FixOutcome
 from repaudit.model.gate import GateResult
 from repaudit.model.report import Report, Subject, Verdict
@@ -28,6 +29,7 @@ from repaudit.reporters._gate import gate_page
 from repaudit.reporters._ranks import ranked
 from repaudit.reporters._sign_off import sign_off_page
 from repaudit.stages.allow import Rules
+from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.gate import judge
 from tests import samples, strategies
 from tests.test_report import hostile_report
@@ -575,3 +577,98 @@ def test_two_images_are_both_named():
 
     for name in ("markdown", "html", "junit"):
         assert {"a:1", "b:2"} <= set(re.findall(r"[ab]:\d", render(name, report).decode()))
+
+
+# Two images, of which no line is known.
+
+PEOPLES = ["text", "markdown", "html", "junit", "codequality"]
+HEX = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+
+
+def compared(*differences: Difference) -> Report:
+    """Return the report of two images that differ so."""
+    return Report(
+        verdict=Verdict.UNREPRODUCIBLE,
+        subject=Subject(left="l", right="r"),
+        findings=attribute(differences, {}, Scene()),
+    )
+
+
+def lacking(layer: int | None, platform: str | None = None, *, left: bool) -> Difference:
+    sides = ("present", None) if left else (None, "present")
+    return Difference(
+        layer=layer,
+        path="srv/b",
+        aspect=Aspect.PRESENCE,
+        left=sides[0],
+        right=sides[1],
+        platform=platform,
+    )
+
+
+def words_of(name: str, report: Report) -> str:
+    """Return what a person reads, in one line."""
+    text = render(name, report).decode()
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", "", text)).split())
+
+
+@pytest.mark.parametrize("name", PEOPLES)
+def test_layers_are_named_where_several_differ_and_only_there(name: str):
+    apart = words_of(name, compared(lacking(0, left=True), lacking(1, left=False)))
+    alone = words_of(name, compared(lacking(1, left=False)))
+
+    assert "layer 0: srv/b" in apart
+    assert "layer 1: srv/b" in apart
+    assert "srv/b" in alone
+    assert "layer 1: srv/b" not in alone
+
+
+@pytest.mark.parametrize("name", [*PEOPLES, "json"])
+def test_each_platform_is_named_and_counted(name: str):
+    report = compared(*(lacking(0, f"linux/{arch}", left=True) for arch in ("amd64", "arm64")))
+    shown = words_of(name, report)
+
+    assert len(report.findings) == 2
+    assert "linux/amd64" in shown
+    assert "linux/arm64" in shown
+    assert "linux/" not in words_of(name, compared(lacking(0, left=True)))
+    if name in {"text", "markdown", "html"}:
+        assert "2 findings (2 unexplained), 2 differences." in shown
+
+
+@pytest.mark.parametrize("name", PEOPLES)
+@pytest.mark.parametrize(
+    ("layer", "sides", "said"),
+    [
+        (0, HEX, "the same entries, written otherwise (tar format, padding): sha256:"),
+        (None, HEX, "the same documents, written otherwise (white space, key order): sha256:"),
+        (0, [f"application/x {side}" for side in HEX], "application/x sha256:"),
+    ],
+)
+def test_what_is_only_written_otherwise_is_told_in_words(name, layer, sides, said):
+    other = Difference(
+        layer=layer, path="", aspect=Aspect.COMPRESSION, left=sides[0], right=sides[1]
+    )
+    shown = words_of(name, compared(other))
+
+    assert said in shown
+    assert ("written otherwise" in shown) == ("written otherwise" in said)
+    assert (
+        json.loads(render("json", compared(other)))["findings"][0]["differences"][0]["aspect"]
+        == "compression"
+    )
+
+
+@pytest.mark.parametrize("name", PEOPLES)
+def test_what_one_index_lists_more_is_called_what_it_is(name: str):
+    listed = Difference(
+        layer=None,
+        path="/index/manifests/1",
+        aspect=Aspect.PRESENCE,
+        left=None,
+        right="attestation of linux/amd64 sha256:1",
+    )
+
+    assert "only on the right: attestation of linux/amd64 sha256:1" in words_of(
+        name, compared(listed)
+    )

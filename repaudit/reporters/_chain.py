@@ -10,7 +10,7 @@ from repaudit.model.finding import Confidence, Finding
 from repaudit.model.report import Report
 from repaudit.reporters._matrix import NO_FACTOR
 from repaudit.reporters._ranks import in_order
-from repaudit.reporters._words import called, count, cut, written_by
+from repaudit.reporters._words import count, cut, naming, written_by
 
 ROW = 26
 COLUMNS = (1, 180, 640)
@@ -95,9 +95,10 @@ def step(finding: Finding) -> str:
 
 def _links(report: Report) -> list[Link]:
     found: dict[tuple[str, str, Confidence], dict[str, None]] = {}
+    call = naming(report)
     lines = sorted(report.findings, key=lambda f: f.instruction.line if f.instruction else 1 << 30)
     for finding in lines:
-        names = [called(d) for d in finding.differences if not d.derived_from]
+        names = [call(d) for d in finding.differences if not d.derived_from]
         suspects = [(s.factor, s.confidence) for s in finding.factors]
         for factor, sure in suspects or [(NO_FACTOR, finding.confidence)]:
             found.setdefault((factor, step(finding), sure), {}).update(dict.fromkeys(names))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.finding import Confidence, Finding, Fix, FixOutcome
 from repaudit.model.report import Report, RunRecord, Verdict
 from repaudit.model.text import printable
 
+_DIGEST = re.compile(r"\w+:\w+")
 _FROM_STAGE = re.compile(r"(?i)(copy|add)\s(.*\s)?--from=")
 _TRIED = {
     FixOutcome.GONE: "with this edit the difference is gone",
@@ -21,6 +23,8 @@ _TRIED = {
     FixOutcome.UNTRIED: "not tried",
 }
 _WITH_OTHERS = "with this edit and others the difference is gone"
+#: What gives a place its name.
+Naming = Callable[[Difference], str]
 #: What a person is told of a file that came along from another stage.
 COPIED = "copied from another stage: the fix belongs to the line that made it"
 
@@ -147,10 +151,32 @@ def tried(fix: Fix) -> str:
     return f"{said}: {fix.reason}" if fix.reason else said
 
 
-def called(difference: Difference) -> str:
-    """Return what a place is called."""
-    index = "the index" if difference.layer is None else ""
-    return difference.path or index or f"layer {difference.layer}"
+def naming(report: Report) -> Naming:
+    """Return how places are called: with the layer where only that tells them apart.
+
+    A line of a Containerfile says more than a number, but two images that exist have none.
+    """
+    layers = {d.layer for f in report.findings for d in f.differences} - {None}
+    return partial(called, layered=report.subject.left is not None and len(layers) > 1)
+
+
+def called(difference: Difference, *, layered: bool = False) -> str:
+    """Return what a place is called, with the platform of one of several images."""
+    layer = None if difference.layer is None else f"layer {difference.layer}"
+    name = difference.path or ("" if layer else "the documents of the image")
+    within = [difference.platform, layer if layered or not name else None]
+    return ": ".join(filter(None, (", ".join(filter(None, within)), name)))
+
+
+def about(difference: Difference) -> str:
+    """Return the word for what differs at a place."""
+    return "encoding" if _spelled_otherwise(difference) else difference.aspect.value
+
+
+def _spelled_otherwise(difference: Difference) -> bool:
+    """Whether two digests are all that differs; a layer's blob has its media type before it."""
+    sides = (difference.left or "", difference.right or "")
+    return difference.aspect is Aspect.COMPRESSION and all(map(_DIGEST.fullmatch, sides))
 
 
 def change(difference: Difference) -> str:
@@ -169,7 +195,12 @@ def change(difference: Difference) -> str:
         return f"only on the {side}" + ("" if what in {None, "present"} else f": {_short(what)}")
     if difference.aspect is Aspect.CONTENT:
         return ""
-    return f"{_short(difference.left)} → {_short(difference.right)}"
+    values = f"{_short(difference.left)} → {_short(difference.right)}"
+    if _spelled_otherwise(difference):
+        what = "documents" if difference.layer is None else "entries"
+        how = "white space, key order" if difference.layer is None else "tar format, padding"
+        return f"the same {what}, written otherwise ({how}): {values}"
+    return values
 
 
 def _short(value: str | None) -> str:

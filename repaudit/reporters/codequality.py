@@ -10,7 +10,7 @@ from repaudit.model.digest import sha256
 from repaudit.model.finding import Finding
 from repaudit.model.report import Problem, Report, Verdict
 from repaudit.model.text import printable
-from repaudit.reporters._words import blame, called, count, cut, source
+from repaudit.reporters._words import Naming, blame, change, count, cut, naming, source
 from repaudit.reporters.interface import Reporter, Surface
 
 _MOST_FILES = 3
@@ -21,18 +21,22 @@ class _CodeQuality:
     summary = "GitLab's code quality report, on lines of the Containerfile"
 
     def render(self, report: Report, surface: Surface) -> bytes:
-        issues = [_finding(report, finding) for finding in report.findings]
+        call = naming(report)
+        issues = [_finding(report, finding, call) for finding in report.findings]
         # A list without issues is green, which what could not be told is not.
         return to_json(issues + [_problem(report, problem) for problem in report.problems])
 
 
-def _finding(report: Report, finding: Finding) -> dict[str, object]:
-    paths = list(dict.fromkeys(called(d) for d in finding.differences))
+def _finding(report: Report, finding: Finding, call: Naming) -> dict[str, object]:
+    paths = list(dict.fromkeys(map(call, finding.differences)))
     more = f" and {count(len(paths) - _MOST_FILES, 'more place')}"
     files = ", ".join(cut(path, 120) for path in paths[:_MOST_FILES])
     told = f"{files}{more if len(paths) > _MOST_FILES else ''}: " if files else ""
+    first = next(filter(None, (change(d) for d in finding.differences[:1])), "")
+    how = f": {first}" if first else ""
     return _issue(
-        f"{told}{finding.cause.title} [{blame(finding)}]. {finding.cause.remedy} ({finding.id})",
+        f"{told}{finding.cause.title} [{blame(finding)}]{how}. {finding.cause.remedy} "
+        f"({finding.id})",
         finding.cause.slug,
         "major",
         source(report, finding),

@@ -37,6 +37,7 @@ class _Html:
         return page(
             "report.html",
             report=report,
+            call=words.naming(report),
             anchor=_anchor,
             causes=_causes(report),
             listed=report.findings[:_MOST_LISTED],
@@ -54,6 +55,7 @@ class _Place(Struct, frozen=True, kw_only=True):
 
     difference: Difference
     name: str
+    about: str
     change: str
     lines: tuple[str, ...]
     again: str | None
@@ -120,6 +122,7 @@ def _places(finding: Finding, known: dict[Difference, str]) -> Iterator[_Place]:
         yield _Place(
             difference=difference,
             name=words.cut(words.called(difference), 200),
+            about=words.about(difference),
             change=words.cut(words.change(difference), 300),
             lines=tuple(_lines(difference.detail or "")) if shows and not again else (),
             again=again,

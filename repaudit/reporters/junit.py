@@ -13,13 +13,15 @@ from repaudit.model.report import Report, Verdict
 from repaudit.model.text import printable
 from repaudit.reporters._ranks import in_order
 from repaudit.reporters._words import (
+    Naming,
+    about,
     blame,
-    called,
     change,
     count,
     cut,
     edit,
     limits,
+    naming,
     scope,
     source,
     tried,
@@ -69,8 +71,9 @@ def _cases(report: Report) -> Iterator[Element]:
     for held in report.held:
         if held.factor not in blamed:
             yield _case("factor", held.factor, kind="skipped", message=f"held: {held.reason}")
+    call = naming(report)
     for finding in report.findings:
-        yield _finding(report, finding)
+        yield _finding(report, finding, call)
 
 
 def _verdict(report: Report) -> Element:
@@ -88,14 +91,14 @@ def _verdict(report: Report) -> Element:
     )
 
 
-def _finding(report: Report, finding: Finding) -> Element:
+def _finding(report: Report, finding: Finding, call: Naming) -> Element:
     # Readers follow a case by its name from night to night, so no line number is in it.
     case = _case(
         "finding",
         f"{finding.cause.slug} {finding.id}",
         kind="failure",
         message=f"{finding.cause.title} [{blame(finding)}]",
-        text="\n".join(_lines(finding)),
+        text="\n".join(_lines(finding, call)),
     )
     where = source(report, finding)
     if where:
@@ -104,11 +107,12 @@ def _finding(report: Report, finding: Finding) -> Element:
     return case
 
 
-def _lines(finding: Finding) -> Iterator[str]:
+def _lines(finding: Finding, call: Naming) -> Iterator[str]:
     where = finding.instruction
     yield cut(f"{where.file}:{where.line}  {where.text}", 300) if where else "the image as a whole"
     for difference in finding.differences[:_MOST_FILES]:
-        yield cut(f"{called(difference)}  {difference.aspect}  {change(difference)}".rstrip(), 300)
+        told = f"{call(difference)}  {about(difference)}  {change(difference)}"
+        yield cut(told.rstrip(), 300)
         if difference.detail and not difference.derived_from:
             lines = difference.detail.rstrip("\n").split("\n")
             yield from (f"  {cut(line, 160)}" for line in lines[:_MOST_DETAIL])

@@ -17,14 +17,16 @@ from repaudit.model.report import Report
 from repaudit.reporters._ranks import Ranked, ranked
 from repaudit.reporters._words import (
     COPIED,
+    Naming,
+    about,
     blame,
-    called,
     change,
     conclusion,
     copied,
     count,
     cut,
     edit,
+    naming,
     pieces,
     scope,
     seen,
@@ -53,8 +55,9 @@ class _Markdown:
         head = "\n".join(_header(report))
         groups = ranked(report)
         findings = [finding for group in groups for finding in group.findings]
-        table = _fitting(map(_row, findings), MOST_BYTES // 2)
-        blocks = _fitting(_blocks(groups), MOST_BYTES - len(_bytes(head + "".join(table))))
+        call = naming(report)
+        table = _fitting((_row(one, call) for one in findings), MOST_BYTES // 2)
+        blocks = _fitting(_blocks(groups, call), MOST_BYTES - len(_bytes(head + "".join(table))))
         text = head + (f"\n{_HEAD}{''.join(table)}" if table else "")
         if len(table) < len(findings):
             text += f"\n{count(len(findings) - len(table), 'more finding')}: see --format json.\n"
@@ -106,32 +109,32 @@ def _header(report: Report) -> Iterator[str]:
     yield ""
 
 
-def _row(finding: Finding) -> str:
+def _row(finding: Finding, call: Naming) -> str:
     where = finding.instruction
     cells = (
         _plain(blame(finding)),
         _plain(finding.cause.title),
         _code(f"{where.file}:{where.line}", 80) if where else "the image as a whole",
-        _files(finding),
+        _files(finding, call),
         _code(finding.id, 40),
     )
     return f"| {' | '.join(cells)} |\n"
 
 
-def _files(finding: Finding) -> str:
-    paths = list(dict.fromkeys(map(called, finding.differences)))
+def _files(finding: Finding, call: Naming) -> str:
+    paths = list(dict.fromkeys(map(call, finding.differences)))
     more = f" and {len(paths) - 2} more" if len(paths) > 2 else ""
     return ", ".join(_code(path, 80) for path in paths[:2]) + more
 
 
-def _blocks(groups: Iterable[Ranked]) -> Iterator[str]:
+def _blocks(groups: Iterable[Ranked], call: Naming) -> Iterator[str]:
     shown: set[Difference] = set()
     for group in groups:
         for finding in group.findings:
-            yield "\n".join(_block(finding, shown))
+            yield "\n".join(_block(finding, shown, call))
 
 
-def _block(finding: Finding, shown: set[Difference]) -> Iterator[str]:
+def _block(finding: Finding, shown: set[Difference], call: Naming) -> Iterator[str]:
     where = finding.instruction
     place = _code(f"{where.file}:{where.line}  {where.text}") if where else "the image as a whole"
     yield f"\n<details><summary>{_plain(finding.cause.title)}: {place}</summary>\n"
@@ -147,8 +150,8 @@ def _block(finding: Finding, shown: set[Difference]) -> Iterator[str]:
     for detail in seen(finding)[:_MOST_EVIDENCE]:
         yield f"* seen: {_code(detail, 400)}"
     for difference in finding.differences[:_MOST_FILES]:
-        told = _plain(f"{difference.aspect} {change(difference)}".rstrip())
-        yield f"* {_code(called(difference))} {told}"
+        told = _plain(f"{about(difference)} {change(difference)}".rstrip())
+        yield f"* {_code(call(difference))} {told}"
         if difference.detail and not difference.derived_from and difference not in shown:
             yield _fence(difference.detail)
         shown.add(difference)

@@ -168,12 +168,11 @@ def _places(finding: Finding) -> Iterator[_Object]:
 
 
 def _place(difference: Difference) -> str:
-    layer = "" if difference.layer is None else f"layer {difference.layer}: "
-    return layer + cut(called(difference), 300)
+    return cut(called(difference, layered=True), 300)
 
 
 def _message(finding: Finding) -> str:
-    paths = list(dict.fromkeys(called(d) for d in finding.differences))
+    paths = list(dict.fromkeys(map(called, finding.differences)))
     files = ", ".join(cut(path, 120) for path in paths[:_MOST_FILES])
     more = len(paths) - _MOST_FILES
     rest = f" and {count(more, 'more place')}" if more > 0 else ""

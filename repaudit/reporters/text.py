@@ -19,12 +19,14 @@ from repaudit.model.text import printable
 from repaudit.reporters._terminal import terminal
 from repaudit.reporters._words import (
     COPIED,
+    Naming,
+    about,
     blame,
-    called,
     change,
     conclusion,
     copied,
     cut,
+    naming,
     scope,
     seen,
     subject,
@@ -61,13 +63,14 @@ class _Text:
         console = terminal(out, surface, wrapped=True)
         _header(console, report)
         shown: set[Difference] = set()
+        call = naming(report)
         groups = _widespread(report.findings)
         apart = {finding.id for group in groups for finding in group}
         single = [finding for finding in report.findings if finding.id not in apart]
         for place, findings in groupby(single, key=_place):
             _heading(console, place)
             for finding in findings:
-                _finding(console, finding, shown)
+                _finding(console, finding, shown, call)
         for group in groups:
             _spread(console, group)
         _footer(console, report)
@@ -155,12 +158,12 @@ def _place(finding: Finding) -> str:
     return first + cut(f"{where.file}:{where.line}  {where.text}", 160)
 
 
-def _finding(console: Console, finding: Finding, shown: set[Difference]) -> None:
+def _finding(console: Console, finding: Finding, shown: set[Difference], call: Naming) -> None:
     console.print(Padding(_title(finding, finding.id), (0, 0, 0, 2)))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim", min_width=7)
     table.add_column()
-    for name, value in _rows(finding, shown):
+    for name, value in _rows(finding, shown, call):
         table.add_row(name, value)
     console.print(Padding(table, (0, 0, 0, 4)))
 
@@ -173,8 +176,8 @@ def _title(finding: Finding, identity: str) -> Text:
     return title
 
 
-def _rows(finding: Finding, shown: set[Difference]) -> Iterator[tuple[str, Text]]:
-    yield from _differences(finding.differences, shown)
+def _rows(finding: Finding, shown: set[Difference], call: Naming) -> Iterator[tuple[str, Text]]:
+    yield from _differences(finding.differences, shown, call)
     yield from _reasons(finding)
     yield from _edit(finding.fix)
 
@@ -205,21 +208,21 @@ def _edit(fix: Fix | None) -> Iterator[tuple[str, Text]]:
 
 
 def _differences(
-    differences: Sequence[Difference], shown: set[Difference]
+    differences: Sequence[Difference], shown: set[Difference], call: Naming
 ) -> Iterator[tuple[str, Text]]:
     total = len(differences)
     label = f"{total} files" if total > 1 else "file"
     for difference in differences[:_MOST_FILES]:
-        yield label, _difference(difference, again=difference in shown)
+        yield label, _difference(difference, call(difference), again=difference in shown)
         shown.add(difference)
         label = ""
     if total > _MOST_FILES:
         yield "", Text(f"… and {total - _MOST_FILES} more (all in --format json)")
 
 
-def _difference(difference: Difference, *, again: bool) -> Text:
-    text = Text(printable(called(difference)))
-    text.append(f"  {difference.aspect}", style="cyan")
+def _difference(difference: Difference, name: str, *, again: bool) -> Text:
+    text = Text(printable(name))
+    text.append(f"  {about(difference)}", style="cyan")
     if difference.detail and not again and not difference.derived_from:
         lines = difference.detail.rstrip("\n").split("\n")
         for line in lines[:_MOST_DETAIL]:
