@@ -14,8 +14,8 @@ from repaudit.host.store import Store
 from repaudit.model.difference import Aspect
 from repaudit.model.errors import MalformedError
 from repaudit.sources import Opened, open_image
-from repaudit.stages.compare import Comparison, Merged, compare
-from repaudit.stages.reading import Reading
+from repaudit.stages.compare import Comparison, Merged, compare, count_unread
+from repaudit.stages.reading import Reading, check_present
 
 if TYPE_CHECKING:
     from repaudit.model.report import Ignored, Report, View
@@ -70,6 +70,7 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
             layers=LayerRecord.all_of(sides[0].images),
             findings=findings,
             views=tuple(map(_view, found.merged)),
+            unread=count_unread(sides[0].images, sides[1].images),
             ignored=ignored,
         )
         return refuse_if_blind(report, folder / "selftest", store)
@@ -77,6 +78,8 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
 
 def _compared(request: DiffRequest, sides: Sequence[Opened], reading: Reading) -> Comparison:
     try:
+        for side in sides:
+            check_present(side)
         return compare(sides[0], sides[1], reading)
     except MalformedError as error:  # it is found while both sides are read
         message = f"comparing {request.left} and {request.right}: {error.message}"

@@ -203,6 +203,7 @@ reports = st.builds(
         st.builds(View, platform=hostile_texts, view=hostile_texts, reason=hostile_texts),
         max_size=2,
     ).map(tuple),
+    unread=st.integers(0, 9),
     ignored=st.lists(
         st.builds(Ignored, kind=hostile_texts, count=st.integers(0, 9)), max_size=2
     ).map(tuple),

@@ -487,6 +487,42 @@ def test_equal_images_are_equal_and_others_are_not(shell: Shell) -> None:
     assert shell.scratch == []
 
 
+def test_what_is_not_read_is_told(shell: Shell) -> None:
+    one, two = folder(shell, "one", layout(ONE)), folder(shell, "two", layout(TWO))
+
+    for right, count in ((one, 1), (two, 0)):
+        report = json.loads(shell("diff", one, right, "--format", "json").stdout)
+        assert report["unread"] == count
+        text = shell("diff", one, right).stdout.decode()
+        assert ("not read  1 layer, as its digest is the same" in text) == bool(count)
+
+
+@pytest.mark.parametrize("damage", ["gone", "longer", "shorter"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_layer_that_need_not_be_read_is_refused_where_it_is_gone_or_of_another_size(
+    shell: Shell, damage: str, packed: bool
+) -> None:
+    """Whatever is known of its digest, and whether both sides have the same."""
+    one, two = folder(shell, "one", layout(ONE)), folder(shell, "two", layout(TWO))
+    assert shell("diff", one, two).status == 1
+    new = {"longer": ONE + bytes(512), "shorter": ONE[:-512]}
+    files = {
+        name: new[damage] if data == ONE else data
+        for name, data in layout(ONE).items()
+        if damage != "gone" or data != ONE
+    }
+    if packed:
+        (shell.cwd / "bad").write_bytes(images.archive(files))
+    else:
+        folder(shell, "bad", files)
+
+    for pair in ((one, "bad"), ("bad", "bad"), ("bad", two), (two, "bad")):
+        done = shell("diff", *pair)
+        assert (done.status, done.stdout) == (3, b"")
+        assert ("has no blobs" if damage == "gone" else "does not match") in done.error
+    assert [shell("diff", *pair).status for pair in ((one, one), (one, two))] == [0, 1]
+
+
 def corrupt(files: dict[str, bytes]) -> dict[str, bytes]:
     """Write other bytes, of the same length, under the digest of the layer."""
     return {name: TWO if data == ONE else data for name, data in files.items()}

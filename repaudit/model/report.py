@@ -137,7 +137,8 @@ class Report(Struct, frozen=True, kw_only=True):
     `problems` is what was asked and could not be told; where nothing differs, it is why a verdict
     is inconclusive. `trial` are the runs in which the findings' fixes were tried. `views` are the
     platforms that were compared as merged file systems, and `ignored` is what stands in no finding
-    though it differs.
+    though it differs. `unread` counts the layers of two images that were not read, as they have the
+    same digest on both sides.
     """
 
     schema: str = SCHEMA
@@ -154,3 +155,4 @@ class Report(Struct, frozen=True, kw_only=True):
     trial: tuple[RunRecord, ...] = ()
     views: tuple[View, ...] = ()
     ignored: tuple[Ignored, ...] = ()
+    unread: int = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from io import SEEK_END
 from types import TracebackType
 from typing import Any, BinaryIO, NoReturn, Protocol, Self
 
@@ -131,6 +132,17 @@ def read_blob(blobs: Blobs, descriptor: Descriptor) -> bytes:
     with blobs.open(descriptor) as file:
         stream = Verified(file, descriptor.digest, descriptor.size, name)
         return _read_all(stream)
+
+
+def check_size(blobs: Blobs, descriptor: Descriptor) -> None:
+    """Raise as a reader would where a blob is not there, or not of its size; nothing is read."""
+    with blobs.open(descriptor) as file:
+        size = file.seek(0, SEEK_END)
+    if size != descriptor.size:
+        raise MalformedError(
+            f"blob {descriptor.digest} does not match its digest: "
+            f"{size} bytes, not {descriptor.size}"
+        )
 
 
 def read_digest(blobs: Blobs, digest: str) -> bytes:

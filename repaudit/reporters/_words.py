@@ -84,6 +84,9 @@ def limits(report: Report) -> Iterator[tuple[str, str]]:
         yield "limit", f"{limit.factor}: {limit.reason}"
     for view in report.views:
         yield "view", f"{view.platform}: {view.view}, as {view.reason}"
+    if report.unread:
+        its = "its digest is" if report.unread == 1 else "their digests are"
+        yield "not read", f"{count(report.unread, 'layer')}, as {its} the same on both sides"
     if report.ignored:
         yield "ignored", ", ".join(f"{some.count} {some.kind}" for some in report.ignored)
 

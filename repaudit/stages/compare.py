@@ -82,6 +82,18 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
     return Comparison(differences=tuple(found), pairs=tuple(pairs), merged=tuple(merged))
 
 
+def count_unread(left: ImageSet, right: ImageSet) -> int:
+    """Return how many layers have the same digest on both sides, so that `compare` opens none."""
+    a, b = left.named, right.named
+    pairs = [(a[platform].layers, b[platform].layers) for platform in a.keys() & b.keys()]
+    return sum(
+        one.descriptor.digest == other.descriptor.digest
+        for layers, others in pairs
+        if len(layers) == len(others)  # else all are read
+        for one, other in zip(layers, others, strict=True)
+    )
+
+
 def _identities(images: ImageSet) -> tuple[object, ...]:
     return (images.digest, *map(_identity, images.images))
 

@@ -13,11 +13,12 @@ from msgspec.structs import replace
 from repaudit.host.store import Store
 from repaudit.model.image import Entry, Layer
 from repaudit.oci import layer as oci_layer
+from repaudit.oci.blob import check_size
 from repaudit.oci.changes import Change, find_changes
 from repaudit.oci.merged import find_merged_changes
 from repaudit.oci.shelf import Shelf
 from repaudit.oci.spool import MOST_OF_ALL, MOST_OF_ONE, Spool
-from repaudit.sources import Blobs
+from repaudit.sources import Blobs, Opened
 
 #: A layer, and where its blob is.
 Side = tuple[Blobs, Layer]
@@ -46,6 +47,16 @@ class LayerPair(Struct, frozen=True, kw_only=True):
     changed: Iterable[Change]
     order: tuple[str, str] | None
     decides: str | None = None
+
+
+def check_present(opened: Opened) -> None:
+    """Raise as a reader would for layers that are not there, or of another size than is said.
+
+    Most are not read: their digest is the same on both sides, or their listing is known.
+    """
+    for image in opened.images.images:
+        for layer in image.layers:
+            check_size(opened.blobs, layer.descriptor)
 
 
 def check(left: Side, right: Side, reading: Reading) -> None:
