@@ -794,6 +794,16 @@ def test_a_terminal_gets_colours(shell: Shell) -> None:
     assert any(colour in shown for colour in COLOURS), shown
 
 
+def test_a_pipe_that_is_said_to_be_a_terminal_gets_colours_and_no_live_display(
+    shell: Shell,
+) -> None:
+    one, two = folder(shell, "one", layout(ONE)), folder(shell, "two", layout(TWO))
+    done = shell("diff", one, two, env={"TERM": "xterm", "FORCE_COLOR": "1"})
+    assert any(colour in done.stdout for colour in COLOURS), done.stdout
+    assert ESCAPE not in done.stderr.encode()
+    assert "comparing" in done.stderr
+
+
 def test_no_color_is_respected_on_a_terminal(shell: Shell) -> None:
     one, two = folder(shell, "one", layout(ONE)), folder(shell, "two", layout(TWO))
     for words in (("diff", one, two), ("diff", "--quiet", one, two), ("diff", one, "no/such")):

@@ -108,7 +108,7 @@ def _root(
 def _say(error: RepauditError) -> None:
     from rich.text import Text  # what goes well need not wait for
 
-    from repaudit.cli.stderr import Stderr
+    from repaudit.cli.terminal import Stderr
 
     console = Stderr()
     console.print(Text("error: ", style="bold red").append(printable(error.message), style="none"))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from repaudit.model.report import Report
 
 _COLUMNS = 100
+#: What has rich take any file for a terminal.
+_FORCING = frozenset({"FORCE_COLOR", "TTY_COMPATIBLE"})
 _Formats = Sequence[tuple[str, Path | None]]
 
 
@@ -109,7 +111,10 @@ def put(data: bytes, path: Path | None = None) -> None:
 
 
 def _surface() -> Surface:
-    from rich.console import Console  # what reports to files alone need not wait for
+    shown = sys.stdout is not None and sys.stdout.isatty()
+    if not shown and not os.environ.keys() & _FORCING:
+        return Surface(columns=_COLUMNS)
+    from rich.console import Console  # what goes elsewhere need not wait for
 
     console = Console()
     if not console.is_terminal:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from repaudit.cli.stderr import say, watched
 from repaudit.host import clock
 from repaudit.model.text import printable
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress import Progress, TaskID
 
 
@@ -34,8 +34,7 @@ class Silent:
 class Lines(Silent):
     """Says each event in a line, after the seconds since the start; `verbose` adds the builds'."""
 
-    def __init__(self, console: Console, *, verbose: bool) -> None:
-        self._console = console
+    def __init__(self, *, verbose: bool) -> None:
         self._verbose = verbose
         self._start = clock.ticks()
 
@@ -57,7 +56,7 @@ class Lines(Silent):
         self._say(name)
 
     def _say(self, text: str) -> None:
-        self._console.print(f"[{clock.ticks() - self._start:6.1f} s] {text}")
+        say(f"[{clock.ticks() - self._start:6.1f} s] {text}")
 
 
 class Live(Silent):
@@ -96,13 +95,17 @@ def progress(*, quiet: bool, verbose: bool) -> Iterator[Silent]:
     if quiet:
         yield Silent()
         return
-    from repaudit.cli.stderr import Stderr  # what is quiet need not wait for
-
-    console = Stderr()
-    if verbose or not console.is_terminal:
-        yield Lines(console, verbose=verbose)
+    if verbose or not watched():
+        yield Lines(verbose=verbose)
     else:
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import (  # what goes elsewhere need not wait for
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
+        from repaudit.cli.terminal import Stderr
 
         columns = (
             SpinnerColumn(finished_text=" "),
@@ -110,5 +113,5 @@ def progress(*, quiet: bool, verbose: bool) -> Iterator[Silent]:
             TextColumn("{task.description}", markup=False),
             TextColumn("{task.fields[says]}", markup=False, style="dim"),
         )
-        with Progress(*columns, console=console, transient=True) as display:
+        with Progress(*columns, console=Stderr(), transient=True) as display:
             yield Live(display)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import sys
 
-from rich.console import Console
+
+def watched() -> bool:
+    """Whether it is a terminal; it may be closed."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
-class Stderr(Console):
-    """Writes to standard error; that nobody reads it is no reason to stop, nor an answer."""
+def say(line: str) -> None:
+    """Write a line; that nobody reads it, or it takes none, is no reason to stop."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+    except OSError:
+        unheard()
 
-    def __init__(self) -> None:
-        super().__init__(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
-    def on_broken_pipe(self) -> None:
-        """Say no more; rich would exit with 1, which means a difference here."""
-        self.quiet = True
-        # What is still in Python's buffer would end in exit code 120.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+def unheard() -> None:
+    """Let all that is still to be said go nowhere: in Python's buffer it would end in code 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
