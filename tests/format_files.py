@@ -87,9 +87,9 @@ def _gzip(folder: Path) -> Iterator[Planted]:
     yield pair("f.gz", both(lambda n: of(T1, f"a\n{n}\nb\n")), "inflated > line 2")
     levels = ("-1", "-9")
     text = "".join(f"{n * n}\n" for n in range(900))
-    yield pair("f.gz", both(lambda n: of(T1, text, "f", "-n", levels[n])), "extra flags")
+    yield pair("f.gz", both(lambda n: of(T1, text, "f", "-n", levels[n])), "extra flags", "packed")
     same = ("-2", "-8")
-    yield pair("f.gz", both(lambda n: of(T1, text, "f", "-n", same[n])), "encoding")
+    yield pair("f.gz", both(lambda n: of(T1, text, "f", "-n", same[n])), "packed")
 
 
 def _streams(folder: Path) -> Iterator[Planted]:
@@ -194,6 +194,7 @@ def _zip(folder: Path) -> Iterator[Planted]:
         "member a.txt > internal attributes",
         "member a.txt > version needed",
         "member a.txt > method",
+        "member a.txt > packed",
         "member b.txt > internal attributes",  # zip looks for text only in what it packs
     )
 

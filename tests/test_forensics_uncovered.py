@@ -6,16 +6,20 @@ payload beside it, `unexplained` is said too, and names the payload.
 
 from __future__ import annotations
 
+import io
+import lzma
 import shutil
 import struct
 import subprocess
+import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
 
 from repaudit.forensics import FORENSICS
 from repaudit.formats import FORMATS, Budget, apart
-from tests.test_forensic_cases import case
+from tests.test_forensic_cases import CONTROL, VARIANT, case
 
 
 def told(left: bytes, right: bytes, path: str = "srv/file", **more: object) -> dict[str, str]:
@@ -96,3 +100,112 @@ def test_what_moves_when_a_section_grows_is_no_payload(tmp_path: Path):
     moved = put(other, segment(other, 1, 1) + 4, struct.pack("<I", 7))
     assert "segment 3 > flags" in told(one, moved)["unexplained"]
     assert "segment" not in told(one, other).get("unexplained", "")
+
+
+# --- zip ---------------------------------------------------------------------------------------
+
+
+def zipped(year: int, level: int = 6, comment: bytes = b"", extra: bytes = b"") -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("a.txt", "b.txt"):
+            info = zipfile.ZipInfo(name, (year, 1, 1, 0, 0, 0))
+            info.compress_type, info.extra = zipfile.ZIP_DEFLATED, extra
+            text = b"".join(b"%d\n" % (n * n) for n in range(900))
+            archive.writestr(info, text, compresslevel=level)
+        archive.comment = comment
+    return out.getvalue()
+
+
+def directory(data: bytes) -> int:
+    return struct.unpack_from("<I", data, data.rindex(b"PK\5\6") + 16)[0]
+
+
+def wedged(data: bytes, more: bytes) -> bytes:
+    """`more` between the members and the directory."""
+    at, end = directory(data), data.rindex(b"PK\5\6")
+    body = data[:at] + more + data[at:]
+    return put(body, end + len(more) + 16, struct.pack("<I", at + len(more)))
+
+
+def test_nothing_of_a_zip_hides_behind_its_times():
+    one, later = zipped(2020), zipped(2021)
+    assert told(one, later, "x.zip").keys() == {"timestamps_in_zip"}
+    end = later.rindex(b"PK\5\6")
+    payloads = {
+        "after the end": later + b"EVIL",
+        "after member b.txt": wedged(later, b"EVIL"),
+        "after the directory": later[:end] + b"EVIL" + later[end:],
+        "member a.txt > own name": put(later, later.index(b"a.txt"), b"z"),
+        "member a.txt > own header": put(later, 8, b"\x08\x01"),
+        "comment": zipped(2021, comment=b"evil"),
+        "member a.txt > extra 9999": zipped(2021, extra=b"\x99\x99\x02\x00cd"),
+        "length of the directory": put(later, end + 12, b"\1"),
+        "member a.txt > version made by": put(later, directory(later) + 4, b"\x63"),
+    }
+    for word, payload in payloads.items():
+        assert word in hidden(one, payload, later, "x.zip"), word
+
+
+def test_a_zip_that_is_packed_otherwise_has_another_compressor():
+    assert told(zipped(2020), zipped(2020, 1), "x.zip").keys() == {"compressor_differs"}
+    both = told(zipped(2020), zipped(2021, 1), "x.zip")
+    assert both.keys() == {"compressor_differs", "timestamps_in_zip"}
+
+
+# --- gzip and bytecode -------------------------------------------------------------------------
+
+
+def gzipped(mtime: int, data: bytes = b"d", level: int = 6, **fields: bytes) -> bytes:
+    """A gzip file whose header has `extra` and `comment` (RFC 1952, 2.3)."""
+    flags = 4 * ("extra" in fields) | 16 * ("comment" in fields)
+    head = b"\x1f\x8b\x08" + struct.pack("<BIBB", flags, mtime, 0, 3)
+    if "extra" in fields:
+        head += struct.pack("<H", len(fields["extra"])) + fields["extra"]
+    if "comment" in fields:
+        head += fields["comment"] + b"\0"
+    packer = zlib.compressobj(level, zlib.DEFLATED, -15)
+    return (
+        head
+        + packer.compress(data)
+        + packer.flush()
+        + struct.pack("<II", zlib.crc32(data), len(data))
+    )
+
+
+def test_nothing_of_a_gzip_file_hides_behind_its_time():
+    one, later = gzipped(1), gzipped(2)
+    assert told(one, later).keys() == {"timestamps_in_gzip_headers"}
+    payloads = {
+        "trailing": later + b"EVIL",
+        "extra": gzipped(2, extra=b"ab\1\0y"),
+        "comment": gzipped(2, comment=b"evil"),
+        "system": put(later, 9, b"\0"),
+        "extra flags": put(later, 8, b"\2"),
+        "stream 2": later + gzipped(7, b""),
+    }
+    for word, payload in payloads.items():
+        assert word in hidden(one, payload, later), word
+    text = b"".join(b"%d\n" % n for n in range(3000))
+    both = told(gzipped(1, text), gzipped(2, text, 1))
+    assert both.keys() == {"timestamps_in_gzip_headers", "compressor_differs"}
+
+
+def test_nothing_of_bytecode_hides_behind_its_time():
+    def of(mtime: int, size: int = 9, magic: bytes = b"\xcb\r") -> bytes:
+        return magic + b"\r\n" + struct.pack("<III", 0, mtime, size) + b"\xe3" + bytes(20)
+
+    one, later, path = of(1), of(2), "__pycache__/a.cpython-312.pyc"
+    assert told(one, later, path).keys() == {"timestamps_in_pyc_headers"}
+    assert "source size" in hidden(one, of(2, 10), later, path)
+    assert "magic" in hidden(one, of(2, magic=b"\xcc\r"), later, path)
+    assert "code" in hidden(one, later + b"x", later, path)
+
+
+def test_bytes_beside_a_canary_are_not_the_canarys():
+    host = {"vary": ("hostname",)}
+    sides = [b"\0\1on " + of["hostname"].encode() + b"\0" for of in (CONTROL, VARIANT)]
+    assert told(*sides, **host).keys() == {"captures_hostname"}
+    assert told(sides[0], sides[1] + b"\xcc", **host).keys() == {"captures_hostname", "unexplained"}
+    packed = [lzma.compress(sides[0]), lzma.compress(sides[1] + b"\xcc")]
+    assert told(*packed, **host).keys() == {"captures_hostname", "unexplained"}

@@ -174,7 +174,7 @@ def test_any_two_files_have_different_regions(left: bytes, right: bytes, name: s
     assert bool(differing((left, right), name)) is (left != right)
 
 
-CONTAINERS = ("elf",)
+CONTAINERS = ("bzip2", "elf", "gzip", "pyc", "xz", "zip", "zstd")
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -317,6 +317,7 @@ def test_a_dense_stream_is_opaque():
         "extra flags",
         "system",
         "crc32",
+        "packed",
         "inflated",
         "encoding",
     ]

@@ -16,7 +16,7 @@ MEMBER = "member "
 #: Fields that hold more times of a member: of a tar archive's records, of a zip archive's extras.
 TIMES = (
     *("pax atime", "pax ctime", "pax LIBARCHIVE.creationtime", "header mtime"),
-    *("extra mtime", "extra atime", "extra ctime"),
+    *("extra mtime", "extra atime", "extra ctime", "own extra mtime"),
 )
 
 

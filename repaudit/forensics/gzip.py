@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from repaudit.forensics._case import UNPACKED_LIMIT, clue, contents, inflate, sides, whole
 from repaudit.forensics._inner import inside
-from repaudit.forensics._members import claims
+from repaudit.forensics._members import claims, whole_parts
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats.gzip import header
 from repaudit.model.errors import UnreadableError
@@ -35,8 +35,7 @@ class _Gzip:
         if inner[0] != inner[1]:
             if not (all(claims("tar", side) for side in inner)):  # tar.py opens those
                 yield from inside(case, "(inflated)", *inner)
-        elif whole(case) and 0 < len(inner[0]) < UNPACKED_LIMIT and data[0][-8:] == data[1][-8:]:
-            # The trailer, checksum and length, says that what was not cut off is all of it.
+        elif whole(case) and len(inner[0]) < UNPACKED_LIMIT and _repacked(*data):
             yield clue("compressor_differs", f"{len(inner[0])} equal bytes in two streams")
 
 
@@ -47,6 +46,12 @@ def _header(data: bytes) -> tuple[int, dict[str, bytes]] | None:
     except UnreadableError:
         return None
     return (end, dict(fields)) if fields else None
+
+
+def _repacked(left: bytes, right: bytes) -> bool:
+    """Whether the bytes of the streams differ, in files that are sound."""
+    parts = [whole_parts("gzip", side).get("packed") for side in (left, right)]
+    return None not in parts and parts[0] != parts[1]
 
 
 FORENSIC: Forensic = _Gzip()

@@ -6,9 +6,17 @@ one of them opens, this one names the parts that differ and that none of them lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from repaudit.forensics._case import clue, contents, inflate, quote, whole, without_canaries
+from repaudit.forensics._case import (
+    UNPACKED_LIMIT,
+    clue,
+    contents,
+    inflate,
+    quote,
+    whole,
+    without_canaries,
+)
 from repaudit.forensics._members import MEMBER, TIMES, claims, parts_until
 from repaudit.forensics.elf import FOLLOWING
 from repaudit.forensics.interface import Case, Forensic
@@ -34,8 +42,11 @@ _TOLD_OF_MEMBERS: dict[str, frozenset[str]] = {
 }
 #: Nobody opens these further, but for a tar archive in them.
 _OPAQUE = frozenset({"bzip2", "xz"})
-#: Another compressor writes its own name and level.
-_COMPRESSOR = frozenset({"extra flags", "system"})
+#: Where the same bytes are packed otherwise, these are how.
+_COMPRESSOR = {
+    "gzip": frozenset({"extra flags", "system"}),
+    "zip": frozenset({"flags", "method", "version needed"}),
+}
 
 
 class _Uncovered:
@@ -50,6 +61,8 @@ class _Uncovered:
         for name in formats:
             yield from _parts(name, data)
         inner = inflate(data[0]), inflate(data[1])
+        if max(map(len, inner)) >= UNPACKED_LIMIT > max(map(len, data)):
+            yield clue("unexplained", f"no more than {UNPACKED_LIMIT >> 20} MiB are unpacked")
         if inner != data and _claim("tar", inner):
             yield from _parts("tar", inner)
         elif not {*formats} - _OPAQUE:
@@ -68,9 +81,9 @@ def _parts(format_: str, data: Sequence[bytes]) -> Iterator[Clue]:
     if not all(sound for _, sound in read):
         yield clue("unexplained", f"not all of it can be read as {format_}")
         return
-    differ = apart(sides)
-    told = _COMPRESSOR if "packed" in differ else frozenset()
-    rest = [name for name in differ if name not in told and not _told(format_, name, sides)]
+    differ = dict.fromkeys(apart(sides))
+    rest = [name for name in differ if not _told(format_, name, sides)]
+    rest = [name for name in rest if not _of_compressor(format_, name, differ)]
     if rest:
         some = quote(", ".join(rest), 120)
         yield clue("unexplained", f"no known cause makes these parts differ: {some}")
@@ -83,6 +96,11 @@ def _told(format_: str, name: str, sides: Sequence[Mapping[str, Part]]) -> bool:
         own = bool(field) or Kind.DERIVED not in kinds
         return own and field in _TOLD_OF_MEMBERS.get(format_, ())
     return name in _TOLD[format_] or (format_ == "elf" and kinds == {Kind.FILE})
+
+
+def _of_compressor(format_: str, name: str, differ: Collection[str]) -> bool:
+    before, step, field = name.rpartition(STEP)
+    return f"{before}{step}packed" in differ and field in _COMPRESSOR.get(format_, ())
 
 
 def _beside_canaries(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:

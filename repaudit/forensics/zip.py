@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from repaudit.forensics._case import clue, contents, distinct, sides, whole
 from repaudit.forensics._dates import why_later
 from repaudit.forensics._inner import (
+    changed,
+    first_of,
     inside,
     insides,
     modes,
@@ -17,8 +19,10 @@ from repaudit.forensics._inner import (
 )
 from repaudit.forensics._members import Member, claims, members, whole_parts
 from repaudit.forensics.interface import Case, Forensic
+from repaudit.formats import STEP, apart
 from repaudit.model.finding import Clue
 
+_PACKED = f"{STEP}packed"
 _MANIFEST = "META-INF/MANIFEST.MF"
 _KEYS = {
     "Built-By": "user_in_java_jar_manifest",
@@ -38,9 +42,17 @@ class _Zip:
         # The directory stands at the end, so a file that was cut off has none.
         if data is None or not whole(case) or not all(claims("zip", side) for side in data):
             return
-        left, right = (members(whole_parts("zip", side).values()) for side in data)
+        read = [whole_parts("zip", side) for side in data]
+        left, right = (members(side.values()) for side in read)
         if left and right:
             yield from distinct(_compare(case, left, right))
+            yield from _compressed(apart(read))
+
+
+def _compressed(differ: list[str]) -> Iterator[Clue]:
+    names = [name.removesuffix(_PACKED) for name in differ if name.endswith(_PACKED)]
+    if names:
+        yield clue("compressor_differs", f"{len(names)} equal members, first {names[0][-60:]}")
 
 
 def _compare(case: Case, left: dict[str, Member], right: dict[str, Member]) -> Iterator[Clue]:
@@ -57,14 +69,15 @@ def _compare(case: Case, left: dict[str, Member], right: dict[str, Member]) -> I
 def _times(case: Case, left: dict[str, Member], right: dict[str, Member]) -> Iterator[Clue]:
     suffix = case.difference.path.rpartition(".")[2].lower()
     slug = "python_wheel_package" if suffix == "whl" else _SLUGS.get(suffix, "timestamps_in_zip")
-    for key, member in left.items():
-        times = member.time, right[key].time if key in right else ""
+    for key, *_ in changed(left, right, "time"):
+        times = left[key].time, right[key].time
         a, b = map(_wall_seconds, times)
-        if a is None or b is None or a == b:
-            continue
-        zone = why_later(case, b - a, wrap=False) == "captures_timezone"
+        later = None if a is None or b is None else why_later(case, b - a, wrap=False)
+        zone = later == "captures_timezone"
         detail = f"time of {key[-60:]}: {sides(*times)}"
         yield clue(slug, detail, factors=("timezone",) if zone else None)
+    more = changed(left, right, "more_times")
+    yield from first_of(slug, more, "more times")
 
 
 def _manifest(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:

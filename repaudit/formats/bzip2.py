@@ -5,7 +5,7 @@ from __future__ import annotations
 import bz2
 from collections.abc import Iterator
 
-from repaudit.formats._bytes import inflate, take
+from repaudit.formats._bytes import fingerprint, inflate, take
 from repaudit.formats.interface import MAGIC, STEP, Budget, Format, Kind, Part
 
 _MAGIC = b"BZh"
@@ -33,6 +33,7 @@ class _Bzip2:
             piece, at = inflate(decoder, data, at, budget, (OSError, EOFError))
             pieces.append(piece)
         yield Part("inflated", b"".join(pieces), Kind.FILE)
+        yield Part("packed", fingerprint(data[:at]), Kind.DERIVED)
         if at < len(data):
             yield Part("trailing", data[at:], Kind.FILE)
 

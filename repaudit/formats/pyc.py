@@ -47,11 +47,11 @@ class _Pyc:
         yield Part("magic", b"%d" % magic)
         yield Part("flags", b"%d" % flags)
         if flags:
-            yield Part("source hash", rest.hex().encode(), Kind.DERIVED)
+            yield Part("source hash", rest.hex().encode(), Kind.DERIVED, "code")
         else:
             mtime, size = _FIELDS.unpack(rest)
             yield Part("mtime", b"%d" % mtime)
-            yield Part("source size", b"%d" % size, Kind.DERIVED)
+            yield Part("source size", b"%d" % size, Kind.DERIVED, "code")
         path = _path(code)
         if path:
             start, end, text = path

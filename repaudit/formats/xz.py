@@ -5,7 +5,7 @@ from __future__ import annotations
 import lzma
 from collections.abc import Iterator
 
-from repaudit.formats._bytes import inflate, take
+from repaudit.formats._bytes import fingerprint, inflate, take
 from repaudit.formats.interface import MAGIC, STEP, Budget, Format, Kind, Part
 
 _MAGIC = b"\xfd7zXZ\0"
@@ -32,6 +32,7 @@ class _Xz:
             while data.startswith(b"\0\0\0\0", at):  # stream padding, 2.2
                 at += 4
         yield Part("inflated", b"".join(pieces), Kind.FILE)
+        yield Part("packed", fingerprint(data[:at]), Kind.DERIVED)
         if at < len(data):
             yield Part("trailing", data[at:], Kind.FILE)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import zstandard
 
-from repaudit.formats._bytes import inflate, take
+from repaudit.formats._bytes import fingerprint, inflate, take
 from repaudit.formats.interface import MAGIC, STEP, Budget, Format, Kind, Part
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
@@ -34,6 +34,7 @@ class _Zstd:
             piece, at = inflate(_Frame(factory), data, at, budget, (zstandard.ZstdError,), _PIECE)
             pieces.append(piece)
         yield Part("inflated", b"".join(pieces), Kind.FILE)
+        yield Part("packed", fingerprint(data[:at]), Kind.DERIVED)
         if at < len(data):
             yield Part("trailing", data[at:], Kind.FILE)
 
