@@ -149,8 +149,13 @@ def _tar(folder: Path) -> Iterator[Planted]:
         "member a.txt > pax comment",
         "member b.txt > pax comment",
     )
-    yield pair("x.tar", both(lambda n: of(f"--blocking-factor={(1, 20)[n]}")), "encoding")
-    yield pair("x.tar", both(lambda n: of(f"--format={('ustar', 'gnu')[n]}")), "encoding")
+    yield pair("x.tar", both(lambda n: of(f"--blocking-factor={(1, 20)[n]}")), "zeros at the end")
+    yield pair(
+        "x.tar",
+        both(lambda n: of(f"--format={('ustar', 'gnu')[n]}")),
+        "member a.txt > header",
+        "member b.txt > header",
+    )
 
     def ordered(*names: str) -> bytes:
         return run(*TAR, "-C", str(tree(folder / "t")), "-c", *names)

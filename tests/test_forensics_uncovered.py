@@ -11,8 +11,10 @@ import lzma
 import shutil
 import struct
 import subprocess
+import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -209,3 +211,103 @@ def test_bytes_beside_a_canary_are_not_the_canarys():
     assert told(sides[0], sides[1] + b"\xcc", **host).keys() == {"captures_hostname", "unexplained"}
     packed = [lzma.compress(sides[0]), lzma.compress(sides[1] + b"\xcc")]
     assert told(*packed, **host).keys() == {"captures_hostname", "unexplained"}
+
+
+# --- tar and ar --------------------------------------------------------------------------------
+
+
+def tarred(mtime: int, *names: str, **fields: object) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name in names or ("a",):
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = 1, mtime
+            for field, value in fields.items():
+                setattr(info, field, value)
+            archive.addfile(info, io.BytesIO(b"1"))
+    return out.getvalue()
+
+
+PAYLOADS = {
+    "padding": lambda later: put(later, 513, b"EVIL"),
+    "trailing": lambda later: later + tarred(6, "evil"),
+    "member a > header": lambda later: headed(later, 500, b"EVIL"),
+    "member a > pax SCHILY.xattr.user.a": lambda _: tarred(
+        6, pax_headers={"SCHILY.xattr.user.a": "2"}
+    ),
+    "member a > pax SCHILY.acl.access": lambda _: tarred(6, pax_headers={"SCHILY.acl.access": "2"}),
+    "member a > link": lambda _: tarred(6, type=tarfile.SYMTYPE, linkname="/evil", size=0),
+}
+
+
+def headed(data: bytes, at: int, value: bytes) -> bytes:
+    """A header with other bytes, whose checksum is right."""
+    head = put(put(data[:512], at, value), 148, b" " * 8)
+    return put(head, 148, b"%06o\0 " % sum(head)) + data[512:]
+
+
+@pytest.mark.parametrize("word", PAYLOADS)
+@pytest.mark.parametrize("pack", [bytes, lzma.compress, gzipped], ids=["plain", "xz", "gzip"])
+def test_nothing_of_a_tar_archive_hides_behind_its_times(word: str, pack: Callable[..., bytes]):
+    def wrapped(data: bytes) -> bytes:
+        return pack(0, data) if pack is gzipped else pack(data)
+
+    one, later = tarred(5), tarred(6)
+    assert word in hidden(wrapped(one), wrapped(PAYLOADS[word](later)), wrapped(later))
+
+
+def test_the_headers_that_hold_records_are_of_their_member():
+    """GNU tar writes the member's time into them."""
+    long = {"pax_headers": {"comment": "x" * 120}}
+    one, later = tarred(5, **long), tarred(6, **long)
+    both = [headed(side, 136, b"%011o" % mtime) for side, mtime in ((one, 5), (later, 6))]
+    assert told(*both).keys() == {"timestamps_in_tarball"}
+    named = headed(both[1], 0, b"PaxHeaders.77/b")
+    assert "member a > header x" in hidden(both[0], named, both[1])
+
+
+def test_a_broken_archive_is_not_explained_by_what_is_before_the_break():
+    one, later = tarred(5, "a", "b"), tarred(6, "a", "b")
+    broken = put(later, 1024 + 150, b"7")
+    assert "not all of it" in hidden(one, broken, later)
+
+
+def archived(date: int, text: bytes = b"h\0", padding: bytes = b"", mode: str = "644") -> bytes:
+    def member(name: str, body: bytes) -> bytes:
+        fields = f"{name:16}{date:<12}{0:<6}{0:<6}{mode:8}{len(body):<10}`\n"
+        return fields.encode() + body + padding * (len(body) % 2)
+
+    return b"!<arch>\n" + member("/", b"\0\0\0\0") + member("a.o/", text)
+
+
+def test_nothing_of_a_static_library_hides_behind_its_dates():
+    one, later = archived(5, b"h", b"\n"), archived(6, b"h", b"\n")
+    assert told(one, later).keys() == {"timestamps_in_static_libraries"}
+    payloads = {
+        "member a.o > padding": archived(6, b"h", b"X"),
+        "'member /'": put(later, 68, b"EVIL"),
+        "member / > header": put(later, 24, b"06"),
+    }
+    for word, payload in payloads.items():
+        assert word in hidden(one, payload, later), word
+    # The table of symbols follows from the members.
+    dated = (b"made 2026-11-22", b"made 2027-12-27")
+    both = [archived(5, text, b"\n") for text in dated]
+    assert told(both[0], put(both[1], 68, b"\1")).keys() == {"captures_build_date"}
+
+
+def test_an_archive_that_is_not_opened_explains_nothing():
+    """Canaries are seen in what nobody opens any more."""
+    sides = [of["hostname"].encode() for of in (CONTROL, VARIANT)]
+    for _ in range(4):
+        sides = [tarred_with(side) for side in sides]
+    assert told(*sides, vary=("hostname",)).keys() == {"captures_hostname", "unexplained"}
+
+
+def tarred_with(data: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        info = tarfile.TarInfo("in.tar")
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()

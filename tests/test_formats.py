@@ -174,7 +174,7 @@ def test_any_two_files_have_different_regions(left: bytes, right: bytes, name: s
     assert bool(differing((left, right), name)) is (left != right)
 
 
-CONTAINERS = ("bzip2", "elf", "gzip", "pyc", "xz", "zip", "zstd")
+CONTAINERS = (*("ar", "bzip2", "cpio", "elf", "gzip", "png", "pyc", "tar", "xz", "zip", "zstd"),)
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

@@ -13,9 +13,11 @@ from repaudit.model.errors import UnreadableError
 
 _BOUNDS = Bounds(total=4 * UNPACKED_LIMIT)
 MEMBER = "member "
+#: A member's owner; what the header of a tar file holds where records say it too.
+OWNERS = ("owner", "header owner")
 #: Fields that hold more times of a member: of a tar archive's records, of a zip archive's extras.
 TIMES = (
-    *("pax atime", "pax ctime", "pax LIBARCHIVE.creationtime", "header mtime"),
+    *("pax atime", "pax ctime", "pax LIBARCHIVE.creationtime", "header mtime", "header x mtime"),
     *("extra mtime", "extra atime", "extra ctime", "own extra mtime"),
 )
 
@@ -90,7 +92,7 @@ def _member(known: Mapping[str, bytes]) -> Member:
     return Member(
         time=time,
         more_times=", ".join(f"{word} {value}" for word, value in more.items()),
-        owner=known.get("owner", b"").decode("utf-8", "replace"),
+        owner=b" ".join(known[w] for w in OWNERS if w in known).decode("utf-8", "replace"),
         mode=int(known.get("mode", b"0"), 8),
         data=known.get("", b""),
     )

@@ -17,7 +17,7 @@ from repaudit.forensics._case import (
     whole,
     without_canaries,
 )
-from repaudit.forensics._members import MEMBER, TIMES, claims, parts_until
+from repaudit.forensics._members import MEMBER, OWNERS, TIMES, claims, parts_until
 from repaudit.forensics.elf import FOLLOWING
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.forensics.text import decoded
@@ -37,7 +37,7 @@ _TOLD: dict[str, frozenset[str]] = {
 }
 _TOLD_OF_MEMBERS: dict[str, frozenset[str]] = {
     "ar": frozenset({"", "mtime", "owner", "mode"}),
-    "tar": frozenset({"", "mtime", "owner", "mode", *TIMES}),
+    "tar": frozenset({"", "mtime", *OWNERS, "mode", *TIMES}),
     "zip": frozenset({"", "mtime", "mode", "packed", *TIMES}),
 }
 #: Nobody opens these further, but for a tar archive in them.

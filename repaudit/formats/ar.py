@@ -5,6 +5,7 @@ Names of the GNU kind (`name/`, `/offset`) and of BSD (`#1/length`) are read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from repaudit.formats._bytes import digits, take
@@ -17,6 +18,7 @@ _HEADER = 60
 _LONGEST = 64 << 10
 #: The symbol tables and the table of long names follow from the members.
 _TABLES = frozenset({b"/", b"//", b"/SYM64/", b"__.SYMDEF", b"__.SYMDEF SORTED"})
+_USUAL_NAME = re.compile(rb"(?:/[0-9]*|//|/SYM64/|[^/ ][^/]*/) *")
 
 
 class _Ar:
@@ -42,8 +44,16 @@ class _Ar:
             label = labels.label("member", name)
             order.append(label)
             yield from _fields(label, header)
-            yield Part(label, body, Kind.DERIVED if name in _TABLES else Kind.FILE)
-            at += _HEADER + size + size % 2
+            at += _HEADER + size
+            padding = data[at : at + size % 2]
+            at += len(padding)
+            if padding not in (b"", b"\n"):
+                yield Part(f"{label}{STEP}padding", padding)
+            if name in _TABLES:
+                of = "order" if name == b"//" else Kind.FILE
+                yield Part(label, body, Kind.DERIVED, of)
+            else:
+                yield Part(label, body, Kind.FILE)
         yield Part("order", "\n".join(order).encode(), Kind.ORDER)
 
 
@@ -52,6 +62,20 @@ def _fields(label: str, header: bytes) -> Iterator[Part]:
     owner = b"%d:%d" % (digits(header[28:34]), digits(header[34:40]))
     yield Part(f"{label}{STEP}owner", owner)
     yield Part(f"{label}{STEP}mode", b"%04o" % digits(header[40:48], 8))
+    written = _manner(header)
+    if written:
+        yield Part(f"{label}{STEP}header", written)
+
+
+def _manner(header: bytes) -> bytes:
+    """Return how the fields are written, where that is otherwise than GNU ar does.
+
+    It pads with blanks, and leaves fields of its tables empty.
+    """
+    numbers = (header[at:end] for at, end in ((16, 28), (28, 34), (34, 40), (40, 48), (48, 58)))
+    usual = all(re.fullmatch(rb"(?:0|[1-9][0-9]*)? *", field) for field in numbers)
+    name = b"" if re.fullmatch(_USUAL_NAME, header[:16]) else header[:16]
+    return name if usual else name + re.sub(rb"[1-9][0-9]*", b"1", header[16:58])
 
 
 def _name(field: bytes, long_names: bytes, body: bytes) -> tuple[bytes, bytes]:
