@@ -75,7 +75,7 @@ class _Elf:
         for number, segment in enumerate(segments):
             yield from _segment(labels.label(f"segment {number}"), segment)
         for label, gap in between(data, used, labels):
-            yield Part(labels.label(label), gap, Kind.FILE)
+            yield Part(label, gap, Kind.FILE)
         yield Part(ordered, "\n".join(names).encode(), Kind.ORDER)
 
 
