@@ -38,19 +38,19 @@ class _Control:
 
 def _fields(stanza: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the fields, each with the lines that continue it."""
-    name, lines = b"", [b""]
+    name, text = b"", bytearray()  # a list of millions would cost more to join than to hold
     for line in stanza.strip(b"\n").split(b"\n"):
         if line[:1] in (b" ", b"\t") and name:
-            lines.append(line)
+            text += b"\n" + line
             continue
         if name:
-            yield name, b"\n".join(lines)
+            yield name, bytes(text)
         name, colon, value = line.partition(b":")
         if not colon and line:
             raise UnreadableError("a line of a control file is no field")
-        lines = [value.strip(b" ")]
+        text = bytearray(value.strip(b" "))
     if name:
-        yield name, b"\n".join(lines)
+        yield name, bytes(text)
 
 
 FORMAT: Format = _Control()

@@ -41,16 +41,16 @@ class _Manifest:
 
 def _lines(data: bytes) -> Iterator[bytes]:
     """Yield the lines, those that begin with a blank joined to the ones before."""
-    pieces: list[bytes] = []
+    joined: bytearray | None = None  # a list of millions would cost more to join than to hold
     for line in data.splitlines():
-        if line.startswith(b" ") and pieces:
-            pieces.append(line[1:])
+        if line.startswith(b" ") and joined is not None:
+            joined += line[1:]
             continue
-        if pieces:
-            yield b"".join(pieces)
-        pieces = [line]
-    if pieces:
-        yield b"".join(pieces)
+        if joined is not None:
+            yield bytes(joined)
+        joined = bytearray(line)
+    if joined is not None:
+        yield bytes(joined)
 
 
 FORMAT: Format = _Manifest()

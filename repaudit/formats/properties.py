@@ -43,19 +43,20 @@ class _Properties:
 
 def _lines(data: bytes) -> Iterator[bytes]:
     """Yield the lines that are not blank, each joined with those that continue it."""
-    pieces: list[bytes] = []
+    before, continued = bytearray(), False  # a list of millions would cost more to join than hold
     for line in data.splitlines():
         text = line.lstrip(b" \t\f")
-        comment = not pieces and text[:1] in (b"#", b"!")
-        if not comment and _CONTINUED.search(text[-64:]):
-            pieces.append(text[:-1])
+        comment = not continued and text[:1] in (b"#", b"!")
+        continued = not comment and _CONTINUED.search(text[-64:]) is not None
+        if continued:
+            before += text[:-1]
             continue
-        whole = b"".join([*pieces, text])
-        pieces = []
+        whole = bytes(before) + text
+        before.clear()
         if whole:
             yield whole
-    if pieces:
-        yield b"".join(pieces)
+    if continued:
+        yield bytes(before)
 
 
 FORMAT: Format = _Properties()
