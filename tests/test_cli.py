@@ -625,6 +625,22 @@ def test_a_sparse_file_of_ten_gigabytes_costs_its_data_only(shell: Shell) -> Non
     assert same.seconds + other.seconds < 20
 
 
+def test_a_sparse_file_beside_a_whole_one_is_no_content_that_is_known_to_differ(
+    shell: Shell,
+) -> None:
+    """Of another length it is: that is known without reading what the holes stand for."""
+    size, text = 700, b"text"
+    head = ((b"map", b"0,%d" % len(text)), (b"size", b"%d" % size), (b"numblocks", b"1"))
+    words = images.pax(*((b"GNU.sparse." + key, value) for key, value in head))
+    left = folder(shell, "left", layout(images.tar(words, images.member(b"big", text))))
+    unsure = "whether its content differs was not told"
+    for name, length, said in (("whole", size, True), ("longer", size + 1, False)):
+        whole = images.tar(images.member(b"big", text.ljust(length, b"\0")))
+        done = shell("diff", left, folder(shell, name, layout(whole)))
+        told = " ".join(done.stdout.decode().split())
+        assert (done.status, "big content" in told, unsure in told) == (1, True, said)
+
+
 def test_a_decompression_bomb_is_refused(shell: Shell) -> None:
     store = images.Store()
     bomb = gzip.compress(bytes(16 << 20), 9, mtime=0) * 80  # 1.3 MB that make 1.3 GB

@@ -77,6 +77,7 @@ def with_details(
 ) -> tuple[Difference, ...]:
     """Return the differences, the first MOST_SHOWN of content with what differs in them.
 
+    What has a detail keeps it.
     `folder` is one of ours, for files; `without` names comparators that are not asked.
     """
     folder.mkdir(exist_ok=True)
@@ -96,7 +97,7 @@ def with_details(
                 return replace(difference, detail=detail)
         return difference
 
-    wanted = [d for d in differences if d.aspect is Aspect.CONTENT][:MOST_SHOWN]
+    wanted = [d for d in differences if d.aspect is Aspect.CONTENT and not d.detail][:MOST_SHOWN]
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         details = {d.key: d for d in pool.map(shown, count(), wanted)}
     return tuple(details.get(d.key, d) for d in differences)

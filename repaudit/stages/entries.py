@@ -9,6 +9,8 @@ from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Entry, Kind
 from repaudit.oci.changes import Change
 
+#: What is said of two contents that are not told apart by their own bytes.
+_UNSURE = "a sparse file is compared as it is stored: whether its content differs was not told"
 _Readable = Callable[[Entry], str | None]
 
 
@@ -33,7 +35,20 @@ def compare_change(layer: int, change: Change) -> Iterator[Difference]:
     for aspect, a, b, readable in _aspects(one, other):
         if a != b:
             sides = [value and intern(value) for value in (readable(one), readable(other))]
-            yield Difference(layer=layer, path=path, aspect=aspect, left=sides[0], right=sides[1])
+            unsure = aspect is Aspect.CONTENT and _stored_otherwise(one, other)
+            yield Difference(
+                layer=layer,
+                path=path,
+                aspect=aspect,
+                left=sides[0],
+                right=sides[1],
+                detail=_UNSURE if unsure else None,
+            )
+
+
+def _stored_otherwise(left: Entry, right: Entry) -> bool:
+    """Whether both may be one file, of which one side left out more of its zeros (sparse files)."""
+    return left.size == right.size and left.stored != right.stored
 
 
 def _aspects(left: Entry, right: Entry) -> Iterable[tuple[Aspect, object, object, _Readable]]:
