@@ -58,11 +58,13 @@ def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path: Path):
     (tmp_path / "folder").mkdir()
     target, link = tmp_path / "folder" / "target", tmp_path / "link"
     target.write_text("old")
+    target.chmod(0o600)
     link.symlink_to("folder/target")
     deliver(link, b"new")
 
     assert link.is_symlink()
     assert target.read_text() == "new"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert [path.name for path in target.parent.iterdir()] == ["target"]
 
 

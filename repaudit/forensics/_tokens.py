@@ -91,7 +91,8 @@ def _mask_stamps(case: Case, left: str, right: str) -> tuple[str, str, list[Blam
 
 
 def _compare_words(case: Case, left: str, right: str) -> Iterator[Blame]:
-    a, b = _WORD.findall(left), _WORD.findall(right)
+    hits = [list(_WORD.finditer(side)) for side in (left, right)]
+    a, b = ([hit[0] for hit in some] for some in hits)
     if a == b:
         yield Blame("unexplained", _shown(left), _shown(right))
         return
@@ -104,11 +105,17 @@ def _compare_words(case: Case, left: str, right: str) -> Iterator[Blame]:
         if verb == "equal":
             continue
         if i_end - i != j_end - j:
-            yield Blame("unexplained", _shown(" ".join(a[i:i_end])), _shown(" ".join(b[j:j_end])))
+            one = _spanned(hits[0][start + i : start + i_end])
+            other = _spanned(hits[1][start + j : start + j_end])
+            yield Blame("unexplained", _shown(one), _shown(other))
             continue
         for k in range(i_end - i):
             after = a[i + k + 1] if i + k + 1 < len(a) else ""
             yield from _compare_pair(case, left, a[i + k], b[j + k], after)
+
+
+def _spanned(hits: list[re.Match[str]]) -> str:
+    return hits[0].string[hits[0].start() : hits[-1].end()] if hits else ""
 
 
 def _permuted(case: Case, left: str, right: str, a: list[str], b: list[str]) -> Blame:

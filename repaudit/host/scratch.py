@@ -183,11 +183,12 @@ def rewrite(path: Path, data: bytes) -> None:
 def deliver(path: Path, data: bytes) -> None:
     """Write to what a user named; raise UsageError where that cannot be.
 
-    A file is written as `write` does. A link stays one; a device, a pipe and what our own output
-    goes to take the bytes, and are never replaced.
+    A file is written as `write` does, and one that is there keeps its mode. A link stays one; a
+    device, a pipe and what our own output goes to take the bytes, and are never replaced.
     """
     if not passes_on(path):
-        write(path.resolve(), data)
+        real = path.resolve()
+        write(real, data, like=real.stat() if real.exists() else None)
         return
     try:
         with path.open("ab", buffering=0) as file:
