@@ -137,12 +137,10 @@ def read_blob(blobs: Blobs, descriptor: Descriptor) -> bytes:
 def check_size(blobs: Blobs, descriptor: Descriptor) -> None:
     """Raise as a reader would where a blob is not there, or not of its size; nothing is read."""
     with blobs.open(descriptor) as file:
-        size = file.seek(0, SEEK_END)
-    if size != descriptor.size:
-        raise MalformedError(
-            f"blob {descriptor.digest} does not match its digest: "
-            f"{size} bytes, not {descriptor.size}"
-        )
+        found, size = file.seek(0, SEEK_END), descriptor.size
+    if found != size:
+        words = f"more than {size} bytes" if found > size else f"{found} bytes, not {size}"
+        raise MalformedError(f"blob {descriptor.digest} does not match its digest: {words}")
 
 
 def read_digest(blobs: Blobs, digest: str) -> bytes:
