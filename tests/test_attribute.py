@@ -12,7 +12,15 @@ from msgspec.structs import replace
 from repaudit.forensics import causes
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import INTRINSIC, SETTABLE, Level
-from repaudit.model.finding import Confidence, Evidence, EvidenceKind, Finding, Instruction, Suspect
+from repaudit.model.finding import (
+    UNEXPLAINED,
+    Confidence,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    Instruction,
+    Suspect,
+)
 from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.contents import Kept
 from repaudit.stages.decode import Decoded, Followed
@@ -573,3 +581,49 @@ def test_the_id_of_a_breakage_is_the_lines_and_the_factors():
 
 def test_every_cause_that_is_used_here_is_in_the_catalogue():
     assert {"unexplained", "build_breaks_when_varied"} <= {cause.slug for cause in causes()}
+
+
+def test_a_name_follows_from_other_findings_only_where_there_are_some():
+    base = a(
+        "/manifest/annotations/org.opencontainers.image.base.digest",
+        Aspect.ANNOTATION,
+        "1",
+        "2",
+        None,
+    )
+    (alone,) = found(base, scene=Scene())
+    both = found(base, a("x", Aspect.MODE, "0644", "0600"), scene=Scene())
+
+    assert (alone.cause.slug, alone.confidence) == (UNEXPLAINED, Confidence.UNEXPLAINED)
+    assert [one.detail for one in alone.evidence] == ["the base image is another one"]
+    assert "names_of_intermediate_images" in slugs(both)
+    assert slugs(found(base)) == ["names_of_intermediate_images"]  # a run's base is no other one
+
+
+def test_a_layer_more_is_told_as_that_and_a_file_more_is_not():
+    layer, file = (a(path, Aspect.PRESENCE, None, "present") for path in ("", "x"))
+
+    assert slugs(found(layer, scene=Scene())) == ["other_number_of_layers"]
+    assert slugs(found(file, scene=Scene())) == [UNEXPLAINED]
+
+
+def test_another_attestation_is_told_as_that_and_what_it_is_of_is_not():
+    names = "/index/manifests/1/digest", "/index/manifests/1/annotations/digest"
+    told = [found(a(name, Aspect.ANNOTATION, "x 1", "x 2", None), scene=Scene()) for name in names]
+
+    assert [slugs(some) for some in told] == [["attached_manifest_differs"], [UNEXPLAINED]]
+
+
+def test_another_order_of_an_index_is_no_order_of_entries():
+    index = a("/index/manifests", Aspect.ORDER, "linux/amd64", "linux/arm64", None)
+
+    assert slugs(found(index, scene=Scene())) == [UNEXPLAINED]
+
+
+def test_what_differs_alike_on_two_platforms_is_told_of_both():
+    """What one platform's layer has is not copied up from a layer of the other."""
+    one = replace(a("srv", Aspect.MODE, "0755", "0700", 0), platform="linux/amd64")
+    other = replace(one, platform="linux/arm64", layer=1)
+    some = [d for finding in found(one, other, scene=Scene()) for d in finding.differences]
+
+    assert sorted(some, key=lambda d: d.key) == [one, other]

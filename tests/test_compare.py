@@ -787,6 +787,17 @@ def test_other_bytes_with_the_same_meaning_are_told(images: Images):
     assert (only.left, only.right) == (one["digest"], other["digest"])
 
 
+def test_a_manifest_that_one_side_lacks_is_told_as_that(images: Images, tmp_path: Path):
+    """What `docker save` writes has none: of the same image it is no other spelling."""
+    opened = images.open(images.image(A))
+    (image,) = opened.images.images
+    bare = replace(image, manifest=None, manifest_digest=None)
+    saved = replace(opened, images=replace(opened.images, digest=bare.digest, images=(bare,)))
+    found = compare(opened, saved, Reading.below(tmp_path))
+
+    assert places(found) == [(None, "/manifest", "presence")]
+
+
 def test_two_entries_of_one_path_are_compared_in_their_order(images: Images):
     twice = [tar(member(b"a", b"1"), member(b"a", last)) for last in (b"2", b"3")]
     found = images.compare(*(images.image(layer) for layer in twice))

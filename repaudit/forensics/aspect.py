@@ -25,6 +25,12 @@ class _Aspect:
 
     def examine(self, case: Case) -> Iterator[Clue]:
         """Yield the cause that this aspect differs by, where it can have but one."""
+        difference = case.difference
+        if difference.aspect is Aspect.PRESENCE and difference.layer is not None:
+            if not difference.path:
+                side = "right" if difference.left is None else "left"
+                yield clue("other_number_of_layers", f"layer {difference.layer}: the {side} alone")
+            return
         pair = values(case)
         judge = _JUDGES.get(case.difference.aspect)
         slug = judge(case, *pair) if pair and judge else None

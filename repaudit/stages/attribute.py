@@ -28,7 +28,7 @@ from repaudit.stages.clues import DESIGN, Best, Sourced, clocked, cut_off, seen,
 from repaudit.stages.contents import Contents
 from repaudit.stages.decode import Decoded
 from repaudit.stages.derive import derived, inherited
-from repaudit.stages.findings import MOST_EVIDENCE, identity, order
+from repaudit.stages.findings import MOST_EVIDENCE, identity, order, rooted
 
 if TYPE_CHECKING:
     from repaudit.stages.provenance import Author, Provenance
@@ -173,6 +173,7 @@ def attribution(
             _add(groups, told, found.clue.slug, found, scene)
     _put_under_roots(followers, groups)
     findings = [_finding(slug, place, group, scene) for (slug, place), group in groups.items()]
+    findings = findings if scene.runs else rooted(findings)
     return Attribution(
         findings=tuple(sorted(findings, key=order)),
         told=frozenset(_told_of(examined, scene)),

@@ -76,8 +76,8 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
                     found.append(what)
             if several:
                 found[shared:] = [replace(own, platform=platform) for own in found[shared:]]
-    if not found:  # other bytes, same meaning: white space, key order
-        found.append(_other_bytes(None, "", left.images.digest, right.images.digest))
+    if not found:
+        found.append(_rest(left.images, right.images))
     found.sort(key=_key)
     return Comparison(differences=tuple(found), pairs=tuple(pairs), merged=tuple(merged))
 
@@ -92,6 +92,18 @@ def count_unread(left: ImageSet, right: ImageSet) -> int:
         if len(layers) == len(others)  # else all are read
         for one, other in zip(layers, others, strict=True)
     )
+
+
+def _rest(left: ImageSet, right: ImageSet) -> Difference:
+    """Return what is left where nothing differs but the digest.
+
+    That is a manifest, which docker-archive has none of, or bytes of one meaning: white space, the
+    order of keys.
+    """
+    one, other = (side.images[0].manifest for side in (left, right))
+    if (one is None) != (other is None):
+        return presence(None, "/manifest", one, other)
+    return _other_bytes(None, "", left.digest, right.digest)
 
 
 def _identities(images: ImageSet) -> tuple[object, ...]:

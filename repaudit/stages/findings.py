@@ -11,6 +11,7 @@ from repaudit.forensics import cause
 from repaudit.model.difference import Difference, Place
 from repaudit.model.digest import sha256
 from repaudit.model.finding import (
+    UNEXPLAINED,
     Confidence,
     Evidence,
     EvidenceKind,
@@ -21,6 +22,7 @@ from repaudit.model.finding import (
 from repaudit.model.text import raw
 
 BREAKS = "build_breaks_when_varied"
+_FOLLOWS = "names_of_intermediate_images"
 _CONFIDENCES = list(Confidence)
 #: The most evidence that one finding shows.
 MOST_EVIDENCE = 6
@@ -86,6 +88,19 @@ def _confidence(factor: str, same: Sequence[Finding]) -> Confidence:
 
 def _places(finding: Finding) -> set[Place]:
     return {d.place for d in finding.differences if not d.derived_from}
+
+
+def rooted(findings: list[Finding]) -> list[Finding]:
+    """Take back that the names in two images follow from other findings, where there are none."""
+    if {finding.cause.slug for finding in findings} != {_FOLLOWS}:
+        return findings
+    said = Evidence(
+        kind=EvidenceKind.SIGNATURE, source="known_path", detail="the base image is another one"
+    )
+    return [
+        replace(one, id=identity(UNEXPLAINED, one.id), cause=cause(UNEXPLAINED), evidence=(said,))
+        for one in findings
+    ]
 
 
 def breakage_finding(
