@@ -24,6 +24,7 @@ from repaudit.oci.record import encode
 from repaudit.sources import Opened
 from repaudit.stages.compare import Comparison, compare, compare_entries
 from repaudit.stages.contents import Library
+from repaudit.stages.documents import load
 from repaudit.stages.reading import LayerPair, Reading
 from tests import strategies
 from tests.fakes import SealedBlobs
@@ -712,16 +713,35 @@ def test_what_differs_on_two_platforms_is_two_places(images: Images):
     assert len({d.place for d in found}) == 2
 
 
-def test_a_key_that_stands_twice_is_compared_twice(images: Images):
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ("0 1", "0 1", []),
+        ("0 1", "2 1", [("/config/User (earlier 1)", "0", "2")]),
+        ("1", "0 1", [("/config/User (earlier 1)", None, "0")]),
+        ("0 1", "1 0", [("/config/User", "1", "0"), ("/config/User (earlier 1)", "0", "1")]),
+        ("3 0 1", "4 0 1", [("/config/User (earlier 2)", "3", "4")]),
+    ],
+)
+def test_a_key_that_stands_twice_is_compared_twice(images: Images, left, right, expected):
     sides = []
-    for first in ("0", "2"):
-        config = json.loads(images.store.blobs[images.image(A)["digest"]])["config"]
-        plain = images.store.blobs[config["digest"]].decode()
-        twice = plain.replace("{", f'{{"User": "{first}", "User": "1", ', 1).encode()
+    for side, values in enumerate((left, right)):
+        plain = json.loads(images.store.blobs[images.image(A)["digest"]])["config"]
+        config = images.store.blobs[plain["digest"]].decode()
+        users = "".join(f'"User": "{value}", ' for value in values.split())
+        twice = config.replace("{", f'{{"author": "{side}", {users}', 1).encode()
         sides.append(images.image(A, manifest={"config": images.store.add(twice, CONFIG)}))
-    found = images.compare(*sides).differences
+    found = [(d.path, d.left, d.right) for d in images.compare(*sides).differences]
 
-    assert [(d.path, d.left, d.right) for d in found] == [("/config/User (earlier)", "0", "2")]
+    assert found == [*expected, ("/config/author", "0", "1")]
+
+
+def test_no_key_takes_the_place_of_another_and_many_take_no_time():
+    data = b'{"a": 1, "a (earlier 1)": 2, "a": 3, %s "b": 0}' % (b'"b": 0, ' * 300_000)
+
+    found = load(data)
+    assert len(found) == 300_004
+    assert (found["a"], found["a (earlier 1)"], found["a (earlier 2)"]) == (3, 2, 1)
 
 
 def test_two_images_of_one_platform_are_both_compared(images: Images):

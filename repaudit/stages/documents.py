@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ _COMPRESSED = re.compile(r"[+.](gzip|zstd)$")
 def load(data: bytes) -> dict[str, Any]:
     """Return a JSON object that was checked, with all that it says.
 
-    Of a key that stands there twice the last one counts; the other is called `KEY (earlier)`.
+    Of a key that stands there twice the last one counts; one before it is `KEY (earlier 1)`.
     """
     value: dict[str, Any] = json.loads(data, object_pairs_hook=_object)
     return value
@@ -27,10 +28,13 @@ def load(data: bytes) -> dict[str, Any]:
 
 def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
+    earlier: Counter[str] = Counter()
     for name, value in reversed(pairs):
-        while name in found:
-            name += " (earlier)"
-        found[name] = value
+        key = name
+        while key in found:  # some key may be called so, too
+            earlier[name] += 1
+            key = f"{name} (earlier {earlier[name]})"
+        found[key] = value
     return found
 
 
