@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from repaudit.model.difference import Aspect
+from repaudit.oci.image import OCI_MANIFEST
 from repaudit.sources import Opened
 from repaudit.stages.sample import END, SAMPLE, Images, Member, archive, sparse
 
 #: Grows and shrinks with the tables below: a fault that is no longer planted is noticed.
-PLANTED = 63
+PLANTED = 69
 _Members = tuple[Member, ...]
 #: Changes a layer, given the path of the member that is meant.
 _Change = Callable[[str, _Members], _Members]
@@ -37,8 +38,10 @@ def plans() -> Iterator[Plan]:
     images = Images()
     sound = images.image(archive(SAMPLE))
 
-    def plan(kind: str, name: str, path: str, aspect: Aspect | None, root: _Root) -> Plan:
-        sides = images.opened(sound), images.opened(root)
+    def plan(
+        kind: str, name: str, path: str, aspect: Aspect | None, root: _Root, left: _Root = sound
+    ) -> Plan:
+        sides = images.opened(left), images.opened(root)
         return Plan(kind=kind, name=name, path=path, aspect=aspect, left=sides[0], right=sides[1])
 
     for kind, name, path, change in _ENTRIES:
@@ -47,6 +50,8 @@ def plans() -> Iterator[Plan]:
         yield plan(kind, name, place, aspect, images.image(layer))
     for kind, name, path, root in _images(images):
         yield plan(kind, name, path, _aspect(kind), root)
+    for kind, name, path, left, root in _beside(images):
+        yield plan(kind, name, path, _aspect(kind), root, left)
 
 
 def _aspect(kind: str) -> Aspect | None:
@@ -202,3 +207,31 @@ def _images(images: Images) -> Iterator[tuple[str, str, str, _Root]]:
     place = "/manifest/layers/0/annotations"
     yield "annotation", "of a layer", place, images.image(layer, layer=notes)
     yield "nothing", "the same image", "", images.image(layer)
+
+
+def _beside(images: Images) -> Iterator[tuple[str, str, str, _Root, _Root]]:
+    """Yield what stands beside another difference, which must not hide it."""
+    one, other = (images.image(archive(SAMPLE), config={"author": who}) for who in "ab")
+    known = {"os": "linux", "architecture": "amd64"}
+    first, arm = {"platform": known}, {"platform": known | {"architecture": "arm64"}}
+    attested = [
+        images.add(text, OCI_MANIFEST, platform={"os": "unknown", "architecture": "unknown"})
+        for text in (b"a", b"b")
+    ]
+
+    def indexes(left: Sequence[_Root], right: Sequence[_Root]) -> tuple[_Root, _Root]:
+        return images.index(*left), images.index(*right)
+
+    place = "/index/manifests/0"
+    turned = indexes([{**one, **first}], [{**other, **arm}])
+    yield "annotation", "a platform in an index", f"{place}/platform/architecture", *turned
+    noted = indexes([one], [{**other, "annotations": {"when": "now"}}])
+    yield "annotation", "of an image in an index", f"{place}/annotations", *noted
+    signed = indexes([one, attested[0]], [other, attested[1]])
+    yield "annotation", "an attestation", "/index/manifests/1/digest", *signed
+    more = indexes([one], [other, attested[0]])
+    yield "presence", "an attestation more", "/index/manifests/1", *more
+    order = indexes([one, attested[0]], [attested[0], other])
+    yield "order", "of an index", "/index/manifests", *order
+    typed = images.image(archive(SAMPLE), layer={"mediaType": "application/x-unknown"})
+    yield "annotation", "the type of a layer", "/manifest/layers/0/mediaType", one, typed
