@@ -213,6 +213,51 @@ def test_bytes_beside_a_canary_are_not_the_canarys():
     assert told(*packed, **host).keys() == {"captures_hostname", "unexplained"}
 
 
+# --- text --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("", "evil\n"),
+        ("allow 1\n" * 3, "allow 2\n" * 3),
+        ("if x:\r\n", "if x:\n"),
+        ("word " * 400 + "1\n", "text " * 400 + "1\n"),
+        ("x" * 9000 + "y" * 9000 + "\n", "z" + "x" * 8999 + "z" * 9000 + "\n"),
+    ],
+)
+def test_no_text_hides_behind_dates(left: str, right: str):
+    both = (f"1 2026-11-22\n{left}".encode(), f"1 2027-11-22\n{right}".encode())
+    assert told(*both).keys() >= {"captures_build_date", "unexplained"}
+
+
+def test_no_line_hides_behind_more_lines_than_are_compared():
+    one = "".join(f"{n:0300} 2026-11-22\n" for n in range(2001)) + "allow 1\n"
+    other = one.replace("2026", "2027")
+    for last, said in (("allow 1\n", set()), ("allow 2\n", {"unexplained"})):
+        found = FORENSICS.load("text").examine(case(one, other.replace("allow 1\n", last)))
+        known = {clue.slug: clue.detail for clue in found}
+        assert known.keys() == {"captures_build_date"} | said
+        assert known.get("unexplained", "1 more lines").startswith("1 more lines")
+
+
+def test_no_string_of_a_program_hides_behind_dates(tmp_path: Path):
+    def strings(year: int, last: str) -> bytes:
+        return b"\0".join(b"%0250d %d-11-22" % (n, year) for n in range(2_201)) + last.encode()
+
+    built(tmp_path, "x", "-s", "-Wl,--build-id=none")
+
+    def dated(year: int, last: str) -> bytes:
+        (tmp_path / "made").write_bytes(strings(year, last))
+        argv = ["objcopy", "--add-section", ".made=made", "m", "n"]
+        subprocess.run(argv, cwd=tmp_path, check=True)
+        return (tmp_path / "n").read_bytes()
+
+    one = dated(2026, "\0/bin/good")
+    assert told(one, dated(2027, "\0/bin/good")).keys() == {"captures_build_date"}
+    assert "unexplained" in told(one, dated(2027, "\0/bin/evil"))
+
+
 # --- tar and ar --------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from repaudit.forensics._case import Blame
@@ -52,9 +52,34 @@ def sample(pairs: list[tuple[str, str]], share: int) -> list[tuple[str, str]]:
     return pairs[:: max(1, size * share // _CHARACTERS)]
 
 
+def unseen(pairs: Iterable[tuple[str, str]], compared: Iterable[tuple[str, str]]) -> int:
+    """Return how many pairs of lines differ in words that no pair does that was compared."""
+    known = {words for pair in compared for words in _differing(*pair)}
+    return sum(not known.issuperset(_differing(*pair)) for pair in pairs)
+
+
+def _differing(left: str, right: str) -> list[tuple[str, str]]:
+    a, b = left.split(), right.split()
+    found = [(x, y) for x, y in zip(a, b, strict=False) if x != y]
+    return found if len(a) == len(b) and found else [(left, right)]
+
+
 def compare_lines(case: Case, left: str, right: str) -> Iterator[Blame]:
     """Yield a cause for each pair of words that differs; `unexplained` for what is not known."""
-    yield from _compared(case.left_levels, case.right_levels, *_window(left, right))
+    start = _shared(left, right) if max(len(left), len(right)) > LINE_LIMIT else 0
+    start = max(0, start - _CONTEXT)
+    window = slice(start, start + LINE_LIMIT)
+    yield from _compared(case.left_levels, case.right_levels, left[window], right[window])
+    if max(len(left), len(right)) > window.stop:
+        behind = _shared(left[start:][::-1], right[start:][::-1])
+        if max(len(left), len(right)) - behind > window.stop:
+            yield Blame("unexplained", left[window.stop :], right[window.stop :])
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return how much of two texts, or lists of words, is the same from their starts."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 @lru_cache(maxsize=1_000)
@@ -67,14 +92,6 @@ def _compared(
     left, right, dated = _mask_stamps(case, left, right)
     rest = _compare_words(case, left, right) if left != right else ()
     return (*told, *dated, *rest)
-
-
-def _window(left: str, right: str) -> tuple[str, str]:
-    if max(len(left), len(right)) <= LINE_LIMIT:
-        return left, right
-    pairs = enumerate(zip(left, right, strict=False))
-    start = max(0, next((i for i, (a, b) in pairs if a != b), 0) - _CONTEXT)
-    return left[start : start + LINE_LIMIT], right[start : start + LINE_LIMIT]
 
 
 def _mask_stamps(case: Case, left: str, right: str) -> tuple[str, str, list[Blame]]:
@@ -99,8 +116,14 @@ def _compare_words(case: Case, left: str, right: str) -> Iterator[Blame]:
     if Counter(a) == Counter(b):
         yield _permuted(case, left, right, a, b)
         return
-    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
-    a, b = a[start : start + _WORD_LIMIT], b[start : start + _WORD_LIMIT]
+    if list(map(len, a)) == list(map(len, b)) and len(left) != len(right):
+        yield Blame("unexplained", _shown(left), _shown(right))  # what is between the words
+    start = _shared(a, b)
+    a, b = a[start:], b[start:]
+    if max(len(a), len(b)) - _shared(a[::-1], b[::-1]) > _WORD_LIMIT:
+        rest = [_shown(" ".join(one[_WORD_LIMIT:])) for one in (a, b)]
+        yield Blame("unexplained", rest[0], rest[1])
+    a, b = a[:_WORD_LIMIT], b[:_WORD_LIMIT]
     for verb, i, i_end, j, j_end in matcher(a, b, _WORK, autojunk=False).get_opcodes():
         if verb == "equal":
             continue

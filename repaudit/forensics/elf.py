@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 
 from repaudit.forensics._case import Blame, clue, clues, contents, quote, whole
 from repaudit.forensics._members import claims, whole_parts
-from repaudit.forensics._tokens import compare_lines, sample
+from repaudit.forensics._tokens import compare_lines, sample, unseen
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats import Kind
 from repaudit.model.finding import Clue
@@ -67,9 +66,12 @@ def _strings(case: Case, left: bytes, right: bytes, sections: int) -> Iterator[B
         yield Blame("unexplained", "", "")
         return
     differ = ((x, y) for x, y in zip(a, b, strict=True) if x != y)
-    pairs = [(x.decode("ascii"), y.decode("ascii")) for x, y in islice(differ, _MOST_STRINGS)]
-    for x, y in sample(pairs, case.share * sections):
+    pairs = [(x.decode("ascii"), y.decode("ascii")) for x, y in differ]
+    some = sample(pairs[:_MOST_STRINGS], case.share * sections)
+    for x, y in some:
         yield from compare_lines(case, x, y)
+    if unseen(pairs, some):
+        yield Blame("unexplained", "", "")
 
 
 def _sections(data: bytes) -> dict[str, bytes]:

@@ -11,16 +11,18 @@ from math import isqrt
 from repaudit.forensics._case import Blame, clue, clues, contents, inflate, values
 from repaudit.forensics._catalogue import known_at
 from repaudit.forensics._order import decide
-from repaudit.forensics._tokens import compare_lines, sample
+from repaudit.forensics._tokens import compare_lines, sample, unseen
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats import matcher, reordered
 from repaudit.model.difference import Aspect
 from repaudit.model.finding import Clue
 
-# Beyond so many differing lines the rest shows the same, and difflib takes minutes.
+# Beyond so many differing lines difflib takes minutes, and the rest mostly shows the same.
 _LINES = 5000
 #: In memory a line takes fifty bytes beside its own.
 _MOST_LINES = 500_000
+#: What ends a line for `splitlines`.
+_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 #: What all texts of a file may take together: see `matcher`.
 _WORK = 20_000_000
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----")
@@ -42,7 +44,14 @@ class _Text:
         if keys[0] != keys[1] and keys[0] and keys[1]:
             label = keys[0][0].split("\n")[0]
             yield clue("embeds_random_key", f"the blocks that start with {label} differ")
-        yield from _compare_texts(case, _split(left), _split(right))
+        lines = _split(left), _split(right)
+        yield from _compare_texts(case, *lines)
+        rest = [text.split("\n", _MOST_LINES)[_MOST_LINES:] for text in (left, right)]
+        if rest[0] != rest[1]:
+            yield clue("unexplained", f"of so many lines, the first {_MOST_LINES} are compared")
+        ends = [[text.count(end) for end in _ENDS] for text in (left, right)]
+        if ends[0] != ends[1] and len(lines[0]) == len(lines[1]):
+            yield clue("unexplained", "the lines end otherwise")
 
 
 def _texts(case: Case) -> tuple[str, str] | None:
@@ -81,15 +90,22 @@ def _compare_texts(case: Case, left: list[str], right: list[str]) -> Iterator[Cl
         yield clue(slug, f"{len(left)} lines in another order: {why}")
         return
     left, right = _trimmed(left, right)
-    lone_left, lone_right, pairs = _aligned(left, right, _WORK // case.share)
+    most = min(_LINES, isqrt(_WORK // case.share))
+    lone_left, lone_right, pairs = _aligned(left, right, most)
     shared = Counter(lone_left) & Counter(lone_right)
     strays_left, strays_right = (_without(lone, shared) for lone in (lone_left, lone_right))
     if shared:
         slug, why = decide(case, _only(lone_left, shared), _only(lone_right, shared))
         yield clue(slug, f"{shared.total()} lines in another order: {why}")
-    strays = zip(strays_left, strays_right, strict=False)
-    found = (compare_lines(case, a, b) for a, b in sample([*pairs, *strays], case.share))
+    pairs += zip(strays_left, strays_right, strict=False)
+    some = sample(pairs[: 2 * _LINES], case.share)
+    found = (compare_lines(case, a, b) for a, b in some)
     yield from clues(chain(chain.from_iterable(found), _left_over(strays_left, strays_right)))
+    more = unseen(pairs, some)
+    if len(left) != len(right):
+        more += max(0, max(len(left), len(right)) - most)
+    if more:
+        yield clue("unexplained", f"{more} more lines were not compared")
 
 
 def _trimmed(left: list[str], right: list[str]) -> tuple[list[str], list[str]]:
@@ -103,16 +119,15 @@ def _trimmed(left: list[str], right: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _aligned(
-    left: list[str], right: list[str], work: int
+    left: list[str], right: list[str], most: int
 ) -> tuple[list[str], list[str], list[tuple[str, str]]]:
     """Return the lines of one side only, and the pairs that stand at the same place."""
-    if len(left) == len(right) and len(left) > _LINES:
-        pairs = [(a, b) for a, b in zip(left, right, strict=True) if a != b]
-        return [], [], pairs[:_LINES]
-    most = min(_LINES, isqrt(work))
+    if len(left) == len(right) and len(left) > most:
+        return [], [], [(a, b) for a, b in zip(left, right, strict=True) if a != b]
     left, right = left[:most], right[:most]
-    lone_left, lone_right, pairs = [], [], []
-    for verb, i, i_end, j, j_end in matcher(left, right, work).get_opcodes():
+    lone_left, lone_right = list[str](), list[str]()
+    pairs: list[tuple[str, str]] = []
+    for verb, i, i_end, j, j_end in matcher(left, right, most * most).get_opcodes():
         if verb == "replace" and i_end - i == j_end - j:
             if not reordered(left[i:i_end], right[j:j_end]):
                 pairs += zip(left[i:i_end], right[j:j_end], strict=True)
