@@ -27,10 +27,10 @@ def _keys(value: int) -> bytes:
     return "".join(f"{name}={value}\n" for name in names).encode()
 
 
-_PATHS = b"\n".join(b"/./." * 990 + b"%d" % n for n in range(100))
-_HEX = b"\0".join(b"tmp_abcdefgh-" + b"a1b2" * 900 + b"g%d" % n for n in range(100))
+_PATHS = b"\n".join(b"/./." * 990 + b"%d" % n for n in range(60))
+_HEX = b"\0".join(b"tmp_abcdefgh-" + b"a1b2" * 900 + b"g%d" % n for n in range(60))
 _NAMES = b"\0" + b"\1" * (1 << 20) + b"\0"
-_MEMBERS = gzip.compress(b"", mtime=0) * 100_000
+_MEMBERS = gzip.compress(b"", mtime=0) * 20_000
 _IDS = b"%PDF-1.4\n" + b"/ID[" * 65_000
 
 #: What a file is called, and its bytes on both sides.
@@ -38,7 +38,7 @@ FILES = {
     "lines": (_lines(b"l"), _lines(b"r", b"x")),
     "paths": (_PATHS, _PATHS.replace(b"/./.", b"/./-")),
     "numbers": (elf(_HEX), elf(_HEX.replace(b"a1b2", b"a1b3"))),
-    "names": (elf(b"a\0", _NAMES, 1_000), elf(b"b\0", _NAMES, 1_000)),
+    "names": (elf(b"a\0", _NAMES, 500), elf(b"b\0", _NAMES, 500)),
     "members.gz": (_MEMBERS, _MEMBERS + gzip.compress(b"a", mtime=0)),
     "ids.pdf": (_IDS, _IDS + b"x"),
     "keys.properties": (_keys(1), _keys(2)),
