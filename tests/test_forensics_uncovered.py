@@ -149,6 +149,25 @@ def test_nothing_of_a_zip_hides_behind_its_times():
         assert word in hidden(one, payload, later, "x.zip"), word
 
 
+def test_no_line_of_a_manifest_hides_behind_another():
+    def jar(year: int, **members: str) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for name, text in {"a": "", **members}.items():
+                archive.writestr(zipfile.ZipInfo(name, (year, 1, 1, 0, 0, 0)), text)
+        return out.getvalue()
+
+    def of(year: int, *lines: str) -> bytes:
+        return jar(year, **{"META-INF/MANIFEST.MF": "".join(f"{line}\n" for line in lines)})
+
+    one, other = of(2020, "Built-By: me", "X: y"), of(2020, "Built-By: you", "X: y")
+    assert told(one, other, "x.jar").keys() == {"user_in_java_jar_manifest"}
+    assert "unexplained" in told(one, of(2020, "Built-By: you", "Built-By: evil", "X: y"), "x.jar")
+    assert "unexplained" in told(one, of(2020, "Built-By: you", "X: evil"), "x.jar")
+    assert told(jar(2020), jar(2021), "x.jar").keys() == {"timestamps_in_jar"}
+    assert "MANIFEST" in told(jar(2020), of(2021, "Main-Class: evil"), "x.jar")["unexplained"]
+
+
 def test_a_zip_that_is_packed_otherwise_has_another_compressor():
     assert told(zipped(2020), zipped(2020, 1), "x.zip").keys() == {"compressor_differs"}
     both = told(zipped(2020), zipped(2021, 1), "x.zip")
@@ -202,6 +221,10 @@ def test_nothing_of_bytecode_hides_behind_its_time():
     assert "source size" in hidden(one, of(2, 10), later, path)
     assert "magic" in hidden(one, of(2, magic=b"\xcc\r"), later, path)
     assert "code" in hidden(one, later + b"x", later, path)
+    drawn = one + 2 * b"/tmp/tmpab12cd34/x" + b"/tmp/tmpgood1234/x"
+    moved = drawn.replace(b"tmpab12cd34", b"tmpzz98yy76")
+    assert told(drawn, moved, path).keys() == {"captures_temporary_path"}
+    assert "code" in hidden(drawn, moved.replace(b"tmpgood", b"tmpevil"), moved, path)
 
 
 def test_bytes_beside_a_canary_are_not_the_canarys():

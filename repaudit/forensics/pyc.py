@@ -40,7 +40,7 @@ def _code(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
         a, b = pattern.search(left), pattern.search(right)
         if a and b and a[0] != b[0]:
             yield clue(slug, f"co_filename: {sides(a[0], b[0])}")
-            left, right = pattern.sub(b"", left), pattern.sub(b"", right)
+            left, right = left.replace(a[0], b""), right.replace(b[0], b"")
     # The lengths of the paths stand before them; both are the same where the names are random.
     if left != right:
         yield clue("unexplained", "the code itself differs")

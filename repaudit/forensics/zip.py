@@ -59,9 +59,8 @@ def _compare(case: Case, left: dict[str, Member], right: dict[str, Member]) -> I
     yield from _times(case, left, right)
     yield from modes(case, left, right)
     yield from order(case, "random_order_in_zip", left, right)
-    manifests = left.pop(_MANIFEST, None), right.pop(_MANIFEST, None)
-    if manifests[0] and manifests[1]:
-        yield from _manifest(case, manifests[0].data, manifests[1].data)
+    if _MANIFEST in left and _MANIFEST in right:
+        yield from _manifest(case, left.pop(_MANIFEST).data, right.pop(_MANIFEST).data)
     yield from insides(case, left, right)
     yield from only_on_one_side(left, right)
 
@@ -86,9 +85,9 @@ def _manifest(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
         a, b = pattern.search(left), pattern.search(right)
         if a and b and a[1] != b[1]:
             yield clue(slug, f"{key} {sides(a[1].strip(), b[1].strip())}")
-            left, right = pattern.sub(b"", left), pattern.sub(b"", right)
+            left, right = pattern.sub(b"", left, 1), pattern.sub(b"", right, 1)
     if left != right:
-        yield from inside(case, _MANIFEST[0], left, right)
+        yield from inside(case, _MANIFEST, left, right)
 
 
 def _wall_seconds(moment: str) -> int | None:
