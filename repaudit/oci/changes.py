@@ -9,8 +9,9 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice, pairwise
+
+from msgspec import Struct
 
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry
@@ -25,8 +26,7 @@ _MOST_AT_ONCE = 4096
 _Name = Callable[[int], str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """One path at which two layers do not hold the same record; None where there is none.
 
     `layers` are the numbers of the layers on each side, where there are several.
@@ -38,8 +38,7 @@ class Change:
     layers: tuple[int, int] = (0, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class Changes(Struct, frozen=True, kw_only=True):
     """All of them, sorted by path, and the first two paths that stand in another order, if any.
 
     `decides` says in words what hangs on that order, None where nothing does.

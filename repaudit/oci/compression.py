@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import cast
 
 import zstandard
 from isal import igzip_lib
+from msgspec import Struct
 
 from repaudit.model.errors import MalformedError
 from repaudit.oci.cursor import CHUNK, Readable
@@ -27,8 +27,7 @@ _CORRUPT = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class Bounds(Struct, frozen=True, kw_only=True):
     """When an expansion is a bomb: above `ratio` to one once `free` bytes are out, or at `total`.
 
     The densest honest layers (sparse database files, zero-filled disks) stay below 200 to one in

@@ -7,9 +7,10 @@ runtimes unpack layers with.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from zlib import adler32
+
+from msgspec import Struct
 
 from repaudit.model.errors import MalformedError
 
@@ -21,8 +22,7 @@ _INT64 = range(-(1 << 63), 1 << 63)
 NO_DATA = frozenset(b"123456")
 
 
-@dataclass(slots=True)
-class Header:
+class Header(Struct):
     """The fields of one header, extended records merged in; `size` is what lies in the archive.
 
     `mtime` is in nanoseconds. `name` and `link` are bytes as stored. `real_size` and `regions`

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import weakref
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from sys import intern
@@ -16,6 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from blake3 import blake3
+from msgspec import Struct
 
 from repaudit.host.store import Store
 from repaudit.model.image import Entry
@@ -40,8 +40,7 @@ class Source(Protocol):
         """Return them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A content that was kept, cut off at MOST_OF_ONE; `size` is its whole length."""
 
     source: Source
@@ -165,8 +164,7 @@ class _Packed:
             return self._file.read(size)
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(Struct, frozen=True):
     """A content that lies with others in one file."""
 
     packed: _Packed

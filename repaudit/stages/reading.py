@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -129,9 +128,7 @@ def with_contents(
 
     for change in changed:
         yield (
-            dataclasses.replace(change, left=settled(change, 0), right=settled(change, 1))
-            if known
-            else change
+            replace(change, left=settled(change, 0), right=settled(change, 1)) if known else change
         )
 
 
