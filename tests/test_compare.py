@@ -649,6 +649,18 @@ def test_an_artifact_that_one_side_lacks_is_a_difference(indexes: Indexes):
     assert beside_the_author(found) == [("/index/manifests/1", "presence", None, says)]
 
 
+def test_an_index_in_the_place_of_an_artifact_is_one_difference(indexes: Indexes):
+    inner = indexes.store.index(indexes.image(A, config=ARM))
+    both = indexes.artifact("a"), inner
+    found = indexes.pair({}, {}, more=lambda _, side: [both[side]])
+
+    assert [(path, aspect) for path, aspect, *_ in beside_the_author(found)] == [
+        ("/index/manifests/1/digest", "annotation"),
+        ("/index/manifests/1/mediaType", "annotation"),
+        ("/platforms/linux/arm64", "presence"),
+    ]
+
+
 def test_what_is_listed_twice_is_counted(indexes: Indexes):
     found = indexes.pair({}, {}, more=lambda _, side: [indexes.artifact("a")] * (1 + side))
 

@@ -46,7 +46,7 @@ _Pair = tuple[_Item, _Item]
 _WAYS: tuple[Callable[[_Item], str], ...] = (
     lambda item: item.name or item.digest,
     lambda item: "" if item.name else item.says,
-    lambda item: "" if item.name else ("index" if item.listed.index else "other"),
+    lambda item: "" if item.name else "whatever it is",
 )
 
 
@@ -107,9 +107,10 @@ def _pairs(left: Sequence[_Item], right: Sequence[_Item]) -> list[_Pair]:
 
 def _compare(one: _Item, other: _Item) -> Iterator[Difference]:
     skip: tuple[str, ...] = ADDRESS
-    if one.listed.other and one.digest == other.digest:
-        skip = ()  # nobody has read it, so its size may lie
-    elif one.listed.other:
+    unread = one.listed.other or other.listed.other
+    if unread and one.digest == other.digest:
+        skip = ()  # so its size may lie
+    elif unread:
         yield Difference(
             layer=None,
             path=f"{one.where}/digest",
