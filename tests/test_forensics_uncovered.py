@@ -15,6 +15,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,17 @@ def test_bytes_beside_a_canary_are_not_the_canarys():
     assert told(sides[0], sides[1] + b"\xcc", **host).keys() == {"captures_hostname", "unexplained"}
     packed = [lzma.compress(sides[0]), lzma.compress(sides[1] + b"\xcc")]
     assert told(*packed, **host).keys() == {"captures_hostname", "unexplained"}
+
+    # A magic alone makes no archive, of which others would tell.
+    magics = b"PK\3\4\0\1", b"PK\5\6", b"!<arch>\n", bytes(257) + b"ustar\x0000"
+    for magic in magics:
+        left, right = (magic + side + b"safe".ljust(300, b"\0") for side in sides)
+        evil = right.replace(b"safe", b"evil")
+        for pack in (bytes, lzma.compress, partial(gzipped, 0)):
+            pair = pack(left), pack(right)
+            assert told(*pair, **host).keys() == {"captures_hostname"}, magic
+            found = told(pair[0], pack(evil), **host)
+            assert found.keys() == {"captures_hostname", "unexplained"}, magic
 
 
 # --- text --------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from msgspec import Struct
@@ -41,6 +41,12 @@ Members = Mapping[str, Member]
 def claims(format_: str, data: bytes) -> bool:
     """Whether `data` begins as a file of that format does."""
     return FORMATS.load(format_).claims(data[:HEAD], "")
+
+
+def both_are(format_: str, data: Sequence[bytes]) -> bool:
+    """Whether both sides begin as files of that format do, and of one some part can be read."""
+    claimed = all(claims(format_, side) for side in data)
+    return claimed and any(next(parts(format_, side), None) for side in data)
 
 
 def parts(format_: str, data: bytes) -> Iterator[Part]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from repaudit.forensics._case import UNPACKED_LIMIT, clue, contents, inflate, sides, whole
 from repaudit.forensics._inner import inside
-from repaudit.forensics._members import claims, whole_parts
+from repaudit.forensics._members import both_are, claims, whole_parts
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats.gzip import header
 from repaudit.model.errors import UnreadableError
@@ -33,7 +33,7 @@ class _Gzip:
             return
         inner = inflate(data[0]), inflate(data[1])
         if inner[0] != inner[1]:
-            if not (all(claims("tar", side) for side in inner)):  # tar.py opens those
+            if not both_are("tar", inner):  # tar.py opens those
                 yield from inside(case, "(inflated)", *inner)
         elif whole(case) and len(inner[0]) < UNPACKED_LIMIT and _repacked(*data):
             yield clue("compressor_differs", f"{len(inner[0])} equal bytes in two streams")

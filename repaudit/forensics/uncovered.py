@@ -17,7 +17,7 @@ from repaudit.forensics._case import (
     whole,
     without_canaries,
 )
-from repaudit.forensics._members import MEMBER, OWNERS, TIMES, claims, parts_until
+from repaudit.forensics._members import MEMBER, OWNERS, TIMES, both_are, parts_until
 from repaudit.forensics.elf import FOLLOWING
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.forensics.text import decoded
@@ -42,6 +42,8 @@ _TOLD_OF_MEMBERS: dict[str, frozenset[str]] = {
 }
 #: Nobody opens these further, but for a tar archive in them.
 _OPAQUE = frozenset({"bzip2", "xz"})
+#: So many characters of names are shown, and so no more names.
+_SHOWN = 120
 #: Where the same bytes are packed otherwise, these are how.
 _COMPRESSOR = {
     "gzip": frozenset({"extra flags", "system"}),
@@ -57,27 +59,21 @@ class _Uncovered:
         data = contents(case)
         if data is None or not whole(case):
             return
-        formats = [name for name in _TOLD if _claim(name, data)]
+        formats = [name for name in _TOLD if both_are(name, data)]
         for name in formats:
             yield from _parts(name, data)
         inner = inflate(data[0]), inflate(data[1])
         if max(map(len, inner)) >= UNPACKED_LIMIT > max(map(len, data)):
             yield clue("unexplained", f"no more than {UNPACKED_LIMIT >> 20} MiB are unpacked")
-        if inner != data and _claim("tar", inner):
+        if inner != data and both_are("tar", inner):
             yield from _parts("tar", inner)
         elif not {*formats} - _OPAQUE:
             yield from _beside_canaries(case, *inner)
 
 
-def _claim(format_: str, data: Sequence[bytes]) -> bool:
-    return all(claims(format_, side) for side in data)
-
-
 def _parts(format_: str, data: Sequence[bytes]) -> Iterator[Clue]:
     read = [parts_until(format_, side) for side in data]
     sides = [found for found, _ in read]
-    if not all(sides):
-        return
     if not all(sound for _, sound in read):
         yield clue("unexplained", f"not all of it can be read as {format_}")
         return
@@ -85,7 +81,7 @@ def _parts(format_: str, data: Sequence[bytes]) -> Iterator[Clue]:
     rest = [name for name in differ if not _told(format_, name, sides)]
     rest = [name for name in rest if not _of_compressor(format_, name, differ)]
     if rest:
-        some = quote(", ".join(rest), 120)
+        some = quote(", ".join(rest[:_SHOWN]), _SHOWN)
         yield clue("unexplained", f"no known cause makes these parts differ: {some}")
 
 
