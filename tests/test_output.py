@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from repaudit.host.scratch import deliver
+from repaudit.host.delivery import check, deliver
 from repaudit.model.errors import UsageError
 from tests.images import Store, member, tar, write_files
 
@@ -60,7 +60,7 @@ def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path: Path):
     target.write_text("old")
     target.chmod(0o600)
     link.symlink_to("folder/target")
-    deliver(link, b"new")
+    deliver(b"new", link)
 
     assert link.is_symlink()
     assert target.read_text() == "new"
@@ -76,11 +76,49 @@ def test_the_name_of_our_output_is_our_output(tmp_path: Path, pair: tuple[Path, 
         assert os.fstat(out.fileno()).st_nlink == 1
 
 
+def test_two_reports_on_one_output_are_both_there(tmp_path: Path, pair: tuple[Path, Path]):
+    with (tmp_path / "out").open("wb") as out:
+        argv = [*DIFF, "--format", "json=/dev/stdout", "--format", "text", *pair]
+        assert subprocess.run(argv, stdout=out).returncode == 1
+
+    shown = (tmp_path / "out").read_text()
+    report, end = json.JSONDecoder().raw_decode(shown)
+    assert report["verdict"] == "unreproducible"
+    assert shown[end:].lstrip().startswith("unreproducible")
+
+
+@pytest.mark.parametrize("form", ["json", "json=/dev/stdout"])
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_report_that_does_not_fit_is_told(tmp_path: Path, form: str, buffered: str):
+    store = Store()
+    layers = [tar(*(member(b"%d" % n, b"%d" % side) for n in range(200))) for side in (1, 2)]
+    files = [store.layout(store.image(layer)) for layer in layers]
+    sides = [write_files(tmp_path / str(n), one) for n, one in enumerate(files)]
+    argv = ["bash", "-c", 'ulimit -f 64; "$@" > out', "sh", *DIFF, "--format", form, *sides]
+    environment = os.environ | {"PYTHONUNBUFFERED": buffered}
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+
+    assert done.returncode == 2, done.stderr
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_link_that_leads_nowhere_is_told_before_the_work(tmp_path: Path):
+    ring, dangling = tmp_path / "ring", tmp_path / "dangling"
+    ring.symlink_to("ring")
+    dangling.symlink_to("no/such")
+    for path in (ring, dangling, tmp_path):
+        with pytest.raises(UsageError, match="cannot write"):
+            check(path)
+    assert not (tmp_path / "no").exists()
+    check(tmp_path / "new")
+
+
 def test_what_takes_nothing_is_told(tmp_path: Path):
     with pytest.raises(UsageError, match="cannot write"):
-        deliver(tmp_path, b"")
+        deliver(b"", tmp_path)
     with pytest.raises(UsageError, match="cannot write"):
-        deliver(Path("/proc/no-such/file"), b"")
+        deliver(b"", Path("/proc/no-such/file"))
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

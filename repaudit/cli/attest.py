@@ -10,8 +10,8 @@ import typer
 from typer.core import TyperGroup
 
 from repaudit.attestations.bundle import MAX_BYTES
-from repaudit.cli.output import put
 from repaudit.host import source_date
+from repaudit.host.delivery import deliver
 from repaudit.host.keys import SigningKey, load_public, load_signing
 from repaudit.model.digest import parse_digest
 from repaudit.model.errors import MalformedError, UsageError
@@ -85,7 +85,7 @@ def sign(
         source=source_option(source),
     )
     data = attest(evidence, predicate or (), signing)
-    put(data, output)
+    deliver(data, output)
 
 
 def signing_key(reference: str, public: Path | None) -> SigningKey:
@@ -184,4 +184,4 @@ def find(
     """Fetch what is attached to an image: one bundle a line, which nothing has verified yet."""
     from repaudit.stages import referrers  # what other commands need not wait for
 
-    put(referrers.find(image), output)
+    deliver(referrers.find(image), output)

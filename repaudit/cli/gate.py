@@ -15,8 +15,7 @@ from repaudit.cli import settings
 from repaudit.cli._gate_text import render
 from repaudit.cli.progress import progress
 from repaudit.cli.rebuild import request_of
-from repaudit.host import clock
-from repaudit.host.scratch import deliver
+from repaudit.host import clock, delivery
 from repaudit.model.canonical import to_json
 from repaudit.model.errors import UsageError
 from repaudit.reporters import Surface
@@ -112,7 +111,7 @@ def gate(
         raise UsageError("--fail-on new and --baseline FILE go together", hint="give both")
     formats = out.parse_formats(format_ or (), _known)
     if save_baseline is not None:
-        out.check_writable(save_baseline)
+        delivery.check(save_baseline)
     rules = Rules(
         today=clock.today(),
         allow=load_allowances(allow) if allow else (),
@@ -124,7 +123,7 @@ def gate(
     with progress(quiet=quiet, verbose=verbose) as listener:
         result, found = audit.gate(request, listener)
     if save_baseline is not None:
-        deliver(save_baseline, found)
+        delivery.deliver(found, save_baseline)
 
     def shown(name: str, surface: Surface) -> bytes:
         if name == "html":

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repaudit.host.scratch import check_folder, deliver, passes_on
+from repaudit.host import delivery
 from repaudit.model.errors import UsageError
 from repaudit.reporters import REPORTERS, PinsReporter, Surface
 
@@ -34,26 +34,13 @@ def parse_formats(
         name, _, file = value.partition("=")
         known(name)
         path = Path(file) if file else None
-        if path is not None:
-            check_writable(path)
+        delivery.check(path)
         formats.append((name, path))
     if sum(path is None for _, path in formats) > 1:
         raise UsageError(
             "two reports for one standard output", hint="give one a file: --format json=FILE"
         )
     return tuple(formats)
-
-
-def check_writable(path: Path) -> None:
-    """Raise UsageError where a file cannot be written: before the builds, not after."""
-    if path.is_dir():
-        raise UsageError(f"cannot write {path}: it is a folder", hint="name a file")
-    if passes_on(path):
-        return
-    try:
-        check_folder(path.parent)
-    except UsageError as error:
-        raise UsageError(f"cannot write {path}: {error.message}", hint=error.hint) from error
 
 
 def parse_pins_formats(values: Sequence[str]) -> tuple[tuple[str, Path | None], ...]:
@@ -86,28 +73,10 @@ def emit_as(formats: _Formats, render: Callable[[str, Surface], bytes]) -> None:
     """Write what `render` makes for each format: files first, then standard output."""
     for name, path in formats:
         if path is not None:
-            put(render(name, Surface()), path)
+            delivery.deliver(render(name, Surface()), path)
     for name, path in formats:
         if path is None:
-            put(render(name, _surface()))
-
-
-def put(data: bytes, path: Path | None = None) -> None:
-    """Write to a file, or to standard output; raise UsageError where that cannot be."""
-    if path is not None:
-        deliver(path, data)
-        return
-    if sys.stdout is None:
-        raise UsageError("standard output is closed", hint="name a file to write")
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        # What is left in the buffer shall not fail once more when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        if not isinstance(error, BrokenPipeError):  # then its reader has seen enough
-            message = f"cannot write to standard output: {error.strerror}"
-            raise UsageError(message, hint="name a file to write") from error
+            delivery.deliver(render(name, _surface()))
 
 
 def _surface() -> Surface:

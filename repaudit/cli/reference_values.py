@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from repaudit.cli.output import put
+from repaudit.host.delivery import deliver
 from repaudit.model.errors import UsageError
 from repaudit.model.report import Verdict
 from repaudit.model.text import printable
@@ -57,7 +57,7 @@ def reference_values(
     image = audited(run, evidence)
     faulty = _judged(image)
     if plugin is not None:
-        put(plugin.render(image), output)
+        deliver(plugin.render(image), output)
     if token is not None:
         faulty = _compared(token, image) or faulty
     raise typer.Exit(_FAULTY if faulty else 0)

@@ -9,7 +9,8 @@ import typer
 
 from repaudit.cli.attest import signing_key, source_option
 from repaudit.host import clock, source_date
-from repaudit.host.scratch import deliver, scratch, write_folder
+from repaudit.host.delivery import deliver
+from repaudit.host.scratch import scratch, write_folder
 from repaudit.model.errors import UsageError
 from repaudit.model.text import printable
 from repaudit.stages.allow import Rules, load_allowances
@@ -98,7 +99,7 @@ def sign_off(
         )
     files = as_files(found, evidence, signing)
     if output.suffix == ".tar":
-        deliver(output, as_tar(files, output.stem, found.run_at))
+        deliver(as_tar(files, output.stem, found.run_at), output)
     else:
         write_folder(output, files)
     accepted = f", {len(found.accepted)} accepted" if found.accepted else ""

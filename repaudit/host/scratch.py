@@ -17,7 +17,6 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 from repaudit.host import clock, process
@@ -180,43 +179,13 @@ def rewrite(path: Path, data: bytes) -> None:
     write(real, data, like=status)
 
 
-def deliver(path: Path, data: bytes) -> None:
-    """Write to what a user named; raise UsageError where that cannot be.
-
-    A file is written as `write` does, and one that is there keeps its mode. A link stays one; a
-    device, a pipe and what our own output goes to take the bytes, and are never replaced.
-    """
-    if not passes_on(path):
-        real = path.resolve()
-        write(real, data, like=real.stat() if real.exists() else None)
-        return
-    try:
-        with path.open("ab", buffering=0) as file:
-            file.write(data)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}", hint="name a file") from error
-
-
-def passes_on(path: Path) -> bool:
-    """Whether what is written to a path goes on from there: to a device, a pipe, our own output."""
-    try:
-        status = path.stat()
-    except OSError:
-        return False
-    return not stat.S_ISREG(status.st_mode) or any(map(partial(_leads_to, status), (1, 2)))
-
-
-def _leads_to(status: os.stat_result, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(status, os.fstat(descriptor))
-    except OSError:  # it is closed
-        return False
-
-
-def write(path: Path, data: bytes, *, like: os.stat_result | None = None) -> None:
+def write(
+    path: Path, data: bytes, *, like: os.stat_result | None = None, strict: bool = True
+) -> None:
     """Write a file whole or not at all; raise UsageError where it cannot be written.
 
-    Mode and owner are those of `like`, or else 0644 and our own.
+    Mode and owner are those of `like`, or else 0644 and our own; unless it is `strict`, an owner
+    whom we may not give a file to is let go of.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -225,7 +194,8 @@ def write(path: Path, data: bytes, *, like: os.stat_result | None = None) -> Non
                 file.write(data)
                 file.flush()
                 if like is not None:
-                    os.fchown(file.fileno(), like.st_uid, like.st_gid)
+                    with suppress(*(() if strict else (PermissionError,))):
+                        os.fchown(file.fileno(), like.st_uid, like.st_gid)
                 os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode) if like else 0o644)
                 os.replace(file.name, path)  # noqa: PTH105 - the name is a str
             except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -19,6 +20,7 @@ from repaudit.oci.shelf import Shelf
 from repaudit.oci.spool import MOST_OF_ALL, MOST_OF_ONE, Spool
 from repaudit.sources import Blobs, Opened
 
+_ELSEWHERE = re.compile(r"\.layer\.nondistributable\.|\.rootfs\.foreign\.")
 #: A layer, and where its blob is.
 Side = tuple[Blobs, Layer]
 
@@ -51,11 +53,13 @@ class LayerPair(Struct, frozen=True, kw_only=True):
 def check_present(opened: Opened) -> None:
     """Raise as a reader would for layers that are not there, or of another size than is said.
 
-    Most are not read: their digest is the same on both sides, or their listing is known.
+    Most are not read: their digest is the same on both sides, or their listing is known. Layers
+    that may not be distributed are elsewhere by design (image-spec layer.md).
     """
     for image in opened.images.images:
         for layer in image.layers:
-            check_size(opened.blobs, layer.descriptor)
+            if not _ELSEWHERE.search(layer.descriptor.media_type):
+                check_size(opened.blobs, layer.descriptor)
 
 
 def check(left: Side, right: Side, reading: Reading) -> None:
