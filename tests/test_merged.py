@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from repaudit.model.difference import Aspect
 from repaudit.model.errors import MalformedError
 from repaudit.oci.image import read_images
-from repaudit.oci.merged import merge
+from repaudit.oci.merged import System
 from repaudit.oci.shelf import Shelf
 from repaudit.sources import Opened
 from repaudit.stages.compare import Comparison, compare
@@ -34,7 +34,7 @@ def merged(*layers: bytes) -> dict[str, int]:
         listings = Shelf(Path(folder)).read_each([(store, layer) for layer in image.layers])
         for listing in listings:
             held.enter_context(closing(listing))
-        return {path: place[0] for path, place in merge(listings).items()}
+        return {path: place[0] for path, place in System(listings).places.items()}
 
 
 def opened(layers: tuple[bytes, ...]) -> Opened:
@@ -118,6 +118,10 @@ def test_a_file_that_a_whiteout_left_is_not_overlooked(tmp_path: Path):
 
 def link(name: bytes, target: bytes, **fields: Any) -> bytes:
     return header(name, kind=b"1", link=target, **fields)
+
+
+def symlink(name: bytes, target: bytes) -> bytes:
+    return header(name, kind=b"2", link=target)
 
 
 A, B, LINKED = member(b"a", b"1"), member(b"b", b"1"), link(b"b", b"a")
@@ -206,12 +210,51 @@ def test_the_bytes_behind_a_hard_link_are_read_where_they_are(tmp_path: Path):
         tar(A, link(b"a", b"a")),
         tar(link(b"a", b"b"), link(b"b", b"a")),
         tar(DIR, link(b"b", b"d")),
-        tar(DIR, member(b"d/a"), header(b"l", kind=b"2", link=b"d"), link(b"b", b"l/a")),
+        tar(DIR, member(b"d/a"), symlink(b"l", b"e"), link(b"b", b"l/a")),
+        tar(DIR, member(b"d/a"), symlink(b"l", b"d/a"), link(b"b", b"l/a")),
+        tar(symlink(b"l", b"m"), symlink(b"m", b"l"), link(b"b", b"l/a")),
+        tar(symlink(b"l", b"l/" * 40), link(b"b", b"l/a")),
     ],
 )
 def test_a_hard_link_to_nothing_is_refused(layer: bytes, tmp_path: Path):
     with pytest.raises(MalformedError, match="hard link"):
         compared((layer, tar()), (layer,), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [tar(A, link(b"a", b"a")), tar(DIR, symlink(b"l", b"d"), A, link(b"d/a", b"l/a"))],
+)
+def test_a_hard_link_to_itself_is_refused_in_words_of_its_own(layer: bytes, tmp_path: Path):
+    with pytest.raises(MalformedError, match="hard link to itself"):
+        compared((layer, tar()), (layer,), tmp_path)
+
+
+USR = tar(header(b"usr/lib/", kind=b"5"), member(b"usr/lib/y", b"1"), member(b"y", b"2"))
+
+
+@pytest.mark.parametrize(
+    ("links", "target"),
+    [
+        ((symlink(b"lib", b"usr/lib"),), b"lib/y"),
+        ((symlink(b"lib", b"/usr/lib/"),), b"lib/y"),
+        ((symlink(b"lib", b"x"), symlink(b"x", b"./usr/../usr/lib")), b"lib/y"),
+        ((symlink(b"usr/x", b"lib"),), b"usr/x/y"),
+        ((symlink(b"usr/x", b"../usr/lib"),), b"usr/x/y"),
+    ],
+)
+def test_a_hard_link_through_a_link_to_a_folder_is_of_the_file_there(
+    links: tuple[bytes, ...], target: bytes, tmp_path: Path
+):
+    way = tar(*links)
+    same = compared((USR, way, tar(link(b"z", target))),
+                    (USR, tar(*links, link(b"z", b"usr/lib/y"))), tmp_path / "1")  # fmt: skip
+    other = compared((USR, way, tar(link(b"z", target))),
+                     (USR, tar(*links, link(b"z", b"y"))), tmp_path / "2")  # fmt: skip
+
+    assert {(d.path, d.aspect) for d in same.differences} == {("", Aspect.PRESENCE)}
+    told = {(d.path, d.aspect) for d in other.differences}
+    assert {("z", Aspect.CONTENT), ("z", Aspect.LINK)} <= told
 
 
 def test_a_chain_of_hard_links_is_soon_at_its_end(tmp_path: Path):

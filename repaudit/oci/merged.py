@@ -8,6 +8,7 @@ a link's own header says of mode, owner and times counts, for runtimes give it t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -23,40 +24,13 @@ from repaudit.oci.tree import Tree
 _Place = tuple[int, ...]
 
 
-def merge(layers: Sequence[Listing]) -> dict[str, _Place]:
-    """Return where each path of the merged file system is; `layers` come base first.
-
-    Raises MalformedError for a hard link to nothing: no runtime makes it.
-    """
-    tree: Tree[_Place] = Tree()
-    for number, layer in enumerate(layers):
-        named: list[tuple[str, Kind]] = []
-        links: dict[int, str] = {}
-        for at, record in enumerate(layer.records(0, len(layer))):
-            named.append((text(record.path), kind_of(record)))
-            if record.link is not None and named[-1][1] is Kind.HARDLINK:
-                links[at] = text(record.link)
-        # Some runtimes make a link before they take away what it is to.
-        below = {link: tree.at(link) for link in links.values()}
-        tree.hide(named)
-        for at, (path, kind) in enumerate(named):
-            place: _Place = (number, at)
-            if at in links:
-                file = tree.at(links[at]) or below[links[at]]
-                if file is None or links[at] == path:
-                    raise _refuse(number, path, links[at], "is not there")
-                place += file[-2:]
-            tree.put(path, kind, place)
-    return dict(tree.items())
-
-
 def find_merged_changes(left: Sequence[Listing], right: Sequence[Listing]) -> tuple[Change, ...]:
     """Return where two merged file systems differ, sorted by path; orders are not compared.
 
-    Raises MalformedError above MOST_CHANGES, and as `merge` does.
+    Raises MalformedError above MOST_CHANGES, and as `System` does.
     """
     changes = []
-    for change in _changes(_System(left), _System(right)):
+    for change in _changes(System(left), System(right)):
         changes.append(change)
         if len(changes) > MOST_CHANGES:
             raise MalformedError(
@@ -66,19 +40,60 @@ def find_merged_changes(left: Sequence[Listing], right: Sequence[Listing]) -> tu
     return tuple(changes)
 
 
-class _System:
-    """A merged file system, and its files of several names with the first of them."""
+class System:
+    """The merged file system of layers, base first: where each path is.
+
+    Raises MalformedError for a hard link to nothing: no runtime makes it.
+    """
 
     def __init__(self, layers: Sequence[Listing]) -> None:
         self._layers = layers
-        self.places = merge(layers)
+        self._tree: Tree[_Place] = Tree()
+        self._leads = lru_cache(1024)(self._read_link)
+        for number, layer in enumerate(layers):
+            self._apply(number, layer)
+        self.places = dict(self._tree.items())
         self._first = _first(self.places)
+
+    def _apply(self, number: int, layer: Listing) -> None:
+        named: list[tuple[str, Kind]] = []
+        links: dict[int, str] = {}
+        for at, record in enumerate(layer.records(0, len(layer))):
+            named.append((text(record.path), kind_of(record)))
+            if record.link is not None and named[-1][1] is Kind.HARDLINK:
+                links[at] = text(record.link)
+        # Some runtimes make a link before they take away what it is to.
+        below = {link: self._find(link)[1] for link in links.values()}
+        self._tree.hide(named)
+        for at, (path, kind) in enumerate(named):
+            place: _Place = (number, at)
+            if at in links:
+                way, file = self._find(links[at])
+                if way == path:
+                    raise _refuse(number, path, "itself")
+                file = file or below[links[at]]
+                if file is None:
+                    raise _refuse(number, path, f"{links[at]!r:.200}, which is not there")
+                place += file[-2:]
+            self._tree.put(path, kind, place)
+
+    def _find(self, target: str) -> tuple[str, _Place | None]:
+        """Return where a link's target is, and the file: links to its folder are followed."""
+        found = self._tree.at(target)
+        if found is None and (way := self._tree.way(target, self._leads)):
+            return way, self._tree.at(way)
+        return target, found
+
+    def _read_link(self, place: _Place) -> str | None:
+        found = self._layers[place[-2]].record(place[-1])
+        return text(found.link or b"") if kind_of(found) is Kind.SYMLINK else None
 
     def linked(self, place: _Place) -> bool:
         """Whether there is, or was, another name for what is there."""
         return place[-2:] in self._first
 
     def raw(self, place: _Place) -> bytes:
+        """Return what the entry at a place says, to be compared."""
         return self._layers[place[0]].raw(place[1], 1)
 
     def entry(self, path: str) -> Entry | None:
@@ -91,7 +106,7 @@ class _System:
             return own
         file = self._layers[place[-2]].entry(place[-1])
         if file.kind is Kind.DIRECTORY:
-            raise _refuse(place[0], path, file.path, "is a folder")
+            raise _refuse(place[0], path, f"{file.path!r:.200}, which is a folder")
         first = self._first[place[-2:]]
         return replace(
             own,
@@ -119,7 +134,7 @@ def _first(places: Mapping[str, _Place]) -> dict[_Place, str]:
     return first
 
 
-def _changes(one: _System, other: _System) -> Iterator[Change]:
+def _changes(one: System, other: System) -> Iterator[Change]:
     for path in sorted(one.places.keys() | other.places.keys()):
         a, b = one.places.get(path), other.places.get(path)
         linked = a and b and (one.linked(a) or other.linked(b))
@@ -139,7 +154,5 @@ def _lasting(entry: Entry) -> Entry:
     return replace(entry, position=0, offset=0, digest=None)
 
 
-def _refuse(layer: int, path: str, target: str, what: str) -> MalformedError:
-    return MalformedError(
-        f"layer {layer}: {path!r:.200} is a hard link to {target!r:.200}, which {what}"
-    )
+def _refuse(layer: int, path: str, target: str) -> MalformedError:
+    return MalformedError(f"layer {layer}: {path!r:.200} is a hard link to {target}")

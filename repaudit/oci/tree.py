@@ -7,7 +7,7 @@ follow the link, and some put a directory in its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar, cast
 
 from repaudit.model.errors import MalformedError
@@ -68,6 +68,36 @@ class Tree(Generic[Item]):
         """Return the item at a path, None where there is nothing."""
         found = self._node(path)
         return cast("Item | None", found.get(_OWN) if isinstance(found, dict) else found)
+
+    def way(self, path: str, leads: Callable[[Item], str | None]) -> str | None:
+        """Return a path whose folder is reached through no symbolic link, from one that may be.
+
+        `leads` tells where an item leads, None for what is no link. None where a folder on the way
+        is not there, or where links lead through more than 512 of them.
+        """
+        folder, _, name = path.rpartition("/")
+        ahead, room = _parts(folder)[::-1], _DEEPEST
+        behind: list[tuple[str, dict[str, object]]] = []
+        while ahead:
+            part = ahead.pop()
+            if part == "..":
+                del behind[-1:]
+            elif part not in ("", "."):
+                inner = (behind[-1][1] if behind else self._root).get(part)
+                own = inner.get(_OWN) if isinstance(inner, dict) else inner
+                target = None if own is None else leads(cast("Item", own))
+                if target is not None:
+                    steps = target.split("/")
+                    room -= len(steps)
+                    ahead += steps[::-1]
+                    behind = [] if target.startswith("/") else behind
+                elif isinstance(inner, dict):
+                    behind.append((part, inner))
+                else:
+                    return None
+            if room < 0:
+                return None
+        return "/".join((*(part for part, _ in behind), name))
 
     def items(self) -> Iterator[tuple[str, Item]]:
         """Yield each path and its item; the root's path is `.`."""
