@@ -21,7 +21,7 @@ from repaudit.sources import Opened
 from repaudit.stages.compare import Comparison, compare
 from repaudit.stages.contents import Library
 from repaudit.stages.reading import Reading
-from tests.images import Store, header, member, pax, root_of, tar
+from tests.images import Store, header, member, octal, pax, root_of, tar
 
 DIR = header(b"d/", kind=b"5", mode=0o755)
 
@@ -124,6 +124,11 @@ def symlink(name: bytes, target: bytes) -> bytes:
     return header(name, kind=b"2", link=target)
 
 
+def said(name: bytes, attribute: bytes) -> bytes:
+    """A hard link to `a` that gives it an extended attribute."""
+    return pax((b"SCHILY.xattr.user." + attribute, b"1")) + link(name, b"a")
+
+
 A, B, LINKED = member(b"a", b"1"), member(b"b", b"1"), link(b"b", b"a")
 NEW = member(b"a", b"2")
 
@@ -147,6 +152,15 @@ NEW = member(b"a", b"2")
          (tar(A, link(b"b", b"a", mode=0o600)),)),
         ((tar(pax((b"SCHILY.xattr.user.x", b"1")) + A, LINKED), tar(member(b".wh.a"))),
          (tar(pax((b"SCHILY.xattr.user.x", b"1")) + B),)),
+        ((tar(A, said(b"b", b"x"), said(b"c", b"y")), tar()),
+         (tar(A, said(b"b", b"y"), said(b"c", b"x")),)),
+        # It counts for all names of the file, until another link says something else.
+        ((tar(member(b"a", b"1", mode=0o600), link(b"b", b"a", mode=0o600)), tar()),
+         (tar(A, link(b"b", b"a", mode=0o600)),)),
+        ((tar(A, LINKED, link(b"c", b"a", mode=0o600, mtime=octal(5, 12))), tar()),
+         (tar(A, link(b"b", b"a", mode=0o755), link(b"c", b"b", mode=0o600, mtime=octal(5, 12))),)),
+        ((tar(A), tar(link(b"b", b"a", mode=0o600)), tar(member(b".wh.a"))),
+         (tar(member(b"b", b"1", mode=0o600)),)),
     ],
 )  # fmt: skip
 def test_a_hard_link_is_the_file_that_it_was_made_of(left, right, tmp_path: Path):
@@ -175,7 +189,22 @@ def test_a_hard_link_is_the_file_that_it_was_made_of(left, right, tmp_path: Path
             (tar(A, B, link(b"c", b"b")),),
             {("b", Aspect.LINK), ("c", Aspect.LINK)},
         ),
-        ((tar(A, link(b"b", b"a", mode=0o600)), tar()), (tar(A, LINKED),), {("b", Aspect.MODE)}),
+        (
+            (tar(A, link(b"b", b"a", mode=0o600)), tar()),
+            (tar(A, LINKED),),
+            {("a", Aspect.MODE), ("b", Aspect.MODE)},
+        ),
+        # The link is gone, but not what it made of the file.
+        (
+            (tar(A), tar(link(b"b", b"a", mode=0o600)), tar(member(b".wh.b"))),
+            (tar(A),),
+            {("a", Aspect.MODE)},
+        ),
+        (
+            (tar(A, said(b"b", b"x"), said(b"c", b"y")), tar()),
+            (tar(A, said(b"b", b"x"), link(b"c", b"a")),),
+            {("a", Aspect.XATTR), ("b", Aspect.XATTR), ("c", Aspect.XATTR)},
+        ),
         ((tar(A, LINKED), tar(member(b".wh.b"))), (tar(A, LINKED),), {("b", Aspect.PRESENCE)}),
         (
             (tar(member(b"a", b"x" * 700), LINKED), tar(member(b".wh.a"))),
@@ -255,6 +284,15 @@ def test_a_hard_link_through_a_link_to_a_folder_is_of_the_file_there(
     assert {(d.path, d.aspect) for d in same.differences} == {("", Aspect.PRESENCE)}
     told = {(d.path, d.aspect) for d in other.differences}
     assert {("z", Aspect.CONTENT), ("z", Aspect.LINK)} <= told
+
+
+def test_links_that_each_bring_other_attributes_are_refused_where_they_are_many(tmp_path: Path):
+    links = [said(b"l%d" % number, b"x%d" % number) for number in range(65)]
+    same = [said(b"l%d" % number, b"x") for number in range(65)]
+
+    assert len(compared((tar(A, *same), tar()), (tar(A, *same),), tmp_path / "1").differences) == 1
+    with pytest.raises(MalformedError, match="other extended attributes"):
+        compared((tar(A, *links), tar()), (tar(A, *links),), tmp_path / "2")
 
 
 def test_a_chain_of_hard_links_is_soon_at_its_end(tmp_path: Path):

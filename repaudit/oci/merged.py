@@ -2,26 +2,30 @@
 
 A hard link stands for the file that lay at its target when it was made, whatever became of that
 name, and of several names of one file, each but the first by name has that one as its `link`. What
-a link's own header says of mode, owner and times counts, for runtimes give it to the file.
+a link's header says of mode, owner, times and attributes, runtimes give to the file: it holds for
+all its names, until another link says something else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from blake3 import blake3
 from msgspec.structs import replace
 
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry, Kind
 from repaudit.oci.changes import MOST_CHANGES, Change
 from repaudit.oci.listing import Listing
-from repaudit.oci.record import kind_of, text
+from repaudit.oci.record import encode, kind_of, text
 from repaudit.oci.tree import Tree
 
 #: Where the entry of a path is: the layer's number, and the entry's. Of a hard link, then the same
 #: of the file that it is a name of.
 _Place = tuple[int, ...]
+#: How many hard links to one file may bring other extended attributes; tools write the same ones.
+_MOST_SAID = 64
 
 
 def find_merged_changes(left: Sequence[Listing], right: Sequence[Listing]) -> tuple[Change, ...]:
@@ -40,6 +44,27 @@ def find_merged_changes(left: Sequence[Listing], right: Sequence[Listing]) -> tu
     return tuple(changes)
 
 
+class _Said:
+    """Which entries tell of a file with hard links, beside that which made it."""
+
+    def __init__(self, file: _Place) -> None:
+        self.last = file
+        #: Those with extended attributes, which add up, where they are not the ones before.
+        self.attributes: list[_Place] = []
+        self._before = b""
+
+    def add(self, link: _Place, attributes: bytes) -> None:
+        self.last = link
+        if attributes not in (b"", self._before):
+            self._before = attributes
+            self.attributes.append(link)
+            if len(self.attributes) > _MOST_SAID:
+                raise MalformedError(
+                    f"layer {link[0]}: more than {_MOST_SAID} hard links to one file, each with "
+                    "other extended attributes"
+                )
+
+
 class System:
     """The merged file system of layers, base first: where each path is.
 
@@ -49,19 +74,22 @@ class System:
     def __init__(self, layers: Sequence[Listing]) -> None:
         self._layers = layers
         self._tree: Tree[_Place] = Tree()
+        self._said: dict[_Place, _Said] = {}
         self._leads = lru_cache(1024)(self._read_link)
         for number, layer in enumerate(layers):
             self._apply(number, layer)
         self.places = dict(self._tree.items())
-        self._first = _first(self.places)
+        self._first = self._names()
 
     def _apply(self, number: int, layer: Listing) -> None:
         named: list[tuple[str, Kind]] = []
         links: dict[int, str] = {}
+        attributes: dict[int, bytes] = {}
         for at, record in enumerate(layer.records(0, len(layer))):
             named.append((text(record.path), kind_of(record)))
             if record.link is not None and named[-1][1] is Kind.HARDLINK:
                 links[at] = text(record.link)
+                attributes[at] = blake3(encode(record.xattrs)).digest() if record.xattrs else b""
         # Some runtimes make a link before they take away what it is to.
         below = {link: self._find(link)[1] for link in links.values()}
         self._tree.hide(named)
@@ -74,7 +102,9 @@ class System:
                 file = file or below[links[at]]
                 if file is None:
                     raise _refuse(number, path, f"{links[at]!r:.200}, which is not there")
-                place += file[-2:]
+                file = file[-2:]
+                self._said.setdefault(file, _Said(file)).add(place, attributes[at])
+                place += file
             self._tree.put(path, kind, place)
 
     def _find(self, target: str) -> tuple[str, _Place | None]:
@@ -90,7 +120,7 @@ class System:
 
     def linked(self, place: _Place) -> bool:
         """Whether there is, or was, another name for what is there."""
-        return place[-2:] in self._first
+        return place[-2:] in self._said
 
     def raw(self, place: _Place) -> bytes:
         """Return what the entry at a place says, to be compared."""
@@ -101,37 +131,40 @@ class System:
         place = self.places.get(path)
         if place is None:
             return None
-        own = self._layers[place[0]].entry(place[1])
-        if not self.linked(place):
-            return own
-        file = self._layers[place[-2]].entry(place[-1])
+        at = place[-2:]
+        file = self._entry(at)
+        if at not in self._said:
+            return file
         if file.kind is Kind.DIRECTORY:
             raise _refuse(place[0], path, f"{file.path!r:.200}, which is a folder")
-        first = self._first[place[-2:]]
+        said, first = self._said[at], self._first[at]
+        last = self._entry(said.last)
+        xattrs = dict(file.xattrs)
+        for link in said.attributes:
+            xattrs |= self._entry(link).xattrs
         return replace(
-            own,
-            kind=file.kind,
-            size=file.size,
-            digest=file.digest,
-            fingerprint=file.fingerprint,
-            device=file.device,
-            position=file.position,
-            offset=file.offset,
-            stored=file.stored,
-            xattrs=own.xattrs or file.xattrs,
+            file,
+            path=path,
+            mode=last.mode,
+            uid=last.uid,
+            gid=last.gid,
+            uname=last.uname,
+            gname=last.gname,
+            mtime=last.mtime,
+            xattrs=tuple(sorted(xattrs.items())),
             link=file.link or (None if path == first else first),
         )
 
+    def _entry(self, place: _Place) -> Entry:
+        return self._layers[place[0]].entry(place[1])
 
-def _first(places: Mapping[str, _Place]) -> dict[_Place, str]:
-    """Return the first name of each file that a hard link leads to."""
-    files = {place[2:] for place in places.values() if len(place) > 2}
-    first: dict[_Place, str] = {}
-    for path, place in places.items() if files else ():
-        file = place[-2:]
-        if file in files:
-            first[file] = min(first.get(file, path), path)
-    return first
+    def _names(self) -> dict[_Place, str]:
+        """Return the first name of each file that a hard link was made to."""
+        first: dict[_Place, str] = {}
+        for path, place in self.places.items() if self._said else ():
+            if self.linked(place):
+                first[place[-2:]] = min(first.get(place[-2:], path), path)
+        return first
 
 
 def _changes(one: System, other: System) -> Iterator[Change]:
