@@ -6,6 +6,7 @@ payload beside it, `unexplained` is said too, and names the payload.
 
 from __future__ import annotations
 
+import bz2
 import io
 import lzma
 import shutil
@@ -211,6 +212,28 @@ def test_nothing_of_a_gzip_file_hides_behind_its_time():
     text = b"".join(b"%d\n" % n for n in range(3000))
     both = told(gzipped(1, text), gzipped(2, text, 1))
     assert both.keys() == {"timestamps_in_gzip_headers", "compressor_differs"}
+
+
+@pytest.mark.parametrize(
+    ("pack", "between"),
+    [
+        (partial(gzipped, 0), b""),
+        (bz2.compress, b""),
+        (lzma.compress, b""),
+        (lzma.compress, bytes(8)),
+    ],
+    ids=["gzip", "bzip2", "xz", "padded xz"],
+)
+def test_no_stream_hides_behind_the_first(pack: Callable[[bytes], bytes], between: bytes):
+    def of(year: int, run: bytes, empty: int = 0) -> bytes:
+        streams = pack(b"built %d-11-22\n" % year), *[pack(b"")] * empty, pack(b"run=%b\n" % run)
+        return between.join(streams)
+
+    one = of(2026, b"safe")
+    assert "evil" in hidden(one, of(2027, b"evil"), of(2027, b"safe"))
+    # And not behind more streams than are unpacked.
+    many = [of(2026, b"safe", 20_000), of(2027, b"evil", 20_000)]
+    assert "not all are unpacked" in told(*many)["unexplained"]
 
 
 def test_nothing_of_bytecode_hides_behind_its_time():

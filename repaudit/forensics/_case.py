@@ -6,8 +6,8 @@ import bz2
 import lzma
 import re
 import zlib
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
@@ -25,8 +25,24 @@ NESTED = "!/"
 ENCODINGS = ("utf-8", "utf-16-le")
 _DETAIL_LIMIT = 200
 _MEMORY_LIMIT = 256 * 2**20
-#: So much of a gzip file is read: its members, or pieces of them.
-_MOST_PIECES = 10_000
+#: So many streams of a file are read, one after the other.
+_MOST_STREAMS = 20_000
+
+
+class _Decoder(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+_XZ = b"\xfd7zXZ\0"
+_DECODERS: dict[bytes, Callable[[], _Decoder]] = {
+    b"\x1f\x8b\x08": lambda: zlib.decompressobj(wbits=31),
+    _XZ: lambda: lzma.LZMADecompressor(memlimit=_MEMORY_LIMIT),
+    b"BZh": bz2.BZ2Decompressor,
+}
 
 
 class Blame(NamedTuple):
@@ -178,32 +194,30 @@ def umask_explains(case: Case, left: int, right: int) -> bool:
 
 
 def inflate(data: bytes) -> bytes:
-    """Return what is inside a gzip, xz or bzip2 stream, bounded; `data` itself if it is none.
+    """Return what is inside a gzip, xz or bzip2 file, bounded; `data` itself if it is none.
 
     A stream that breaks off gives what came before the break.
     """
-    try:
-        if data.startswith(b"\x1f\x8b"):
-            return _gunzip(data)
-        if data.startswith(b"\xfd7zXZ\0"):
-            return lzma.LZMADecompressor(memlimit=_MEMORY_LIMIT).decompress(data, UNPACKED_LIMIT)
-        if data.startswith(b"BZh"):
-            return bz2.BZ2Decompressor().decompress(data, UNPACKED_LIMIT)
-    except (zlib.error, lzma.LZMAError, EOFError, OSError, ValueError):
-        return b""
+    for magic, decoder in _DECODERS.items():
+        if data.startswith(magic):
+            try:
+                return b"".join(_unpacked(data, magic, decoder))
+            except (zlib.error, lzma.LZMAError, EOFError, OSError, ValueError):
+                return b""
     return data
 
 
-def _gunzip(data: bytes) -> bytes:
-    # A gzip file may hold several members, one after the other (RFC 1952, 2.2).
-    pieces: list[bytes] = []
-    room, at = UNPACKED_LIMIT, 0
-    while data.startswith(b"\x1f\x8b", at) and room > 0 and len(pieces) < _MOST_PIECES:
-        stream, feed = zlib.decompressobj(wbits=31), 1 << 10
+def _unpacked(data: bytes, magic: bytes, decoder: Callable[[], _Decoder]) -> Iterator[bytes]:
+    # A file may hold several streams, one after the other, those of xz with zeros behind them.
+    room, at, streams = UNPACKED_LIMIT, 0, 0
+    while data.startswith(magic, at) and room > 0 and streams < _MOST_STREAMS:
+        stream, feed, streams = decoder(), 1 << 10, streams + 1
         while not stream.eof and at < len(data) and room > 0:
             packed = data[at : at + feed]
-            pieces.append(stream.decompress(packed, room))
-            room -= len(pieces[-1])
+            piece = stream.decompress(packed, room)
+            yield piece
+            room -= len(piece)
             at, feed = at + len(packed), 2 * feed  # it copies what is behind its end
         at -= len(stream.unused_data)
-    return b"".join(pieces)
+        while magic == _XZ and data.startswith(b"\0\0\0\0", at):
+            at += 4

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from repaudit.forensics._case import (
-    UNPACKED_LIMIT,
     clue,
     contents,
     inflate,
@@ -60,23 +59,25 @@ class _Uncovered:
         if data is None or not whole(case):
             return
         formats = [name for name in _TOLD if both_are(name, data)]
-        for name in formats:
-            yield from _parts(name, data)
         inner = inflate(data[0]), inflate(data[1])
-        if max(map(len, inner)) >= UNPACKED_LIMIT > max(map(len, data)):
-            yield clue("unexplained", f"no more than {UNPACKED_LIMIT >> 20} MiB are unpacked")
+        for name in formats:
+            yield from _parts(name, data, inner)
         if inner != data and both_are("tar", inner):
-            yield from _parts("tar", inner)
+            yield from _parts("tar", inner, inner)
         elif not {*formats} - _OPAQUE:
             yield from _beside_canaries(case, *inner)
 
 
-def _parts(format_: str, data: Sequence[bytes]) -> Iterator[Clue]:
+def _parts(format_: str, data: Sequence[bytes], inner: Sequence[bytes]) -> Iterator[Clue]:
     read = [parts_until(format_, side) for side in data]
     sides = [found for found, _ in read]
     if not all(sound for _, sound in read):
         yield clue("unexplained", f"not all of it can be read as {format_}")
         return
+    if "inflated" in _TOLD[format_]:
+        known = [len(side["inflated"].data) for side in sides]
+        if known != [*map(len, inner)]:
+            yield clue("unexplained", f"of its {max(known)} bytes not all are unpacked")
     differ = dict.fromkeys(apart(sides))
     rest = [name for name in differ if not _told(format_, name, sides)]
     rest = [name for name in rest if not _of_compressor(format_, name, differ)]
