@@ -151,6 +151,16 @@ def test_nothing_of_a_zip_hides_behind_its_times():
         assert word in hidden(one, payload, later, "x.zip"), word
 
 
+def test_no_umask_makes_a_file_a_link():
+    def of(mode: int) -> bytes:
+        end = zipped(2020)
+        return put(end, directory(end) + 38, struct.pack("<I", mode << 16))
+
+    known = told(of(0o100644), of(0o100664), "x.zip")
+    assert known.keys() == {"different_due_to_umask"}
+    assert "unexplained" in told(of(0o100644), of(0o120664), "x.zip")
+
+
 def test_no_line_of_a_manifest_hides_behind_another():
     def jar(year: int, **members: str) -> bytes:
         out = io.BytesIO()

@@ -44,7 +44,7 @@ def modes(case: Case, left: Members, right: Members) -> Iterator[Clue]:
     """Yield the umask where it explains every mode that differs."""
     found = changed(left, right, "mode")
     explained = all(
-        umask_explains(case, left[name].mode & 0o7777, right[name].mode & 0o7777)
+        umask_explains(case, left[name].mode, right[name].mode)
         for name in left
         if name in right and left[name].mode != right[name].mode
     )
