@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from repaudit.model.difference import Aspect, Difference
-from repaudit.model.errors import SourceError
+from repaudit.model.errors import MalformedError, SourceError
 from repaudit.model.image import Entry, Kind, Layer
 from repaudit.oci.changes import find_changes
 from repaudit.oci.image import read_images
@@ -746,6 +746,40 @@ def test_a_key_that_stands_twice_is_compared_twice(images: Images, left, right, 
     found = [(d.path, d.left, d.right) for d in images.compare(*sides).differences]
 
     assert found == [*expected, ("/config/author", "0", "1")]
+
+
+def test_what_another_value_of_its_key_hides_is_not_nested_without_end():
+    def twice(depth: int) -> bytes:
+        return b'{"a": %s%s, "a": 1}' % (b"[" * depth, b"]" * depth)
+
+    assert "a (earlier 1)" in load(twice(60))
+    with pytest.raises(MalformedError, match="nested more than"):
+        load(twice(600))
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "told"),
+    [
+        ("1e999", "2e999", [("/config/x", "1e999", "2e999")]),
+        ("1.00000000000000001", "1.0", [("/config/x", "1.00000000000000001", "1.0")]),
+        ("1", "1.0", [("/config/x", "1", "1.0")]),
+        ('"1.0"', "1.0", [("/config/x", "1.0", "1.0")]),
+        (f"{2**80}", f"{2**80 + 1}", [("/config/x", f"{2**80}", f"{2**80 + 1}")]),
+        ('[{"b":1e999,"a":[]}]', "[]", [("/config/x", '[{"a": [], "b": 1e999}]', "[]")]),
+        ('{"y":[1e999]}', '{ "y": [ 1e999 ] }', []),
+    ],
+)
+def test_numbers_are_compared_as_they_are_written(images: Images, left, right, told):
+    sides = []
+    for value in (left, right):
+        plain = json.loads(images.store.blobs[images.image(A)["digest"]])["config"]
+        config = images.store.blobs[plain["digest"]].decode()
+        other = config.replace("{", f'{{"x": {value}, ', 1).encode()
+        sides.append(images.image(A, manifest={"config": images.store.add(other, CONFIG)}))
+    (found,) = images.compare(*sides).differences
+
+    where = (found.path, found.left, found.right)
+    assert where in told or (told, found.aspect) == ([], Aspect.COMPRESSION)
 
 
 def test_no_key_takes_the_place_of_another_and_many_take_no_time():

@@ -166,9 +166,14 @@ def parse_object(data: bytes, name: str) -> dict[str, Any]:
         raise MalformedError(f"{name} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise MalformedError(f"{name} is no JSON object")
+    check_nesting(value, name)
+    return value
+
+
+def check_nesting(value: object, name: str) -> None:
+    """Raise MalformedError, saying `name`, for JSON that is nested too deep to be compared."""
     if _nested_deeper(value, _MAX_NESTING):
         raise MalformedError(f"{name} is nested more than {_MAX_NESTING} deep")
-    return value
 
 
 def _nested_deeper(value: object, bound: int) -> bool:

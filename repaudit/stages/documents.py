@@ -8,8 +8,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Image
+from repaudit.oci.blob import check_nesting
 
 #: The fields of a descriptor that say which blob it is; the blobs are compared themselves.
 ADDRESS = ("digest", "size")
@@ -17,12 +20,19 @@ _MISSING = object()
 _COMPRESSED = re.compile(r"[+.](gzip|zstd)$")
 
 
+class _Number(Struct, frozen=True):
+    """A number with a fraction or an exponent as it is written: floats would lose some of it."""
+
+    text: str
+
+
 def load(data: bytes) -> dict[str, Any]:
     """Return a JSON object that was checked, with all that it says.
 
     Of a key that stands there twice the last one counts; one before it is `KEY (earlier 1)`.
     """
-    value: dict[str, Any] = json.loads(data, object_pairs_hook=_object)
+    value: dict[str, Any] = json.loads(data, object_pairs_hook=_object, parse_float=_Number)
+    check_nesting(value, "a key that stands twice in a manifest or config")  # all else was checked
     return value
 
 
@@ -101,8 +111,17 @@ def compare_json(
 
 def _exact(value: object) -> str:
     """Return what two JSON values have in common if and only if they are the same."""
-    return "" if value is _MISSING else json.dumps(value, sort_keys=True)
+    if isinstance(value, _Number):
+        return value.text
+    if isinstance(value, dict):
+        names = sorted(value)
+        texts = list(map(_exact, map(value.get, names)))
+        fields = zip(map(json.dumps, names), texts, strict=True)
+        return f"{{{', '.join(f'{name}: {text}' for name, text in fields)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_exact, value))}]"
+    return "" if value is _MISSING else json.dumps(value)
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return value if isinstance(value, str) else _exact(value)
