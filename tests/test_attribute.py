@@ -627,3 +627,20 @@ def test_what_differs_alike_on_two_platforms_is_told_of_both():
     some = [d for finding in found(one, other, scene=Scene()) for d in finding.differences]
 
     assert sorted(some, key=lambda d: d.key) == [one, other]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "told"),
+    [
+        ("FROM docker.io/library/a:1", "FROM docker.io/library/a:2", 1),
+        ("made by hand", "made by someone else", 0),
+        ("FROM a", "made by someone else", 0),
+        (None, "FROM a", 0),
+    ],
+)
+def test_a_comment_says_that_the_base_is_another_one_only_if_it_names_one(left, right, told):
+    comment = a("history/0/comment", Aspect.HISTORY, left, right, None)
+    (alone,) = found(comment, scene=Scene())
+
+    assert alone.cause.slug == UNEXPLAINED
+    assert [one.detail for one in alone.evidence] == ["the base image is another one"] * told

@@ -23,6 +23,7 @@ from repaudit.model.text import raw
 
 BREAKS = "build_breaks_when_varied"
 _FOLLOWS = "names_of_intermediate_images"
+_BASE = "/org.opencontainers.image.base.digest"
 _CONFIDENCES = list(Confidence)
 #: The most evidence that one finding shows.
 MOST_EVIDENCE = 6
@@ -98,9 +99,20 @@ def rooted(findings: list[Finding]) -> list[Finding]:
         kind=EvidenceKind.SIGNATURE, source="known_path", detail="the base image is another one"
     )
     return [
-        replace(one, id=identity(UNEXPLAINED, one.id), cause=cause(UNEXPLAINED), evidence=(said,))
+        replace(
+            one,
+            id=identity(UNEXPLAINED, one.id),
+            cause=cause(UNEXPLAINED),
+            evidence=(said,) if any(map(_names_base, one.differences)) else (),
+        )
         for one in findings
     ]
+
+
+def _names_base(difference: Difference) -> bool:
+    """Whether it is the base image that has two names."""
+    comments = difference.left or "", difference.right or ""
+    return difference.path.endswith(_BASE) or all(one.startswith("FROM ") for one in comments)
 
 
 def breakage_finding(
