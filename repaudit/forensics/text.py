@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from itertools import chain
 from math import isqrt
 
-from repaudit.forensics._case import Blame, clue, clues, contents, inflate, values
+from repaudit.forensics._case import (
+    UNPACKED_LIMIT,
+    Blame,
+    clue,
+    clues,
+    contents,
+    inflate,
+    values,
+    whole,
+)
 from repaudit.forensics._catalogue import known_at
 from repaudit.forensics._order import decide
 from repaudit.forensics._tokens import compare_lines, sample, unseen
@@ -25,7 +34,15 @@ _MOST_LINES = 500_000
 _ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 #: What all texts of a file may take together: see `matcher`.
 _WORK = 20_000_000
-_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----")
+#: The end of a line of a key, which may stand in a string of another text.
+_EOL = r"(?:[ \t]*+(?:[\r\n]|\\[rn]))++[ \t]*+"
+#: A key and what is made with one (RFC 7468, RFC 1421): nothing else may stand in it.
+_PEM = re.compile(
+    r"-----BEGIN ((?:[A-Z0-9]+ )*"
+    r"(?:(?:PRIVATE|PUBLIC) KEY(?: BLOCK)?|CERTIFICATE(?: REQUEST)?|DH PARAMETERS))-----"
+    rf"{_EOL}(?:Proc-Type: 4,ENCRYPTED{_EOL}DEK-Info: [A-Z0-9-]++,[0-9A-F]++{_EOL})?"
+    rf"(?:[A-Za-z0-9+/=]++{_EOL})*+-----END \1-----"
+)
 _STRINGS = frozenset({Aspect.LINK, Aspect.CONFIG, Aspect.HISTORY, Aspect.ANNOTATION})
 # Controls that no text holds; NUL among them.
 _BINARY = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f\x80-\x84\x86-\x9f]")
@@ -62,18 +79,19 @@ def _texts(case: Case) -> tuple[str, str] | None:
     data = contents(case)
     if data is None:
         return None
-    left, right = decoded(inflate(data[0])), decoded(inflate(data[1]))
+    left, right = (decoded(inflate(side), cut=not whole(case)) for side in data)
     return (left, right) if left and right and left != right else None
 
 
-def decoded(data: bytes) -> str | None:
-    """Return the text that `data` is, None where it is none."""
+def decoded(data: bytes, *, cut: bool = False) -> str | None:
+    """Return the text that `data` is, None where it is none; `cut` says that it may go on."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         # A bound may have cut the last character; else old text is Latin-1.
-        cut = len(data) - error.start < 4
-        text = data[: error.start].decode("utf-8") if cut else data.decode("latin-1")
+        bounded = cut or len(data) >= UNPACKED_LIMIT
+        last = bounded and error.reason == "unexpected end of data"
+        text = data[: error.start].decode("utf-8") if last else data.decode("latin-1")
     return None if _BINARY.search(text) else text
 
 
