@@ -748,6 +748,28 @@ def test_a_key_that_stands_twice_is_compared_twice(images: Images, left, right, 
     assert found == [*expected, ("/config/author", "0", "1")]
 
 
+def sparse(table: bytes, size: int = 2048) -> bytes:
+    words = (b"GNU.sparse.map", table), (b"GNU.sparse.size", b"%d" % size)
+    return tar(pax(*words), member(b"s", b"x" * 1024))
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "unsure"),
+    [
+        # The same bytes, cut into regions otherwise; and another length, which is known to differ.
+        (sparse(b"0,512,512,512"), sparse(b"0,1024"), True),
+        (sparse(b"0,1024"), tar(member(b"s", b"x" * 1024 + bytes(1024))), True),
+        (sparse(b"0,1024"), sparse(b"0,1024", 2049), False),
+        (tar(member(b"s", b"x" * 1024)), tar(member(b"s", b"y" * 1024)), False),
+    ],
+)
+def test_what_sparse_files_hold_is_not_told(images: Images, left, right, unsure):
+    (found,) = images.compare(images.image(left), images.image(right)).differences
+
+    assert (found.path, found.aspect) == ("s", Aspect.CONTENT)
+    assert bool(found.detail) is unsure
+
+
 def test_what_another_value_of_its_key_hides_is_not_nested_without_end():
     def twice(depth: int) -> bytes:
         return b'{"a": %s%s, "a": 1}' % (b"[" * depth, b"]" * depth)

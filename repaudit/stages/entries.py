@@ -35,7 +35,7 @@ def compare_change(layer: int, change: Change) -> Iterator[Difference]:
     for aspect, a, b, readable in _aspects(one, other):
         if a != b:
             sides = [value and intern(value) for value in (readable(one), readable(other))]
-            unsure = aspect is Aspect.CONTENT and _stored_otherwise(one, other)
+            unsure = aspect is Aspect.CONTENT and _perhaps_one(one, other)
             yield Difference(
                 layer=layer,
                 path=path,
@@ -46,9 +46,13 @@ def compare_change(layer: int, change: Change) -> Iterator[Difference]:
             )
 
 
-def _stored_otherwise(left: Entry, right: Entry) -> bool:
-    """Whether both may be one file, of which one side left out more of its zeros (sparse files)."""
-    return left.size == right.size and left.stored != right.stored
+def _perhaps_one(left: Entry, right: Entry) -> bool:
+    """Whether both may be one file, of which a side left out zeros (sparse files), or wrote them.
+
+    Two sides that leave out as much may leave out other zeros.
+    """
+    sparse = left.stored != left.size or right.stored != right.size
+    return left.size == right.size and sparse
 
 
 def _aspects(left: Entry, right: Entry) -> Iterable[tuple[Aspect, object, object, _Readable]]:
