@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import py_compile
 import shutil
 import subprocess
@@ -610,15 +611,34 @@ def test_archives_are_opened_so_deep_and_no_deeper(tmp_path):
     assert found(4) == {"unexplained"}
 
 
-def test_so_many_archives_are_opened_and_no_more(tmp_path):
-    def many(day: bytes) -> bytes:
-        inner = stored(tmp_path / "i", {"a": day})
-        return stored(tmp_path / "o", {f"{n}.zip": inner for n in range(5)})
+def packed(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as jar:
+        for name, data in members.items():
+            jar.writestr(zipfile.ZipInfo(name), data, method)
+    return out.getvalue()
 
-    assert slugs("zip", case(many(b"2026-11-22"), many(b"2027-12-27"))) == {
-        "captures_build_date",
-        "unexplained",
-    }
+
+@pytest.mark.parametrize(
+    ("size", "wanted"),
+    [(10, {"captures_build_date"}), (9 << 20, {"captures_build_date", "unexplained"})],
+)
+def test_the_archives_of_an_archive_are_opened_up_to_a_bound(size: int, wanted: set[str]):
+    def many(day: bytes) -> bytes:
+        inner = packed({"a": day, "same": bytes(size)})
+        return packed({f"{n}.zip": inner for n in range(5)}, zipfile.ZIP_DEFLATED)
+
+    found = clues("zip", case(many(b"2026-11-22"), many(b"2027-12-27")))
+    assert {clue.slug for clue in found} == wanted
+    told = [clue.detail for clue in found if clue.slug == "unexplained"]
+    assert all("was not opened" in detail for detail in told)
+
+
+def test_each_module_of_a_large_archive_is_opened():
+    def many(day: bytes) -> bytes:
+        return packed({f"m{n}.txt": b"built %s" % day for n in range(500)})
+
+    assert slugs("zip", case(many(b"2026-11-22"), many(b"2027-12-27"))) == {"captures_build_date"}
 
 
 def test_zip_order_modes_and_manifest(tmp_path):

@@ -16,9 +16,11 @@ from repaudit.model.finding import Clue
 _INNER = (canary.FORENSIC, elf.FORENSIC, pyc.FORENSIC, text.FORENSIC, uncovered.FORENSIC)
 _ARCHIVES = ("ar", "gzip", "tar", "zip")
 # So many members with other contents are opened; the rest of an archive shows the same.
-_MOST_OPENED = 40
-# So many archives of an archive are opened, and so deep: each may unpack to hundreds of megabytes.
-_MOST_ARCHIVES, _DEEPEST = 4, 2
+_MOST_OPENED = 1_000
+# Archives of an archive are opened as long as they are not larger than this together, in bytes of
+# both sides, and so deep: each may unpack to hundreds of megabytes. The jar of an application may
+# hold a hundred.
+_MOST_OF_ARCHIVES, _DEEPEST = 64 << 20, 2
 
 
 def changed(left: Members, right: Members, field: str) -> list[tuple[str, Hashable, Hashable]]:
@@ -66,11 +68,11 @@ def order(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue
 def insides(case: Case, left: Members, right: Members) -> Iterator[Clue]:
     """Yield what is found in members whose contents differ."""
     differ = [name for name in left if name in right and left[name].data != right[name].data]
-    room, opened = _MOST_ARCHIVES, differ[:_MOST_OPENED]
+    room, opened = _MOST_OF_ARCHIVES, differ[:_MOST_OPENED]
     case = replace(case, share=case.share * max(1, len(opened)))
     for name in opened:
         both = left[name].data, right[name].data
-        room -= _archive(both[0])
+        room -= sum(map(len, both)) if _archive(both[0]) else 0
         yield from inside(case, name, *both, archives=room >= 0)
     if len(differ) > _MOST_OPENED:
         yield clue("unexplained", f"{len(differ) - _MOST_OPENED} more members were not opened")
@@ -89,7 +91,7 @@ def inside(
     if opened:
         forensics += map(FORENSICS.load, _ARCHIVES)
     found = [one for forensic in forensics for one in forensic.examine(member)]
-    if found and not opened and _archive(left):
+    if not opened and _archive(left):
         found.append(clue("unexplained", "this archive in an archive was not opened"))
     for one in found:
         yield clue(one.slug, f"in {name[-60:]}: {one.detail}", factors=one.factors, kind=one.kind)
