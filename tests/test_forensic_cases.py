@@ -314,7 +314,8 @@ def test_a_private_key_is_random_and_a_binary_is_no_text():
 def test_an_annotation_is_text_and_a_known_place_is_not_told_twice():
     label = of(Aspect.CONFIG, "2026-11-22", "2027-12-27", "/config/config/Labels/build-date")
     assert slugs("text", label) == DATE
-    created = of(Aspect.CONFIG, "2026-11-22", "2027-12-27", "/config/created")
+    times = "2026-11-22T00:00:00Z", "2027-12-27T00:00:00Z"
+    created = of(Aspect.CONFIG, *times, "/config/created")
     assert slugs("text", created) == set()
     assert slugs("known_path", created) == {"creation_times_not_clamped"}
 
@@ -826,7 +827,13 @@ def test_of_two_images_an_owner_who_is_a_person_follows_who_builds(left, right, 
     ],
 )
 def test_what_the_builder_writes(aspect, path, wanted):
-    assert slugs("known_path", of(aspect, "x", "y", path)) == wanted
+    sides = "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"
+    assert slugs("known_path", of(aspect, *sides, path)) == wanted
+
+
+def test_what_is_no_time_is_not_the_time_of_the_build():
+    found = of(Aspect.CONFIG, "2026-01-01T00:00:00Z", "$(curl evil)", "/config/created")
+    assert slugs("known_path", found) == set()
 
 
 def test_no_forensic_imports_an_effect():

@@ -18,10 +18,17 @@ from tests.images import MANIFEST, Store, header, member, pad, pax, tar, write_f
 ID, LABELS = "sha256:" + "a" * 64, "/config/config/Labels"
 
 
+TIMES = {"left": "2026-01-01T00:00:00Z", "right": "2026-11-27T20:15:00.5+01:00"}
+
+
 def difference(
-    aspect: Aspect, path: str = "a", layer: int | None = 0, left: str = "1"
+    aspect: Aspect,
+    path: str = "a",
+    layer: int | None = 0,
+    left: str | None = "1",
+    right: str = "2",
 ) -> Difference:
-    return Difference(layer=layer, path=path, aspect=aspect, left=left, right="2")
+    return Difference(layer=layer, path=path, aspect=aspect, left=left, right=right)
 
 
 @pytest.mark.parametrize(
@@ -31,11 +38,15 @@ def difference(
         (difference(Aspect.ORDER, ""), "file-order"),
         (difference(Aspect.COMPRESSION, "", left=ID), "tar-format"),
         (difference(Aspect.HISTORY, "/history/0/created_by", None), "history"),
-        (difference(Aspect.HISTORY, "/history/0/created", None), "image-timestamps"),
-        (difference(Aspect.CONFIG, "/config/created", None), "image-timestamps"),
+        (difference(Aspect.HISTORY, "/history/0/created", None, **TIMES), "image-timestamps"),
+        (difference(Aspect.CONFIG, "/config/created", None, **TIMES), "image-timestamps"),
         (
             difference(
-                Aspect.CONFIG, "/config/config/Labels/org.opencontainers.image.created", None
+                Aspect.CONFIG,
+                "/config/config/Labels/org.opencontainers.image.created",
+                None,
+                left=None,
+                right=TIMES["right"],
             ),
             "image-timestamps",
         ),
@@ -68,6 +79,7 @@ def test_what_may_be_left_out_has_a_class(found: Difference, expected: str):
         difference(Aspect.COMPRESSION, "", None, left=ID),
         difference(Aspect.CONFIG, "/config/config/Env/0", None),
         difference(Aspect.CONFIG, "/config/created/more", None),
+        difference(Aspect.CONFIG, "/config/created", None, **TIMES | {"right": "$(date)"}),
         difference(Aspect.ANNOTATION, "/manifest/annotations/org.x", None),
         difference(Aspect.ANNOTATION, "/index/manifests/0/platform/architecture", None),
         difference(Aspect.ANNOTATION, "/index/manifests/1/digest", None),
@@ -153,7 +165,7 @@ def test_what_an_index_says_is_told_beside_what_is_left_out(tmp_path: Path):
         sides = []
         for side in range(2):
             store = Store()
-            root = store.image(tar(member(b"a", b"x")), created=str(side))
+            root = store.image(tar(member(b"a", b"x")), created=f"2026-01-0{side + 1}T00:00:00Z")
             items = listed(store, root) if side else [root]
             files = store.layout(store.index(*items))
             sides.append(str(write_files(tmp_path / f"{number}{side}", files)))

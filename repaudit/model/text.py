@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def printable(text: str) -> str:
@@ -16,6 +19,11 @@ def printable(text: str) -> str:
 @lru_cache(maxsize=1_000)
 def _shown(character: str) -> str:
     return character if character.isprintable() else repr(character)[1:-1]
+
+
+def is_time(text: str) -> bool:
+    """Whether a text is a date and a time (RFC 3339, 5.6), as `created` of an image must be."""
+    return _TIME.fullmatch(text) is not None
 
 
 def raw(text: str) -> bytes:

@@ -87,6 +87,13 @@ def limits(report: Report) -> Iterator[tuple[str, str]]:
     if report.unread:
         its = "its digest is" if report.unread == 1 else "their digests are"
         yield "not read", f"{count(report.unread, 'layer')}, as {its} the same on both sides"
+    layers = (d.layer for finding in report.findings for d in finding.differences)
+    if not report.runs and (report.ignored or any(layer is not None for layer in layers)):
+        yield (
+            "not told",
+            "how layers whose entries differ are written besides: spare bytes of headers, padding, "
+            "compression",
+        )
     if report.ignored:
         yield "ignored", ", ".join(f"{some.count} {some.kind}" for some in report.ignored)
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.report import Ignored
+from repaudit.model.text import is_time
 
 CLASSES = (
     "file-order",
@@ -50,7 +51,9 @@ def class_of(difference: Difference) -> str | None:
     aspect, path = difference.aspect, difference.path
     if difference.layer is None:
         if _CREATED.fullmatch(path):
-            return "image-timestamps"
+            sides = difference.left, difference.right
+            times = all(side is None or is_time(side) for side in sides)
+            return "image-timestamps" if times else None
         if _NAME.fullmatch(path):
             return "image-name"
         return "history" if aspect is Aspect.HISTORY else None
