@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from repaudit.oci.changes import find_changes
 from repaudit.oci.order import decided
-from tests.images import header, member, tar
+from tests.images import header, member, octal, pax, tar
 from tests.test_listing import Read
 
 FOLDERS = {"d": "directory", "e": "directory"}
@@ -248,8 +249,43 @@ def test_beside_a_whiteout_the_rest_of_its_layer_may_stand_anywhere():
     assert found.decides is None
 
 
+def test_folders_beside_a_whiteout_are_counted():
+    entries = [file(".wh.gone", b""), *(file(f"{number}/a") for number in range(20))]
+    with Read(layer(entries), layer(entries[::-1])) as read:
+        assert "cannot be told" in (decided(read.left, [(0, 0, 21)], (), most=4000) or "")
+        assert decided(read.left, [(0, 0, 21)], (), most=8000) is None
+
+
 def test_names_without_end_are_not_judged():
     entries = [file(f"{number}/a") for number in range(20)]
     with Read(layer(entries), layer(entries[::-1])) as read:
         assert "cannot be told" in (decided(read.left, [(0, 0, 20)], (), most=1000) or "")
         assert decided(read.left, [(0, 0, 20)], (), most=4000) is None
+
+
+@pytest.mark.parametrize(("mtime", "said"), [(2, "hard links to a"), (1, None)])
+def test_the_last_of_several_links_gives_a_file_its_time(mtime: int, said: str | None):
+    links = [
+        header(name, kind=b"1", link=b"a", mtime=octal(time, 12))
+        for name, time in ((b"b", 1), (b"c", mtime))
+    ]
+    first = member(b"a", b"1")
+    with Read(tar(first, *links), tar(first, *links[::-1])) as read:
+        found = find_changes(*read.sides)
+
+    assert (found.changed, found.order) == ((), ("b", "c"))
+    assert (said or "None") in str(found.decides)
+
+
+def test_what_links_say_is_not_held_in_memory():
+    attribute = pax((b"SCHILY.xattr.user.x", b"x" * 30_000))
+    links = [attribute + header(b"l%d" % n, kind=b"1", link=b"t%d" % n) for n in range(800)]
+    with Read(tar(*links), tar()) as read:
+        tracemalloc.start()
+        try:
+            assert decided(read.left, [(0, 0, len(links))], ()) is None
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak < 40 << 20  # of 48 MB in all, a third is read at once

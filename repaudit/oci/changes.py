@@ -16,7 +16,7 @@ from msgspec import Struct
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry
 from repaudit.oci.listing import Listing
-from repaudit.oci.order import Run, decided
+from repaudit.oci.order import Stretch, decided
 from repaudit.oci.record import text
 
 #: Above this many, two layers are not two builds of one thing. Each takes some kilobyte.
@@ -62,7 +62,7 @@ def find_changes(left: Listing, right: Listing) -> Changes:
             hint="these are not two builds of one image: name the ones that shall be compared",
         )
     order = join.order()
-    decides = decided(left, join.runs, _told(changed)) if order else None
+    decides = decided(left, join.stretches, _told(changed)) if order else None
     return Changes(changed=tuple(changed), order=order, decides=decides)
 
 
@@ -88,7 +88,7 @@ class _Join:
         #: Entries that the other side has yet to meet, by path.
         self._waiting: tuple[dict[str, int], dict[str, int]] = ({}, {})
         #: Stretches that belong together: where they begin on each side, and how long they are.
-        self.runs: list[Run] = []
+        self.stretches: list[Stretch] = []
 
     def changes(self) -> Iterator[Change]:
         left, right = self._left, self._right
@@ -123,9 +123,9 @@ class _Join:
 
     def order(self) -> tuple[str, str] | None:
         """Return the first two paths, one a side, that stand at one place of what is common."""
-        by_right = sorted(self.runs, key=lambda run: run[1])
-        runs = sorted(self.runs)
-        for one, other in zip(runs, by_right, strict=True):
+        by_right = sorted(self.stretches, key=lambda stretch: stretch[1])
+        by_left = sorted(self.stretches)
+        for one, other in zip(by_left, by_right, strict=True):
             if one != other:
                 return self._names[0](one[0]), self._names[1](other[1])
         return None
@@ -136,12 +136,12 @@ class _Join:
             yield Change(path=path, left=self._left.entry(i), right=self._right.entry(j))
 
     def _met(self, i: int, j: int, count: int) -> None:
-        if self.runs:
-            a, b, length = self.runs[-1]
+        if self.stretches:
+            a, b, length = self.stretches[-1]
             if (a + length, b + length) == (i, j):
-                self.runs[-1] = (a, b, length + count)
+                self.stretches[-1] = (a, b, length + count)
                 return
-        self.runs.append((i, j, count))
+        self.stretches.append((i, j, count))
 
 
 def _agreeing(left: Listing, i: int, right: Listing, j: int) -> int:

@@ -3,7 +3,8 @@
 Whoever unpacks a layer takes entry after entry, and most entries could come in any order. These
 could not:
 
-* a hard link, and what else is written to its target: it stands for what lies there at that time;
+* a hard link, and what else is written to its target: it stands for what lies there at that time,
+  and the last of several says what mode, owner and times the file has;
 * a whiteout, and what it hides: some runtimes take away what this layer has put there before;
 * whatever there is, where something lies below a file or a symbolic link: that leads elsewhere, or
   is in the way, if it was there before.
@@ -15,10 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 
+from blake3 import blake3
+
 from repaudit.model.image import Kind
 from repaudit.model.text import printable
 from repaudit.oci.listing import Listing
-from repaudit.oci.record import Record, kind_of, text
+from repaudit.oci.record import Record, encode, kind_of, text
 
 #: What the names of folders and of hard links may take in memory, in bytes.
 MOST_NAMES = 256 << 20
@@ -27,7 +30,7 @@ _EACH = 100
 _WHITEOUT = b".wh."
 _WHITEOUTS = frozenset({Kind.WHITEOUT, Kind.OPAQUE})
 #: Where a stretch that two layers have in common begins in each, and how long it is.
-Run = tuple[int, int, int]
+Stretch = tuple[int, int, int]
 
 
 class _TooManyError(Exception):
@@ -35,14 +38,14 @@ class _TooManyError(Exception):
 
 
 def decided(
-    left: Listing, runs: Sequence[Run], told: Container[int], most: int = MOST_NAMES
+    left: Listing, stretches: Sequence[Stretch], told: Container[int], most: int = MOST_NAMES
 ) -> str | None:
     """Return in words what the order of common entries decides, None where that is nothing.
 
     `told` are numbers of entries that differ in what they are: no order can make these agree.
     """
     try:
-        return _Layer(left, runs, told, most).judge()
+        return _Layer(left, stretches, told, most).judge()
     except _TooManyError:
         return "whether the order decides anything cannot be told of so many names"
 
@@ -70,7 +73,7 @@ class _Links:
     def __init__(self) -> None:
         self._up: dict[bytes, bytes] = {}
         #: What the first link to a target says of the file, which the last one decides.
-        self._said: dict[bytes, object] = {}
+        self._said: dict[bytes, bytes] = {}
         self._mixed: set[bytes] = set()
 
     def __contains__(self, name: bytes) -> bool:
@@ -81,7 +84,8 @@ class _Links:
 
     def add(self, link: Record) -> None:
         target = link.link or b""
-        said = link.mode, link.uid, link.gid, link.xattrs
+        times = link.seconds, link.nanoseconds
+        said = blake3(encode((link.mode, link.uid, link.gid, times, link.xattrs))).digest()
         if self._said.setdefault(target, said) != said:
             self._mixed.add(target)
         for name in (link.path, target):
@@ -90,7 +94,7 @@ class _Links:
 
     def close(self) -> None:
         """Say that all were added."""
-        first: dict[bytes, object] = {}
+        first: dict[bytes, bytes] = {}
         self._mixed = {self.group(name) for name in self._mixed}
         for target, said in self._said.items():
             group = self.group(target)
@@ -114,9 +118,11 @@ class _Links:
 class _Layer:
     """The entries that two layers have in common, as the left one holds them."""
 
-    def __init__(self, left: Listing, runs: Sequence[Run], told: Container[int], room: int) -> None:
+    def __init__(
+        self, left: Listing, stretches: Sequence[Stretch], told: Container[int], room: int
+    ) -> None:
         self._left = left
-        self._runs = sorted(runs)
+        self._stretches = sorted(stretches)
         self._told = told
         self._room = room
         self._folders = {b""}
@@ -174,7 +180,8 @@ class _Layer:
             if kind is Kind.DIRECTORY:
                 own.add(found.path)
             elif kind is Kind.HARDLINK:
-                self._take(2 * len(found.path))
+                self._take(len(found.path))
+                self._take(len(found.link or b""))
                 self._enter(found.link or b"")
                 self._links.add(found)
             elif kind in _WHITEOUTS:
@@ -186,7 +193,7 @@ class _Layer:
 
     def _common(self) -> Iterator[tuple[int, Record]]:
         """Yield the entries, and their places on the right."""
-        for i, j, count in self._runs:
+        for i, j, count in self._stretches:
             for at, found in enumerate(self._left.records(i, count)):
                 if i + at not in self._told:
                     yield j + at, found
@@ -211,6 +218,7 @@ class _Layer:
             here = here.rpartition(b"/")[0]
         top = self._tops[here]
         for folder in reversed(below):
+            self._take(len(folder))
             top = folder if top is None and folder in self._hidden else top
             self._tops[folder] = top
         return name if top is None and name in self._hidden else top
