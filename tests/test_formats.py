@@ -193,6 +193,21 @@ def test_a_byte_of_a_container_that_is_another_is_another_part(name: str, data: 
         assert apart(both) if all(both) else not both[1]
 
 
+def test_a_cpio_archive_without_sums_hides_nothing_in_their_field():
+    def of(magic: bytes, check: int, byte: bytes) -> bytes:
+        def member(name: bytes, body: bytes) -> bytes:
+            fields = (1, 0o100644, 0, 0, 1, 0, len(body), 0, 0, 0, 0, len(name) + 1, check)
+            head = magic + b"".join(b"%08x" % field for field in fields) + name + b"\0"
+            return b"".join(part + bytes(-len(part) % 4) for part in (head, body))
+
+        return member(b"a", byte) + member(b"TRAILER!!!", b"")
+
+    for magic, hidden in ((b"070701", []), (b"070702", ["member a > check"])):
+        both = [known("cpio", of(magic, n, b"xy"[n : n + 1])) for n in (0, 1)]
+        told = {"member a", "member a > check", "trailer > check"}
+        assert set(apart(both)) == told.difference(hidden), magic
+
+
 def known(name: str, data: bytes) -> dict[str, Part]:
     """The parts by name; none where it is no file of that format."""
     try:

@@ -15,7 +15,8 @@ from repaudit.formats._bytes import digits, take
 from repaudit.formats.interface import MAGIC, STEP, Budget, Format, Kind, Labels, Part
 from repaudit.model.errors import UnreadableError
 
-_MAGICS = (b"070701", b"070702")
+_SUMMED = b"070702"  # only here is `check` the sum of the member's bytes
+_MAGICS = (b"070701", _SUMMED)
 _HEADER = 110
 _DIGITS = re.compile(rb"[0-9a-fA-F]{110}")
 _FIELDS = (
@@ -101,7 +102,9 @@ def _fields(label: str, member: _Member) -> Iterator[Part]:
     yield Part(f"{label}{STEP}header", member.manner)
     if member.padding != b"0":
         yield Part(f"{label}{STEP}padding", member.padding)
-    yield Part(f"{label}{STEP}check", b"%08x" % fields["check"], Kind.DERIVED, label)
+    summed = member.manner.startswith(_SUMMED)
+    kind, of = (Kind.DERIVED, label) if summed else (Kind.VALUE, "")
+    yield Part(f"{label}{STEP}check", b"%08x" % fields["check"], kind, of)
 
 
 FORMAT: Format = _Cpio()
