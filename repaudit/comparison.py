@@ -90,7 +90,8 @@ def _view(merged: Merged) -> View:
     from repaudit.model.report import View
 
     left, right = merged.counts
-    reason = f"{left} layers stand against {right}"
+    stand = "layer stands" if left == 1 else "layers stand"
+    reason = f"{left} {stand} against {right}"
     return View(platform=merged.platform, view="merged file systems", reason=reason)
 
 

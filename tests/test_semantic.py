@@ -204,6 +204,8 @@ def test_the_report_says_that_it_shows_file_systems(tmp_path: Path):
         }
     ]
     assert "b" in {d["path"] for f in report["findings"] for d in f["differences"]}
+    _, turned = diff(squashed, apart)
+    assert [view["reason"] for view in turned["views"]] == ["1 layer stands against 2"]
     text = CliRunner().invoke(app, ["diff", apart, squashed, "--quiet"])
     assert "merged file systems" in text.stdout
 

@@ -78,7 +78,7 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
                 found[shared:] = [replace(own, platform=platform) for own in found[shared:]]
     if not found:
         found.append(_rest(left.images, right.images))
-    found.sort(key=_key)
+    found.sort(key=lambda difference: difference.key)
     return Comparison(differences=tuple(found), pairs=tuple(pairs), merged=tuple(merged))
 
 
@@ -118,10 +118,6 @@ def _identity(image: Image) -> tuple[str, ...]:
     if image.manifest_digest:
         return (image.manifest_digest,)
     return (image.config_digest, *(layer.descriptor.digest for layer in image.layers))
-
-
-def _key(difference: Difference) -> tuple[str, int, str, str, str, str]:
-    return difference.key
 
 
 def _counts(left: Image, right: Image) -> Iterator[Difference]:
