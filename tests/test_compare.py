@@ -30,6 +30,7 @@ from tests import strategies
 from tests.fakes import SealedBlobs
 from tests.images import (
     CONFIG,
+    INDEX,
     LAYER,
     MANIFEST,
     Store,
@@ -768,6 +769,25 @@ def test_what_sparse_files_hold_is_not_told(images: Images, left, right, unsure)
 
     assert (found.path, found.aspect) == ("s", Aspect.CONTENT)
     assert bool(found.detail) is unsure
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "told"),
+    [
+        ('"x": 1e999', '"x": 2e999', "/index/manifests/0/x"),
+        ('"x": 0, "x": 1', '"x": 2, "x": 1', "/index/manifests/0/x (earlier 1)"),
+        ('"x": 1e999', '"x":  1e999', ""),
+    ],
+)
+def test_what_an_index_lists_is_compared_as_it_is_written(indexes: Indexes, left, right, told):
+    one = json.dumps(indexes.image(A))
+    sides = []
+    for more in (left, right):
+        text = f'{{"schemaVersion": 2, "manifests": [{one[:-1]}, {more}}}]}}'
+        sides.append(indexes.store.add(text.encode(), INDEX))
+    (found,) = indexes.compare(*sides).differences
+
+    assert found.path == told
 
 
 def test_what_another_value_of_its_key_hides_is_not_nested_without_end():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 from itertools import chain, count
-from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from repaudit.model.digest import Descriptor
 
@@ -88,14 +87,13 @@ class Image(Struct, frozen=True, kw_only=True):
 
 
 class Listed(Struct, frozen=True, kw_only=True):
-    """What an index lists at the JSON pointer `where`: the fields of its descriptor.
+    """What an index lists at the JSON pointer `where`.
 
     One of three is set: `image`; `index`, the verified bytes of a nested index; or `other`, a word
     for what is neither (`attestation`, an artifact's type), which is known by its digest alone.
     """
 
     where: str
-    fields: dict[str, Any] = field(default_factory=dict)
     image: Image | None = None
     index: bytes | None = None
     other: str = ""

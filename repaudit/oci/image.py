@@ -111,18 +111,18 @@ class _Walk:
             descriptor = parse_descriptor(item, f"a manifest of index {digest}")
             at = f"{where}/manifests/{number}"
             if other := _other(item):
-                yield Listed(where=at, fields=item, other=other)
+                yield Listed(where=at, other=other)
                 continue
             data = read_blob(self._blobs, descriptor)
             value = parse_object(data, f"manifest {descriptor.digest}")
             if _is_index(value, descriptor.digest, descriptor.media_type):
-                yield Listed(where=at, fields=item, index=data)
+                yield Listed(where=at, index=data)
                 yield from self.listed(value, descriptor.digest, depth + 1, at)
             elif other := _artifact(value, f"manifest {descriptor.digest}"):
-                yield Listed(where=at, fields=item, other=other)
+                yield Listed(where=at, other=other)
             else:
                 image = _read_manifest(data, value, descriptor.digest, self._blobs, item)
-                yield Listed(where=at, fields=item, image=image)
+                yield Listed(where=at, image=image)
 
 
 def _other(item: dict[str, Any]) -> str:

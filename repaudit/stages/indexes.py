@@ -77,15 +77,20 @@ def _documents(where: str, left: bytes, right: bytes) -> Iterator[Difference]:
 def _items(images: ImageSet) -> Iterator[_Item]:
     names = iter(images.named)
     known = {image.digest: name for name, image in images.named.items()}
+    indexes = {"": load(images.index or b"{}")}
     for one in images.listed:
+        above, _, number = one.where.rpartition("/manifests/")
+        fields = indexes[above]["manifests"][int(number)]
+        if one.index:
+            indexes[one.where] = load(one.index)
         if one.image:
             name = next(names)
-            yield _Item(listed=one, name=name, fields=one.fields, says=name)
+            yield _Item(listed=one, name=name, fields=fields, says=name)
             continue
-        annotations = one.fields.get("annotations")
+        annotations = fields.get("annotations")
         notes = annotations if isinstance(annotations, dict) else {}
         target = known.get(str(notes.get(_REFERS_TO)))
-        fields, says = one.fields, one.other or "index"
+        says = one.other or "index"
         if target:  # the digest of an image follows from the image
             fields = {**fields, "annotations": {**notes, _REFERS_TO: target}}
             says = f"{says} of {target}"
