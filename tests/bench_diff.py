@@ -51,7 +51,7 @@ read(sys.argv[1 if child else 2])
 if child:
     os.waitpid(child, 0)
 """
-#: Seconds after which diffoscope is stopped: nobody waits for longer.
+#: Seconds after which a side is stopped: nobody waits for longer.
 _PATIENCE = 600
 _ROUNDS = 5
 REPAUDIT = Path(sys.executable).with_name("repaudit")
@@ -67,7 +67,7 @@ class Cost:
     done: bool = True
 
 
-def cost(argv: Sequence[str | Path], **environment: str) -> Cost:
+def cost(argv: Sequence[str | Path], patience: float = _PATIENCE, **environment: str) -> Cost:
     """Run a program; its memory is looked at all the while, that of its children included."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
@@ -80,7 +80,7 @@ def cost(argv: Sequence[str | Path], **environment: str) -> Cost:
     )
     watch = _Memory(process.pid)
     try:
-        process.wait(_PATIENCE)
+        process.wait(patience)
         done = process.returncode in {0, 1}
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, 9)

@@ -2,7 +2,7 @@
 
 Prints how much longer it takes, and which differences one of both names and the other does not:
 `PATH: ASPECT` for members of the layer, `PATH > PART: ASPECT` for what is in a file of those. It is
-stopped after ten minutes; the large pair takes all of them, so it is compared where it is named.
+stopped after 25 minutes; the large pair takes all of them, so it is compared where it is named.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _COLUMNS = ("mode", "owner", "content", "mtime")
 _ZIPPED = re.compile(r"[-+]\S+ .* \d\d-\w{3}-\d\d \d\d:\d\d (.+)")
 _SECTION = re.compile(r"--hex-dump=(\S+)")
 _NOTES = "Displaying notes found in: "
+#: Seconds after which it is stopped: a hundred times and more of what we take for the large pair.
+_PATIENCE = 1500
 
 
 def named_by_diffoscope(answer: dict[str, Any]) -> set[str]:
@@ -141,7 +143,8 @@ def against(name: str) -> None:
         ask = [REPAUDIT, "diff", "--quiet", "--no-diffoscope", "--format", f"json={ours}", *layouts]
         caches = [str(Path(folder, str(number))) for number in range(3)]
         walls = [cost(ask, XDG_CACHE_HOME=cache).wall for cache in caches]
-        took = cost(["diffoscope", "--no-progress", "--json", theirs, *blobs], TMPDIR=folder)
+        ask = ["diffoscope", "--no-progress", "--json", theirs, *blobs]
+        took = cost(ask, _PATIENCE, TMPDIR=folder)
         _say(name, took, statistics.median(walls))
         if not took.done:
             print(f"{name}: diffoscope was stopped, and had named nothing by then")
