@@ -88,6 +88,14 @@ def nested(case: Case, name: str, left: bytes, right: bytes) -> Case:
     )
 
 
+def of_one_build(case: Case) -> bool:
+    """Whether both sides are runs of one build, and not two images of which nothing is known.
+
+    What looks like chance was then made by the same lines, and nobody put another thing there.
+    """
+    return bool(case.left_levels)
+
+
 def levels(case: Case, factor: str) -> tuple[Level, Level] | None:
     """Return both runs' levels of `factor`, None where one is not known."""
     left = next((level for level in case.left_levels if level.factor == factor), None)

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from repaudit.forensics._case import Blame
+from repaudit.forensics._case import Blame, of_one_build
 from repaudit.forensics._dates import compare
 from repaudit.forensics._kinds import CRYPT, DRAWN, UUID, kind
 from repaudit.forensics._order import decide
 from repaudit.forensics._stamps import stamps
 from repaudit.forensics._told import MARK, mask
+from repaudit.forensics._units import unordered
 from repaudit.forensics.interface import Case
 from repaudit.formats import matcher
 from repaudit.model.difference import Aspect, Difference
@@ -41,6 +42,8 @@ _WORD = re.compile(
 _ATOM = re.compile(
     rf"{MARK}\w+{MARK}|[0-9a-fA-F]{{8,256}}+(?![0-9a-zA-Z])|\d+(?:\.\d+)?|[^\W\d_]+|\S"
 )
+
+_BRACES = re.compile(r"\{.*\}")
 
 
 def sample(pairs: list[tuple[str, str]], share: int) -> list[tuple[str, str]]:
@@ -143,15 +146,24 @@ def _spanned(hits: list[re.Match[str]]) -> str:
 
 def _permuted(case: Case, left: str, right: str, a: list[str], b: list[str]) -> Blame:
     pair = _shown(left), _shown(right)
-    # Braces: a set or a mapping, whose order follows the hash seed of the process.
-    if re.search(r"\{.*\}", left):
+    one_build = of_one_build(case)
+    same = unordered(left, lists=one_build)
+    if same is not None and same == unordered(right, lists=one_build):
+        # A set or a mapping, whose order follows the hash seed of the process.
         return Blame("random_order_in_output", *pair)
+    if not one_build or _BRACES.search(left) or _items(left) != _items(right):
+        return Blame("unexplained", *pair)  # what they decide may be another thing now
     names = ([word for word in words if re.search(r"\w", word)] for words in (a, b))
     slug = decide(case, *names)[0]
     if slug == "random_order_of_directory_entries":
         # Words of one line are a listing as often as the keys of a hash: both stay suspect.
         return Blame("random_order_in_output", *pair, factors=("random", "file_order"))
     return Blame(slug, *pair)
+
+
+def _items(line: str) -> list[str]:
+    """Return what a line lists, sorted."""
+    return sorted(item.strip() for item in re.split("," if "," in line else r"\s+", line))
 
 
 def _compare_pair(case: Case, line: str, a: str, b: str, after: str) -> Iterator[Blame]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from repaudit.forensics._case import clue, moved, sides, umask_explains, values
+from repaudit.forensics._case import clue, moved, of_one_build, sides, umask_explains, values
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.model.difference import Aspect
 from repaudit.model.finding import Clue
@@ -50,7 +50,9 @@ def _mtime(_case: Case, _left: str, _right: str) -> str:
 
 
 def _order(case: Case, _left: str, _right: str) -> str | None:
-    return None if case.difference.layer is None else "random_order_of_layer_entries"
+    decides = case.difference.detail is not None and not of_one_build(case)
+    known = case.difference.layer is not None and not decides
+    return "random_order_of_layer_entries" if known else None
 
 
 def _owner(case: Case, left: str, right: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from math import isqrt
 
@@ -15,12 +15,14 @@ from repaudit.forensics._case import (
     clues,
     contents,
     inflate,
+    of_one_build,
     values,
     whole,
 )
 from repaudit.forensics._catalogue import known_at
 from repaudit.forensics._order import decide
 from repaudit.forensics._tokens import compare_lines, sample, unseen
+from repaudit.forensics._units import listing, moved, unordered
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats import matcher, reordered
 from repaudit.model.difference import Aspect
@@ -34,6 +36,10 @@ _MOST_LINES = 500_000
 _ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 #: What all texts of a file may take together: see `matcher`.
 _WORK = 20_000_000
+#: Documents up to so many characters are read as such.
+_DOCUMENT = 1 << 20
+#: Lines of both sides.
+_Sides = tuple[Sequence[str], Sequence[str]]
 #: The end of a line of a key, which may stand in a string of another text.
 _EOL = r"(?:[ \t]*+(?:[\r\n]|\\[rn]))++[ \t]*+"
 #: A key and what is made with one (RFC 7468, RFC 1421): nothing else may stand in it.
@@ -104,8 +110,10 @@ def _split(text: str) -> list[str]:
 
 def _compare_texts(case: Case, left: list[str], right: list[str]) -> Iterator[Clue]:
     if len(left) > 1 and left != right and reordered(left, right):
-        slug, why = decide(case, left, right)
-        yield clue(slug, f"{len(left)} lines in another order: {why}")
+        yield _in_order(case, (left, right), _trimmed(left, right))
+        return
+    if _same_keys(case, left, right):
+        yield clue("random_order_in_output", "the same keys with the same values in another order")
         return
     left, right = _trimmed(left, right)
     most = min(_LINES, isqrt(_WORK // case.share))
@@ -113,8 +121,8 @@ def _compare_texts(case: Case, left: list[str], right: list[str]) -> Iterator[Cl
     shared = Counter(lone_left) & Counter(lone_right)
     strays_left, strays_right = (_without(lone, shared) for lone in (lone_left, lone_right))
     if shared:
-        slug, why = decide(case, _only(lone_left, shared), _only(lone_right, shared))
-        yield clue(slug, f"{shared.total()} lines in another order: {why}")
+        both = _only(lone_left, shared), _only(lone_right, shared)
+        yield _in_order(case, both, (moved(left, both[0]), moved(right, both[1])))
     pairs += zip(strays_left, strays_right, strict=False)
     some = sample(pairs[: 2 * _LINES], case.share)
     found = (compare_lines(case, a, b) for a, b in some)
@@ -124,6 +132,33 @@ def _compare_texts(case: Case, left: list[str], right: list[str]) -> Iterator[Cl
         more += max(0, max(len(left), len(right)) - most)
     if more:
         yield clue("unexplained", f"{more} more lines were not compared")
+
+
+def _in_order(case: Case, lines: _Sides, stretches: _Sides) -> Clue:
+    """Return what is said of the same lines in another order; the stretches hold all of them."""
+    count = f"{len(lines[0])} lines in another order"
+    if not (of_one_build(case) or _is_listing(case, *stretches)):
+        return clue("unexplained", f"{count}, which may decide something")
+    slug, why = decide(case, *lines)
+    return clue(slug, f"{count}: {why}")
+
+
+def _is_listing(case: Case, left: Sequence[str], right: Sequence[str]) -> bool:
+    difference = case.difference
+    return difference.aspect is Aspect.CONTENT and listing(difference.path, left, right)
+
+
+def _same_keys(case: Case, left: Sequence[str], right: Sequence[str]) -> bool:
+    """Whether two documents say the same but for the order of what they hold by name."""
+    if not (left and right and left[0].startswith(("{", "[")) and left[0][0] == right[0][0]):
+        return False
+    texts = "\n".join(left), "\n".join(right)
+    if max(map(len, texts)) > _DOCUMENT // case.share:
+        return False
+    if "".join(texts[0].split()) == "".join(texts[1].split()):
+        return False  # white space alone is no order
+    same = unordered(texts[0])
+    return same is not None and same == unordered(texts[1])
 
 
 def _trimmed(left: list[str], right: list[str]) -> tuple[list[str], list[str]]:
