@@ -64,7 +64,9 @@ class Mend(Struct, frozen=True, kw_only=True):
 class Record(Struct, frozen=True, kw_only=True):
     """A cause, the factors that bring it about, where it is known to show, and what mends it.
 
-    `gone` says that the remedy does away with the file. `fix` is the remedy as an edit of the
+    `text` says that the file there is text, `trust` that it decides whom a container trusts, so
+    that a place alone tells nothing of two images of which nothing is known. `gone` says that the
+    remedy does away with the file. `fix` is the remedy as an edit of the
     Containerfile, empty where a person has to choose.
     """
 
@@ -73,6 +75,8 @@ class Record(Struct, frozen=True, kw_only=True):
     paths: tuple[str, ...]
     aspects: frozenset[Aspect]
     gone: bool
+    text: bool = False
+    trust: bool = False
     fix: tuple[Mend, ...] = ()
 
 
@@ -150,6 +154,8 @@ def _record(table: dict[str, Any]) -> Record:
         paths=tuple(table.get("paths", ())),
         aspects=frozenset(Aspect(name) for name in table.get("aspects", _DEFAULT_ASPECTS)),
         gone=table.get("gone", False),
+        text=table.get("text", False),
+        trust=table.get("trust", False),
         fix=tuple(map(_mend, table.get("fix", ()))),
     )
 

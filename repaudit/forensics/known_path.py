@@ -1,6 +1,8 @@
 """Places that are known to differ from build to build, as the catalogue lists them.
 
-Where it costs nothing, the content must show the symptom too.
+A place explains what its program writes there, and no more: bytes of the form that those have, and
+that a file is there which nobody can execute. A mode, an owner and another kind of file are not
+its doing.
 """
 
 from __future__ import annotations
@@ -8,13 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from repaudit.forensics._case import clue, contents
-from repaudit.forensics._catalogue import known_at
+from repaudit.forensics._case import clue, inflate, of_one_build
+from repaudit.forensics._catalogue import Record, known_at
 from repaudit.forensics.interface import Case, Forensic
+from repaudit.forensics.text import decoded
 from repaudit.model.difference import Aspect
 from repaudit.model.finding import Clue
 from repaudit.model.text import is_time
 
+#: What runs: no log and no cache, whatever it is called.
+_PROGRAM = re.compile(
+    rb"\x7fELF|#!|MZ.{58}|\xfe\xed\xfa[\xce\xcf]|[\xce\xcf]\xfa\xed\xfe|\xca\xfe\xba\xbe|\0asm",
+    re.DOTALL,
+)
 # apk names a virtual package YYYYMMDD.hhmmss, the moment it was made at.
 _VIRTUAL = re.compile(rb"20\d{6}\.\d{6}")
 
@@ -29,7 +37,7 @@ class _KnownPath:
             return
         path = difference.path.lstrip("/")
         for record, glob in known_at(path, difference.aspect):
-            if _shows(record.cause.slug, case):
+            if _explains(record, case):
                 yield clue(record.cause.slug, f"{path} is at a known place: {glob}")
 
 
@@ -39,13 +47,31 @@ def _differs(case: Case) -> bool:
     return case.difference.left != case.difference.right
 
 
-def _shows(slug: str, case: Case) -> bool:
+def _explains(record: Record, case: Case) -> bool:
+    difference, slug = case.difference, record.cause.slug
     if slug == "creation_times_not_clamped":
-        sides = case.difference.left, case.difference.right
+        sides = difference.left, difference.right
         return all(side is None or is_time(side) for side in sides)
+    if record.trust and not of_one_build(case):
+        return False
+    hashed = _HASHED.search(difference.path) is not None
+    if difference.aspect is Aspect.PRESENCE:
+        return difference.detail == (_SNAKEOIL if hashed else None)
+    if difference.aspect is not Aspect.CONTENT:
+        return True
+    if hashed or case.left is None or case.right is None:
+        return False
+    data = case.left.data, case.right.data
     check = _SYMPTOMS.get(slug)
-    data = contents(case)
-    return check is None or data is None or check(*data)
+    return all(_has_form(record, side) for side in data) and (check is None or check(*data))
+
+
+def _has_form(record: Record, data: bytes) -> bool:
+    if record.text:
+        data = inflate(data)
+        if decoded(data, cut=True) is None:
+            return False
+    return not _PROGRAM.match(data)
 
 
 def _shadow_fields(left: bytes, right: bytes) -> set[int]:
@@ -74,7 +100,8 @@ def _virtual(left: bytes, right: bytes) -> bool:
 
 
 def _machine_id(left: bytes, right: bytes) -> bool:
-    return all(re.fullmatch(rb"[0-9a-f]{32}\n?", side) for side in (left, right))
+    # An empty one is made when the container starts (machine-id(5)).
+    return all(re.fullmatch(rb"(?:[0-9a-f]{32}\n?)?", side) for side in (left, right))
 
 
 def _listed(left: bytes, right: bytes) -> bool:
@@ -84,15 +111,30 @@ def _listed(left: bytes, right: bytes) -> bool:
 
 
 def _addressed(left: bytes, right: bytes) -> bool:
-    return all(side.startswith(b"glibc-ld.so.auxcache") for side in (left, right))
+    return all(not side or side.startswith(b"glibc-ld.so.auxcache") for side in (left, right))
 
 
 def _key(left: bytes, right: bytes) -> bool:
-    return all(re.match(rb"-----BEGIN |ssh-|ecdsa-|sk-", side) for side in (left, right))
+    return all(_KEY.fullmatch(side) for side in (left, right))
 
 
+def _kernels(left: bytes, right: bytes) -> bool:
+    # The file is a part of apt's configuration, which can run programs.
+    settings = {*re.findall(rb"[\w-]+(?:::[\w/-]*)+", left + right)}
+    return settings <= {b"APT::NeverAutoRemove", b"APT::LastInstalledKernel"}
+
+
+#: Keys alone, or one public key with its comment.
+_KEY = re.compile(
+    rb"(?:-----BEGIN ([A-Z ]+)-----[\sA-Za-z0-9+/=]++-----END \1-----\s*+)*+"
+    rb"|(?:ssh|ecdsa|sk)-\S++ [A-Za-z0-9+/=]++(?: [^\n]*+)?\n?"
+)
+#: Where links stand that make a certificate a trusted one, and what is said of that of ssl-cert.
+_HASHED = re.compile(r"etc/ssl/certs/[0-9a-f]{8}\.[0-9]")
+_SNAKEOIL = "it is a symlink to ssl-cert-snakeoil.pem"
 _SYMPTOMS: dict[str, Callable[[bytes, bytes], bool]] = {
     "apk_virtual_package_version": _virtual,
+    "apt_kernel_list": _kernels,
     "ldconfig_aux_cache": _addressed,
     "machine_id": _machine_id,
     "pip_record": _listed,

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from sys import intern
 
+from msgspec.structs import replace
+
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Entry, Kind
 from repaudit.oci.changes import Change
 
 #: What is said of two contents that are not told apart by their own bytes.
 _UNSURE = "a sparse file is compared as it is stored: whether its content differs was not told"
+_USUAL = {Kind.DIRECTORY, Kind.WHITEOUT, Kind.OPAQUE}
 _Readable = Callable[[Entry], str | None]
 
 
@@ -29,7 +32,8 @@ def compare_change(layer: int, change: Change) -> Iterator[Difference]:
     """Yield each aspect in which the two entries of a change differ, if any."""
     one, other = change.left, change.right
     if one is None or other is None:
-        yield presence(layer, change.path, one, other)
+        found = presence(layer, change.path, one, other)
+        yield replace(found, detail=_unusual(one or other))
         return
     path = intern(change.path)  # many runs may differ there from the same control
     for aspect, a, b, readable in _aspects(one, other):
@@ -44,6 +48,16 @@ def compare_change(layer: int, change: Change) -> Iterator[Difference]:
                 right=sides[1],
                 detail=_UNSURE if unsure else None,
             )
+
+
+def _unusual(entry: Entry | None) -> str | None:
+    """Return what an entry is where it is more than bytes, a folder, or the end of those."""
+    if entry is None or entry.kind in _USUAL:
+        return None
+    if entry.kind is Kind.FILE:
+        rights = entry.mode & 0o6111
+        return f"it can be executed: its mode is {entry.mode:04o}" if rights else None
+    return f"it is a {entry.kind.value}" + (f" to {entry.link}" if entry.link else "")
 
 
 def _perhaps_one(left: Entry, right: Entry) -> bool:
