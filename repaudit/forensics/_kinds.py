@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from repaudit.forensics._case import moved, umask_explains
+from repaudit.forensics._case import moved, of_one_build, umask_explains
 from repaudit.forensics._dates import clock_number
 from repaudit.forensics._stamps import offset
 from repaudit.forensics._words import WORDS, foreign
 from repaudit.forensics.interface import Case
+from repaudit.formats import read_digest
 
 UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 #: A name that Python's tempfile drew, in whatever folder.
@@ -26,6 +27,13 @@ _CHECKSUM = re.compile(
 _DIGEST_LENGTHS = frozenset({8, 32, 40, 56, 64, 96, 128})
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _UNIT = re.compile(r"(?:ns|us|µs|ms|s|secs?|seconds?|min|minutes?|msec|milliseconds?)")
+_TOOK = re.compile(
+    r"(?i)(?<![a-z])(?:took|ran|elapsed|finished|completed|duration|real|user|sys)\b"
+)
+_TIMES = re.compile(
+    r"(?i)(?<![a-z])(?:[acm]?time(?:stamp)?|stamp|dated?|epoch|built|created|generated|modified"
+    r"|copyright|year)(?![a-z])|\(c\)|©"
+)
 _ADDRESS = re.compile(r"(?:0x0*|0{4})?(?:7f|5[5-9a-f])[0-9a-f]{10}")
 # gcc's temporary assembler and object files
 _OBJECT = re.compile(r"cc[A-Za-z0-9]{6}\.[os]")
@@ -37,24 +45,34 @@ _MADE_UP = re.compile(r"[A-Za-z]{0,8}?[A-Za-z0-9_]{6,12}")
 def kind(case: Case, line: str, left: str, right: str, after: str) -> str | None:
     """Return the cause that a pair of words shows; `after` is the word that follows."""
     return (
-        _number(case, left, right, after)
+        _number(case, line, left, right, after)
         or _named(case, left, right)
         or _mode(case, left, right)
-        or _random(line, left, right)
+        or _random(case, line, left, right)
     )
 
 
-def _number(case: Case, left: str, right: str, after: str) -> str | None:
+def _number(case: Case, line: str, left: str, right: str, after: str) -> str | None:
     cpus = moved(case, "cpus")
     if cpus and (left, right) == (_count(cpus[0]), _count(cpus[1])) and left != right:
         return "captures_cpu_count"
     if all(re.fullmatch(r"(?:19|20)\d\d", word) for word in (left, right)):
-        return "captures_build_date"
+        return "captures_build_date" if says_time(case, line) else None
     if clock_number(case, left, right):
         return "captures_build_date"
     if _UNIT.fullmatch(after) and _NUMBER.fullmatch(left) and _NUMBER.fullmatch(right):
-        return "captures_execution_time"
+        measured = of_one_build(case) or _TOOK.search(line)
+        return "captures_execution_time" if measured else None
     return None
+
+
+def says_time(case: Case, line: str) -> bool:
+    """Whether a number in `line` that looks like a time is one.
+
+    In two images of which nothing is known it may be a version, a size or a port as well, unless
+    the line says what it is.
+    """
+    return of_one_build(case) or _TIMES.search(line) is not None
 
 
 def _count(value: str) -> str:
@@ -97,7 +115,7 @@ def _read_mode(word: str) -> int | None:
     return None
 
 
-def _random(line: str, left: str, right: str) -> str | None:
+def _random(case: Case, line: str, left: str, right: str) -> str | None:
     if _TEMPORARY.match(left) and _TEMPORARY.match(right):
         return "captures_temporary_path" if _temporary(left, right) else None
     if _OBJECT.fullmatch(left) and _OBJECT.fullmatch(right):
@@ -107,13 +125,25 @@ def _random(line: str, left: str, right: str) -> str | None:
     if re.fullmatch(UUID, left) and re.fullmatch(UUID, right):
         return "embeds_random_value"
     if re.fullmatch(CRYPT, left) and re.fullmatch(CRYPT, right):
-        return "embeds_random_value" if _salt(left) != _salt(right) else None
+        drawn = of_one_build(case) and _salt(left) != _salt(right)
+        return "embeds_random_value" if drawn else None
+    if _names_file(case, left, right):
+        return "checksum_of_varying_file"
     in_hex = _hex(left, right)
     if not in_hex and not _base64(left, right):
         return None
     if _CHECKSUM.search(line) and (not in_hex or len(left) in _DIGEST_LENGTHS):
-        return "checksum_of_varying_file"
-    return "embeds_random_value"
+        return None  # it is the digest of no file that is there on both sides
+    # In two images it may be a key, a commit or a token that somebody put there.
+    return "embeds_random_value" if of_one_build(case) else None
+
+
+def _names_file(case: Case, left: str, right: str) -> bool:
+    """Whether a file has these digests on the two sides."""
+    if case.files is None or not (left.isascii() and right.isascii()):
+        return False
+    one, other = (read_digest(word.encode()) for word in (left, right))
+    return bool(one and other and case.files.named(one, other))
 
 
 def _salt(word: str) -> str:

@@ -9,12 +9,12 @@ from functools import lru_cache
 
 from repaudit.forensics._case import Blame, of_one_build
 from repaudit.forensics._dates import compare
-from repaudit.forensics._kinds import CRYPT, DRAWN, UUID, kind
+from repaudit.forensics._kinds import CRYPT, DRAWN, UUID, kind, says_time
 from repaudit.forensics._order import decide
-from repaudit.forensics._stamps import stamps
+from repaudit.forensics._stamps import Stamp, stamps
 from repaudit.forensics._told import MARK, mask
 from repaudit.forensics._units import unordered
-from repaudit.forensics.interface import Case
+from repaudit.forensics.interface import Case, Files
 from repaudit.formats import matcher
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import Level
@@ -43,6 +43,8 @@ _ATOM = re.compile(
     rf"{MARK}\w+{MARK}|[0-9a-fA-F]{{8,256}}+(?![0-9a-zA-Z])|\d+(?:\.\d+)?|[^\W\d_]+|\S"
 )
 
+#: Numbers that are times by their look: seconds since 1970, 20261122, 2026.11.22, 10:30.
+_LOOSE = re.compile(r"\d{8}|\d{10}|\d+\.\d+\.\d+|\d\d?:\d\d")
 _BRACES = re.compile(r"\{.*\}")
 
 
@@ -72,7 +74,8 @@ def compare_lines(case: Case, left: str, right: str) -> Iterator[Blame]:
     start = _shared(left, right) if max(len(left), len(right)) > LINE_LIMIT else 0
     start = max(0, start - _CONTEXT)
     window = slice(start, start + LINE_LIMIT)
-    yield from _compared(case.left_levels, case.right_levels, left[window], right[window])
+    sides = left[window], right[window]
+    yield from _compared(case.left_levels, case.right_levels, case.files, *sides)
     if max(len(left), len(right)) > window.stop:
         behind = _shared(left[start:][::-1], right[start:][::-1])
         if max(len(left), len(right)) - behind > window.stop:
@@ -87,10 +90,14 @@ def _shared(one: Sequence[str], other: Sequence[str]) -> int:
 
 @lru_cache(maxsize=1_000)
 def _compared(
-    left_levels: tuple[Level, ...], right_levels: tuple[Level, ...], left: str, right: str
+    left_levels: tuple[Level, ...],
+    right_levels: tuple[Level, ...],
+    files: Files | None,
+    left: str,
+    right: str,
 ) -> tuple[Blame, ...]:
     """Return what is to be blamed: of a thousand files that hold the date, it is the same."""
-    case = Case(difference=_ANY, left_levels=left_levels, right_levels=right_levels)
+    case = Case(difference=_ANY, left_levels=left_levels, right_levels=right_levels, files=files)
     left, right, told = mask(case, left, right)
     left, right, dated = _mask_stamps(case, left, right)
     rest = _compare_words(case, left, right) if left != right else ()
@@ -103,11 +110,19 @@ def _mask_stamps(case: Case, left: str, right: str) -> tuple[str, str, list[Blam
     if len(in_left) != len(in_right):
         return left, right, []
     pairs = list(zip(in_left, in_right, strict=True))
-    found = [blame for a, b in pairs for blame in compare(case, a, b)]
+    found = [blame for a, b in pairs for blame in _dated(case, left, a, b)]
     for a, b in reversed(pairs):
         left = f"{left[: a.start]}{MARK}date{MARK}{left[a.end :]}"
         right = f"{right[: b.start]}{MARK}date{MARK}{right[b.end :]}"
     return left, right, found
+
+
+def _dated(case: Case, line: str, left: Stamp, right: Stamp) -> Iterator[Blame]:
+    numbers = _LOOSE.fullmatch(left.text) and left.text != right.text
+    if numbers and not says_time(case, line):
+        yield Blame("unexplained", left.text, right.text)
+    else:
+        yield from compare(case, left, right)
 
 
 def _compare_words(case: Case, left: str, right: str) -> Iterator[Blame]:

@@ -57,11 +57,12 @@ def _order(case: Case, _left: str, _right: str) -> str | None:
 
 def _owner(case: Case, left: str, right: str) -> str | None:
     # An ID may also follow the order in which packages make accounts; only a user who is known
-    # to differ is blamed, or who is no account of the system's on one side at least.
+    # to differ is blamed, or who is no account of the system's on one side at least. A build's user
+    # has more than one file.
     people = [owner for owner in (left, right) if _PERSON.match(owner)]
     others = {left, right} - {*people}
     builds = bool(people) and all(owner.startswith("0:0") for owner in others)
-    known = moved(case, "user") if case.left_levels else builds
+    known = moved(case, "user") if of_one_build(case) else builds and case.alike > 1
     return "owner_follows_build_user" if known else None
 
 

@@ -7,7 +7,7 @@ same case gives the same clues.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Protocol
 
 from msgspec import Struct
@@ -29,13 +29,22 @@ class Content(Struct, frozen=True, kw_only=True):
         return len(self.data) == self.size
 
 
+class Files(Hashable, Protocol):
+    """Files that differ: of the image, and of the archive that a case is a member of."""
+
+    def named(self, left: bytes, right: bytes) -> str | None:
+        """Return the one that has these digests on the two sides, None where none has."""
+
+
 class Case(Struct, frozen=True, kw_only=True):
     """One difference to examine.
 
     `left` and `right` are the contents, None unless the aspect is content. `left_levels` and
     `right_levels` are the factor levels of both runs, empty when two existing images are compared.
     `instruction` is the text of the Containerfile line that wrote the file, None where unknown.
-    `share` is how many cases, the members of an archive, share the work that one file may take.
+    `files` are those that what differs may be digests of.
+    `alike` is how many owners of a layer differ as this one. `share` is how many cases, the members
+    of an archive, share the work that one file may take.
     """
 
     difference: Difference
@@ -44,6 +53,8 @@ class Case(Struct, frozen=True, kw_only=True):
     left_levels: tuple[Level, ...] = ()
     right_levels: tuple[Level, ...] = ()
     instruction: str | None = None
+    files: Files | None = None
+    alike: int = 1
     share: int = 1
 
 

@@ -65,8 +65,7 @@ class _Text:
         left, right = (_PEM.sub(r"<\1>", text) for text in pair)
         keys = [tuple(hit[0] for hit in _PEM.finditer(text)) for text in pair]
         if keys[0] != keys[1] and keys[0] and keys[1]:
-            label = keys[0][0].split("\n")[0]
-            yield clue("embeds_random_key", f"the blocks that start with {label} differ")
+            yield _keys(case, *keys)
         lines = _split(left), _split(right)
         yield from _compare_texts(case, *lines)
         rest = [text.split("\n", _MOST_LINES)[_MOST_LINES:] for text in (left, right)]
@@ -75,6 +74,14 @@ class _Text:
         ends = [[text.count(end) for end in _ENDS] for text in (left, right)]
         if ends[0] != ends[1] and len(lines[0]) == len(lines[1]):
             yield clue("unexplained", "the lines end otherwise")
+
+
+def _keys(case: Case, left: Sequence[str], right: Sequence[str]) -> Clue:
+    """Return what is said of keys that differ: in two images, others may be trusted by them."""
+    trusts = any("CERTIFICATE" in key or "PUBLIC" in key for key in {*left} ^ {*right})
+    slug = "unexplained" if trusts and not of_one_build(case) else "embeds_random_key"
+    first = left[0].partition("\n")[0]
+    return clue(slug, f"the blocks that start with {first} differ")
 
 
 def _texts(case: Case) -> tuple[str, str] | None:

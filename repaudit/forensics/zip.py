@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from repaudit.forensics._case import clue, contents, distinct, sides, whole
 from repaudit.forensics._dates import why_later
 from repaudit.forensics._inner import (
+    among,
     changed,
     first_of,
     inside,
@@ -60,7 +61,8 @@ def _compare(case: Case, left: dict[str, Member], right: dict[str, Member]) -> I
     yield from modes(case, left, right)
     yield from order(case, "random_order_in_zip", left, right)
     if _MANIFEST in left and _MANIFEST in right:
-        yield from _manifest(case, left.pop(_MANIFEST).data, right.pop(_MANIFEST).data)
+        within = among(case, left, right)
+        yield from _manifest(within, left.pop(_MANIFEST).data, right.pop(_MANIFEST).data)
     yield from insides(case, left, right)
     yield from only_on_one_side(left, right)
 

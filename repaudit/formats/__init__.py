@@ -6,6 +6,7 @@
 """
 
 from repaudit.formats._apart import apart
+from repaudit.formats._checksums import algorithm, read_digest
 from repaudit.formats._differing import differing
 from repaudit.formats._lines import matcher, reordered
 from repaudit.formats._regions import CONTENT, FORMATS, digest, regions
@@ -22,10 +23,12 @@ __all__ = [
     "Format",
     "Kind",
     "Part",
+    "algorithm",
     "apart",
     "differing",
     "digest",
     "matcher",
+    "read_digest",
     "regions",
     "reordered",
 ]

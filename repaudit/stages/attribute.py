@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from repaudit.forensics import FORENSICS, Case, cause
+from repaudit.forensics import FORENSICS, cause
 from repaudit.model.difference import Aspect, Difference, Place, Process
 from repaudit.model.experiment import INTRINSIC, Level
 from repaudit.model.finding import (
@@ -23,6 +23,7 @@ from repaudit.model.finding import (
     Instruction,
     Suspect,
 )
+from repaudit.stages.cases import Cases
 from repaudit.stages.chains import Follower, Told, causeless, heir, holder, read_for, reader
 from repaudit.stages.clues import DESIGN, Best, Sourced, clocked, cut_off, seen, sharpened, spoken
 from repaudit.stages.contents import Contents
@@ -152,7 +153,8 @@ def attribution(
     follow = {**holds, **inherits}
     new = [d for d in differences if d.place not in scene.told]
     same: _Same = {}
-    examined = [_examined(d, contents, scene, same) for d in new if d.place not in follow]
+    cases = Cases(differences, contents, scene.left, scene.right)
+    examined = [_examined(d, cases, contents, scene, same) for d in new if d.place not in follow]
     read = read_for([told for told, _ in examined], differences, follow)
     holding = [holder(d, holds[d.place]) for d in new if d.place in holds]
     holding += [heir(d, inherits[d.place]) for d in new if d.place in inherits]
@@ -162,7 +164,8 @@ def attribution(
     followers = [*holding, *reading]
     if scene.told:  # what stands under a place that was told of needs it here
         needed = {root for one in followers for root in one.roots if root in scene.told}
-        examined += [_examined(d, contents, scene, same) for d in differences if d.place in needed]
+        more = (d for d in differences if d.place in needed)
+        examined += [_examined(d, cases, contents, scene, same) for d in more]
     for told, clues in examined:
         if told.difference.place in read:
             clues = tuple(found for found in clues if not causeless(found.clue))
@@ -181,11 +184,12 @@ def attribution(
 
 
 def _examined(
-    difference: Difference, contents: Contents, scene: Scene, same: _Same
+    difference: Difference, cases: Cases, contents: Contents, scene: Scene, same: _Same
 ) -> tuple[Told, tuple[Sourced, ...]]:
     """Return what is told of one difference, and by whom; of very many it is one value."""
     author = None if difference.aspect in _BUILDERS else scene.author(difference)
-    case = _case(difference, contents, scene)
+    instruction = scene.instruction(difference)
+    case = cases.of(difference, instruction.text if instruction else None)
     found = [
         Sourced(forensic.name, clue)
         for forensic in FORENSICS.all()
@@ -211,20 +215,6 @@ def _told_of(examined: Iterable[tuple[Told, Sequence[Sourced]]], scene: Scene) -
             named = {f for found in clues if found.source != DESIGN for f in found.clue.factors}
             if named.issuperset(one.factor for one in decoded.followed):
                 yield told.difference.place
-
-
-def _case(difference: Difference, contents: Contents, scene: Scene) -> Case:
-    kept = contents.get((difference.left, difference.right))
-    sides = kept.load() if kept and difference.aspect is Aspect.CONTENT else (None, None)
-    instruction = scene.instruction(difference)
-    return Case(
-        difference=difference,
-        left=sides[0],
-        right=sides[1],
-        left_levels=scene.left,
-        right_levels=scene.right,
-        instruction=instruction.text if instruction else None,
-    )
 
 
 def _possible(clue: Clue, scene: Scene) -> bool:

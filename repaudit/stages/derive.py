@@ -6,8 +6,6 @@ cause of their own, and stand under the file that has one. So does what a layer 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +14,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 from pathlib import PurePosixPath
 
-from repaudit.formats import differing
+from repaudit.formats import algorithm, differing, read_digest
 from repaudit.model.difference import Aspect, Difference, Place, Within
 from repaudit.oci.spool import Source
 from repaudit.stages.contents import Contents, Kept
@@ -27,7 +25,6 @@ MOST_BYTES = 4 << 20
 MOST_FILES = 5_000
 #: Shorter files are the same by chance: two lines may each write the date.
 LEAST_BYTES = 16
-_ALGORITHMS = {16: "md5", 20: "sha1", 28: "sha224", 32: "sha256", 48: "sha384", 64: "sha512"}
 #: What of a file is copied up with it, and is not what a step writes there.
 _COPIED_UP = {Aspect.MODE, Aspect.OWNER, Aspect.XATTR}
 _BYTES = {Aspect.CONTENT, Aspect.LINK}
@@ -61,8 +58,8 @@ class Digests:
         held: set[Place] = set()
 
         def replaced(match: re.Match[bytes]) -> bytes:
-            raw = _decoded(match[0])
-            place = self._by_algorithm(len(raw)).get(raw) if raw else None
+            raw = read_digest(match[0])
+            place = self.of(raw) if raw else None
             if place is None:
                 return match[0]
             held.add(place)
@@ -72,32 +69,25 @@ class Digests:
             data = _BASE64.sub(replaced, _HEX.sub(replaced, data))
         return data, frozenset(held)
 
+    def of(self, digest: bytes) -> Place | None:
+        """Return the file that has this digest."""
+        return self._by_algorithm(len(digest)).get(digest)
+
     def place(self, data: bytes) -> Place | None:
         """Return the file that has these bytes."""
-        return self._by_algorithm(32).get(hashlib.sha256(data).digest())
+        return self.of(hashlib.sha256(data).digest())
 
     def _hashed(self, length: int) -> dict[bytes, Place]:
-        algorithm = _ALGORITHMS.get(length)
-        if algorithm is None:
+        name = algorithm(length)
+        if name is None:
             return {}
         found: dict[bytes, Place] = {}
         for place, source, size in self._files:
             data = source.read_bytes()
             if len(data) == size:
-                digest = hashlib.new(algorithm, data, usedforsecurity=False).digest()
+                digest = hashlib.new(name, data, usedforsecurity=False).digest()
                 found.setdefault(digest, place)
         return found
-
-
-def _decoded(token: bytes) -> bytes | None:
-    """Return the bytes that a token in hex or base64 stands for."""
-    if _HEX.fullmatch(token):
-        return bytes.fromhex(token.decode("ascii"))
-    plain = token.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
-    try:
-        return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
-    except binascii.Error:
-        return None
 
 
 Derived = Mapping[Place, tuple[Place, ...]]

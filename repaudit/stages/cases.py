@@ -1,0 +1,68 @@
+"""What the forensics are asked of each difference: its bytes, its runs, and what is beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import islice
+
+from repaudit.forensics import Case
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.experiment import Level
+from repaudit.stages.contents import Contents
+from repaudit.stages.derive import MOST_FILES, Digests
+
+
+class Cases:
+    """The cases of one comparison; `left` and `right` are the levels of both runs, if any."""
+
+    def __init__(
+        self,
+        differences: Sequence[Difference],
+        contents: Contents,
+        left: tuple[Level, ...],
+        right: tuple[Level, ...],
+    ) -> None:
+        self._contents = contents
+        self._levels = left, right
+        self._files = _Files(differences, contents)
+        owners = (d for d in differences if d.aspect is Aspect.OWNER)
+        self._alike = Counter((d.within, d.left, d.right) for d in owners)
+
+    def of(self, difference: Difference, line: str | None) -> Case:
+        """Return the case of a difference that `line` brought about, if that is known."""
+        kept = self._contents.get((difference.left, difference.right))
+        sides = kept.load() if kept and difference.aspect is Aspect.CONTENT else (None, None)
+        return Case(
+            difference=difference,
+            left=sides[0],
+            right=sides[1],
+            left_levels=self._levels[0],
+            right_levels=self._levels[1],
+            instruction=line,
+            files=self._files,
+            alike=self._alike[difference.within, difference.left, difference.right],
+        )
+
+
+class _Files:
+    """The files that differ, by the digests that both sides have of them."""
+
+    def __init__(self, differences: Sequence[Difference], contents: Contents) -> None:
+        self._differences = differences
+        self._contents = contents
+
+    def named(self, left: bytes, right: bytes) -> str | None:
+        place = self._digests[0].of(left)
+        return place[1] if place and place == self._digests[1].of(right) else None
+
+    @cached_property
+    def _digests(self) -> tuple[Digests, Digests]:
+        content = (d for d in self._differences if d.aspect is Aspect.CONTENT)
+        pairs = ((d.place, self._contents.get((d.left, d.right))) for d in content)
+        kept = list(islice(((place, both) for place, both in pairs if both), MOST_FILES))
+        return (
+            Digests((place, both.left, both.left_size) for place, both in kept),
+            Digests((place, both.right, both.right_size) for place, both in kept),
+        )
