@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import zstandard
 from msgspec.structs import replace
 
 from repaudit.forensics import FORENSICS
@@ -232,8 +233,9 @@ def test_nothing_of_a_gzip_file_hides_behind_its_time():
         (bz2.compress, b""),
         (lzma.compress, b""),
         (lzma.compress, bytes(8)),
+        (zstandard.compress, b""),
     ],
-    ids=["gzip", "bzip2", "xz", "padded xz"],
+    ids=["gzip", "bzip2", "xz", "padded xz", "zstd"],
 )
 def test_no_stream_hides_behind_the_first(pack: Callable[[bytes], bytes], between: bytes):
     def of(year: int, run: bytes, empty: int = 0) -> bytes:
@@ -275,7 +277,7 @@ def test_bytes_beside_a_canary_are_not_the_canarys():
     for magic in magics:
         left, right = (magic + side + b"safe".ljust(300, b"\0") for side in sides)
         evil = right.replace(b"safe", b"evil")
-        for pack in (bytes, lzma.compress, partial(gzipped, 0)):
+        for pack in (bytes, lzma.compress, zstandard.compress, partial(gzipped, 0)):
             pair = pack(left), pack(right)
             assert told(*pair, **host).keys() == {"captures_hostname"}, magic
             found = told(pair[0], pack(evil), **host)
@@ -390,7 +392,11 @@ def headed(data: bytes, at: int, value: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("word", PAYLOADS)
-@pytest.mark.parametrize("pack", [bytes, lzma.compress, gzipped], ids=["plain", "xz", "gzip"])
+@pytest.mark.parametrize(
+    "pack",
+    [bytes, lzma.compress, gzipped, zstandard.compress],
+    ids=["plain", "xz", "gzip", "zstd"],
+)
 def test_nothing_of_a_tar_archive_hides_behind_its_times(word: str, pack: Callable[..., bytes]):
     def wrapped(data: bytes) -> bytes:
         return pack(0, data) if pack is gzipped else pack(data)

@@ -7,12 +7,15 @@ import lzma
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple, Protocol
 
+import zstandard
 from msgspec.structs import replace
 
 from repaudit.forensics._catalogue import record
 from repaudit.forensics.interface import Case, Content
+from repaudit.formats import zstd
 from repaudit.model.difference import Aspect
 from repaudit.model.experiment import Level
 from repaudit.model.finding import Clue, EvidenceKind
@@ -38,11 +41,14 @@ class _Decoder(Protocol):
 
 
 _XZ = b"\xfd7zXZ\0"
-_DECODERS: dict[bytes, Callable[[], _Decoder]] = {
-    b"\x1f\x8b\x08": lambda: zlib.decompressobj(wbits=31),
-    _XZ: lambda: lzma.LZMADecompressor(memlimit=_MEMORY_LIMIT),
-    b"BZh": bz2.BZ2Decompressor,
+#: What makes, for a file that begins so, a decoder of each of its streams.
+_DECODERS: dict[bytes, Callable[[], Callable[[], _Decoder]]] = {
+    b"\x1f\x8b\x08": lambda: partial(zlib.decompressobj, wbits=31),
+    _XZ: lambda: partial(lzma.LZMADecompressor, memlimit=_MEMORY_LIMIT),
+    b"BZh": lambda: bz2.BZ2Decompressor,
+    zstd.MAGIC_NUMBER: zstd.frames,
 }
+_CORRUPT = (zlib.error, lzma.LZMAError, zstandard.ZstdError, EOFError, OSError, ValueError)
 
 
 class Blame(NamedTuple):
@@ -213,15 +219,15 @@ def _usual(left: int, right: int) -> bool:
 
 
 def inflate(data: bytes) -> bytes:
-    """Return what is inside a gzip, xz or bzip2 file, bounded; `data` itself if it is none.
+    """Return what is inside a gzip, xz, bzip2 or zstd file, bounded; `data` itself if it is none.
 
     A stream that breaks off gives what came before the break.
     """
     for magic, decoder in _DECODERS.items():
         if data.startswith(magic):
             try:
-                return b"".join(_unpacked(data, magic, decoder))
-            except (zlib.error, lzma.LZMAError, EOFError, OSError, ValueError):
+                return b"".join(_unpacked(data, magic, decoder()))
+            except _CORRUPT:
                 return b""
     return data
 
@@ -229,14 +235,15 @@ def inflate(data: bytes) -> bytes:
 def _unpacked(data: bytes, magic: bytes, decoder: Callable[[], _Decoder]) -> Iterator[bytes]:
     # A file may hold several streams, one after the other, those of xz with zeros behind them.
     room, at, streams = UNPACKED_LIMIT, 0, 0
+    growth = 1 if magic == zstd.MAGIC_NUMBER else 2
     while data.startswith(magic, at) and room > 0 and streams < _MOST_STREAMS:
-        stream, feed, streams = decoder(), 1 << 10, streams + 1
+        stream, feed, streams = decoder(), zstd.PIECE, streams + 1
         while not stream.eof and at < len(data) and room > 0:
             packed = data[at : at + feed]
-            piece = stream.decompress(packed, room)
+            piece = stream.decompress(packed, room)[:room]  # zstd knows no bound
             yield piece
             room -= len(piece)
-            at, feed = at + len(packed), 2 * feed  # it copies what is behind its end
+            at, feed = at + len(packed), growth * feed  # it copies what is behind its end
         at -= len(stream.unused_data)
         while magic == _XZ and data.startswith(b"\0\0\0\0", at):
             at += 4

@@ -16,6 +16,8 @@ from repaudit.model.finding import Clue
 
 _INNER = (canary.FORENSIC, elf.FORENSIC, pyc.FORENSIC, text.FORENSIC, uncovered.FORENSIC)
 _ARCHIVES = ("ar", "gzip", "tar", "zip")
+# What those open, in a file of its own or packed.
+_OPENED = (*_ARCHIVES, "bzip2", "xz", "zstd")
 # So many members with other contents are opened; the rest of an archive shows the same.
 _MOST_OPENED = 1_000
 # Archives of an archive are opened as long as they are not larger than this together, in bytes of
@@ -111,8 +113,7 @@ def inside(
 
 
 def _archive(data: bytes) -> bool:
-    packed = data.startswith((b"\xfd7zXZ\0", b"BZh"))
-    return packed or any(claims(name, data) for name in _ARCHIVES)
+    return any(claims(name, data) for name in _OPENED)
 
 
 def only_on_one_side(left: Members, right: Members) -> Iterator[Clue]:

@@ -33,6 +33,7 @@ _TOLD: dict[str, frozenset[str]] = {
     "tar": frozenset({"order"}),
     "xz": frozenset({"inflated"}),
     "zip": frozenset({"order"}),
+    "zstd": frozenset({"inflated"}),
 }
 _TOLD_OF_MEMBERS: dict[str, frozenset[str]] = {
     "ar": frozenset({"", "mtime", "owner", "mode"}),
@@ -40,7 +41,7 @@ _TOLD_OF_MEMBERS: dict[str, frozenset[str]] = {
     "zip": frozenset({"", "mtime", "mode", "packed", *TIMES}),
 }
 #: Nobody opens these further, but for a tar archive in them.
-_OPAQUE = frozenset({"bzip2", "xz"})
+_OPAQUE = frozenset({"bzip2", "xz", "zstd"})
 #: So many characters of names are shown, and so no more names.
 _SHOWN = 120
 #: Where the same bytes are packed otherwise, these are how.
