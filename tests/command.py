@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests import forked
 
 
 def repaudit(*words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -17,12 +16,13 @@ def repaudit(*words: str | Path, **env: str) -> subprocess.CompletedProcess[str]
 
 def alone(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run it in a folder that is home and scratch as well, and nothing else to go by."""
-    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(forked.ROOT)}
     return _run(words, env | {"HOME": str(folder), "TMPDIR": str(folder)}, folder)
 
 
 def _run(
     words: tuple[str | Path, ...], env: dict[str, str], cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "repaudit", *map(str, words)]
-    return subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True)
+    done = forked.run(words, env, cwd)
+    said = done.stdout.decode(), done.stderr.decode()
+    return subprocess.CompletedProcess(words, done.returncode, *said)

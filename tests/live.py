@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
+
 ROOT = Path(__file__).parent.parent
 GOLDEN = "localhost/repaudit-golden"
 #: A known fault of the package: the test says what is right, and fails once it is mended.
@@ -85,17 +87,23 @@ class Shell:
     ) -> Done:
         """Run `repaudit …` to its end; it must never end in a traceback."""
         began = time.monotonic()
-        pipe = subprocess.PIPE
-        with self.start(*words, env=env, umask=umask, stdout=pipe, stderr=pipe) as process:
-            try:
-                stdout, stderr = process.communicate(timeout=120)
-            except BaseException:
-                process.kill()
-                raise
+        more = dict(env or {})
+        if not any(name.startswith(forked.AT_START) for name in more):
+            environment = self.environment | more
+            ended = forked.run(words, environment, self.cwd, umask=umask, timeout=120)
+        else:
+            pipe = subprocess.PIPE
+            with self.start(*words, env=env, umask=umask, stdout=pipe, stderr=pipe) as process:
+                try:
+                    said = process.communicate(timeout=120)
+                except BaseException:
+                    process.kill()
+                    raise
+            ended = subprocess.CompletedProcess(words, process.returncode, *said)
         done = Done(
-            status=process.returncode,
-            stdout=stdout,
-            stderr=stderr.decode(),
+            status=ended.returncode,
+            stdout=ended.stdout,
+            stderr=ended.stderr.decode(),
             seconds=time.monotonic() - began,
         )
         assert "Traceback" not in done.stderr, done.stderr
