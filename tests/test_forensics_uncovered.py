@@ -460,3 +460,43 @@ def tarred_with(data: bytes) -> bytes:
         info.size = len(data)
         archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
+
+
+# --- PNG ---------------------------------------------------------------------------------------
+
+
+def drawn(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG file; what it shows is of no matter here."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        crc = zlib.crc32(body, zlib.crc32(kind))
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", crc)
+
+    head = (b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    body = (b"IDAT", zlib.compress(b"\0\1"))
+    some = [head, *chunks, body, (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in some)
+
+
+def test_nothing_of_an_image_hides_behind_its_dates():
+    def dated(day: int, *more: tuple[bytes, bytes], word: bytes = b"date:create") -> bytes:
+        text = word + b"\0" + b"2026-11-%02dT10:00:%02d+00:00" % (day, day)
+        time = struct.pack(">HBBBBB", 2026, 11, day, 10, 0, day)
+        return drawn((b"tEXt", text), (b"tIME", time), *more)
+
+    one, later = dated(11), dated(12)
+    assert told(one, later).keys() == {"captures_build_date"}
+    assert told(one, later, vary=None).keys() == {"captures_build_date"}
+    software = [(b"tEXt", b"Software\0" + name) for name in (b"good", b"evil")]
+    innocent = dated(12, software[0])
+    assert "evil" in hidden(dated(11, software[0]), dated(12, software[1]), innocent)
+    payloads = {
+        "IDAT": dated(12, (b"IDAT", b"evil")),
+        "trailing": later + b"EVIL",
+        "tEXt Comment": dated(12, (b"tEXt", b"Comment\0evil")),
+        "prVt": dated(12, (b"prVt", b"evil")),
+    }
+    for word, payload in payloads.items():
+        assert word in hidden(one, payload, later), word
+    packed = gzipped(0, one), gzipped(0, later)
+    assert told(*packed).keys() == {"captures_build_date"}

@@ -19,6 +19,7 @@ from repaudit.forensics._case import (
 from repaudit.forensics._members import MEMBER, OWNERS, TIMES, both_are, parts_until
 from repaudit.forensics.elf import FOLLOWING
 from repaudit.forensics.interface import Case, Forensic
+from repaudit.forensics.png import TEXTS
 from repaudit.forensics.text import decoded
 from repaudit.formats import STEP, Kind, Part, apart
 from repaudit.model.finding import Clue
@@ -29,6 +30,7 @@ _TOLD: dict[str, frozenset[str]] = {
     "bzip2": frozenset({"inflated"}),
     "elf": FOLLOWING,
     "gzip": frozenset({"mtime", "name", "inflated", "packed"}),
+    "png": TEXTS,
     "pyc": frozenset({"flags", "mtime", "source hash", "source path", "code"}),
     "tar": frozenset({"order"}),
     "xz": frozenset({"inflated"}),
@@ -93,6 +95,8 @@ def _told(format_: str, name: str, sides: Sequence[Mapping[str, Part]]) -> bool:
     if label.startswith(MEMBER):
         own = bool(field) or Kind.DERIVED not in kinds
         return own and field in _TOLD_OF_MEMBERS.get(format_, ())
+    if format_ == "png":
+        name = name.partition(" ")[0]
     return name in _TOLD[format_] or (format_ == "elf" and kinds == {Kind.FILE})
 
 
