@@ -388,6 +388,12 @@ def test_a_known_place_explains_what_its_program_writes(path: str, one: bytes, o
             b'APT::NeverAutoRemove { "b"; };\nDPkg::Post-Invoke { "evil"; };\n',
         ),
         (
+            "var/lib/postgresql/15/main/pg_hba.conf",
+            b"local all all peer\n",
+            b"host all all trust\n",
+        ),
+        ("var/cache/man/mandb.sh", b"a\n", b"b\n"),
+        (
             "etc/ssl/certs/0a1b2c3d.0",
             PEM.format("CERTIFICATE", "AAAA").encode(),
             PEM.format("CERTIFICATE", "BBBB").encode(),

@@ -23,6 +23,8 @@ _PROGRAM = re.compile(
     rb"\x7fELF|#!|MZ.{58}|\xfe\xed\xfa[\xce\xcf]|[\xce\xcf]\xfa\xed\xfe|\xca\xfe\xba\xbe|\0asm",
     re.DOTALL,
 )
+#: What people write, beside what a program keeps: pg_hba.conf, gpg.conf.
+_SETTINGS = re.compile(r"\.(?:cnf|conf|py|rules|service|sh)$")
 # apk names a virtual package YYYYMMDD.hhmmss, the moment it was made at.
 _VIRTUAL = re.compile(rb"20\d{6}\.\d{6}")
 
@@ -37,7 +39,8 @@ class _KnownPath:
             return
         path = difference.path.lstrip("/")
         for record, glob in known_at(path, difference.aspect):
-            if _explains(record, case):
+            others = glob.endswith("*") and _SETTINGS.search(path)
+            if not others and _explains(record, case):
                 yield clue(record.cause.slug, f"{path} is at a known place: {glob}")
 
 
