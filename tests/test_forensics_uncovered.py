@@ -10,12 +10,14 @@ import bz2
 import io
 import lzma
 import shutil
+import sqlite3
 import struct
 import subprocess
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -500,3 +502,37 @@ def test_nothing_of_an_image_hides_behind_its_dates():
         assert word in hidden(one, payload, later), word
     packed = gzipped(0, one), gzipped(0, later)
     assert told(*packed).keys() == {"captures_build_date"}
+
+
+# --- SQLite ------------------------------------------------------------------------------------
+
+
+def database(folder: Path, *rows: tuple[object, ...]) -> bytes:
+    file = folder / "database"
+    file.unlink(missing_ok=True)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE users (name, role, created, changed, time)")
+        connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?, ?)", rows)
+        connection.commit()
+    return file.read_bytes()
+
+
+def test_nothing_of_a_database_hides_behind_its_dates(tmp_path: Path):
+    def dated(day: int, role: str = "user") -> bytes:
+        stamp = 1_700_000_000 + day * 86_401
+        times = f"2026-11-{day} 10:00:{day}", f"2026-11-{day}", stamp
+        return database(tmp_path, ("a", role, *times), ("b", "user", *times))
+
+    one, later = dated(11), dated(12)
+    assert told(one, later).keys() == {"captures_build_date"}
+    assert told(one, later, vary=None).keys() >= {"captures_build_date"}
+    assert "admin" in hidden(dated(11, "usern"), dated(12, "admin"), dated(12, "usern"))
+    free = later.index(b"\0" * 64, 2 * 4096 - 3000)
+    payloads = {
+        "other bytes": put(later, free + 8, b"EVIL"),
+        "user version": put(later, 60, b"\1"),
+        "schema": later.replace(b"created, changed", b"changed, created"),
+    }
+    for word, payload in payloads.items():
+        assert word in hidden(one, payload, later), word
+    assert told(one, one).keys() == set()
