@@ -155,6 +155,20 @@ def test_nothing_of_a_zip_hides_behind_its_times():
         assert word in hidden(one, payload, later, "x.zip"), word
 
 
+def test_nothing_hides_in_the_script_before_a_zip():
+    def of(year: int, script: bytes = b"exec java -jar $0") -> bytes:
+        out = io.BytesIO(b"#!/bin/sh\n" + script + b"\n")
+        out.seek(0, io.SEEK_END)
+        with zipfile.ZipFile(out, "a") as archive:
+            archive.writestr(zipfile.ZipInfo("a.txt", (year, 2, 3, 4, 6, 8)), b"a")
+        return out.getvalue()
+
+    one, later = of(2020), of(2021)
+    assert told(one, later, "app.jar").keys() == {"timestamps_in_jar"}
+    assert told(one, later, "app").keys() != {"timestamps_in_jar"}
+    assert "before all" in hidden(one, of(2021, b"exec evil -jar $0"), later, "app.jar")
+
+
 def test_no_umask_makes_a_file_a_link():
     def of(mode: int) -> bytes:
         end = zipped(2020)

@@ -88,7 +88,7 @@ def insides(case: Case, left: Members, right: Members) -> Iterator[Clue]:
     case = replace(among(case, left, right), share=case.share * max(1, len(opened)))
     for name in opened:
         both = left[name].data, right[name].data
-        room -= sum(map(len, both)) if _archive(both[0]) else 0
+        room -= sum(map(len, both)) if _archive(name, both[0]) else 0
         yield from inside(case, name, *both, archives=room >= 0)
     if len(differ) > _MOST_OPENED:
         yield clue("unexplained", f"{len(differ) - _MOST_OPENED} more members were not opened")
@@ -107,7 +107,7 @@ def inside(
     if opened:
         forensics += map(FORENSICS.load, _ARCHIVES)
     found = [one for forensic in forensics for one in forensic.examine(member)]
-    if not opened and _archive(left):
+    if not opened and _archive(name, left):
         found.append(clue("unexplained", "this archive in an archive was not opened"))
     for one in found:
         yield clue(one.slug, f"in {name[-60:]}: {one.detail}", factors=one.factors, kind=one.kind)
@@ -115,8 +115,8 @@ def inside(
         yield clue("unexplained", f"the contents of {name[-80:]} differ")
 
 
-def _archive(data: bytes) -> bool:
-    return any(claims(name, data) for name in _OPENED)
+def _archive(name: str, data: bytes) -> bool:
+    return any(claims(format_, data, name) for format_ in _OPENED)
 
 
 def only_on_one_side(left: Members, right: Members) -> Iterator[Clue]:

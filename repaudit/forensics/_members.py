@@ -38,14 +38,14 @@ class Member(Struct, frozen=True, kw_only=True):
 Members = Mapping[str, Member]
 
 
-def claims(format_: str, data: bytes) -> bool:
-    """Whether `data` begins as a file of that format does."""
-    return FORMATS.load(format_).claims(data[:HEAD], "")
+def claims(format_: str, data: bytes, path: str = "") -> bool:
+    """Whether `data` begins as a file of that format does, at `path`."""
+    return FORMATS.load(format_).claims(data[:HEAD], path)
 
 
-def both_are(format_: str, data: Sequence[bytes]) -> bool:
+def both_are(format_: str, data: Sequence[bytes], path: str = "") -> bool:
     """Whether both sides begin as files of that format do, and of one some part can be read."""
-    claimed = all(claims(format_, side) for side in data)
+    claimed = all(claims(format_, side, path) for side in data)
     return claimed and any(next(parts(format_, side), None) for side in data)
 
 

@@ -61,7 +61,8 @@ class _Uncovered:
         data = contents(case)
         if data is None or not whole(case):
             return
-        formats = [name for name in _TOLD if both_are(name, data)]
+        path = case.difference.path
+        formats = [name for name in _TOLD if both_are(name, data, path)]
         inner = inflate(data[0]), inflate(data[1])
         for name in formats:
             yield from _parts(name, data, inner)

@@ -41,7 +41,8 @@ class _Zip:
         """Yield what of the directory differs, and what is found in the members."""
         data = contents(case)
         # The directory stands at the end, so a file that was cut off has none.
-        if data is None or not whole(case) or not all(claims("zip", side) for side in data):
+        path = case.difference.path
+        if data is None or not whole(case) or not all(claims("zip", side, path) for side in data):
             return
         read = [whole_parts("zip", side) for side in data]
         left, right = (members(side.values()) for side in read)

@@ -26,6 +26,8 @@ _END = Struct("<4x4H2IH")
 _END_64, _WHERE_64 = Struct("<4xQ2H2I4Q"), Struct("<8xQ4x")
 _ENTRY = Struct("<4x6H3I5H2I")
 _LOCAL = Struct("<4x5H3I2H")
+#: What may begin with a script that runs it; the directory stands at the end.
+_EXECUTABLE = (".jar", ".war", ".pyz", ".pex", ".zip")
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED, _DESCRIBED = 1, 8
 _LONGEST_COMMENT = 0xFFFF
@@ -64,7 +66,8 @@ class _Zip:
     positional = False
 
     def claims(self, head: bytes, name: str) -> bool:
-        return head.startswith((_LOCAL_MAGIC, _END_MAGIC))
+        script = head.startswith(b"#!") and name.endswith(_EXECUTABLE)
+        return script or head.startswith((_LOCAL_MAGIC, _END_MAGIC))
 
     def parts(self, data: bytes, budget: Budget) -> Iterator[Part]:
         end = _end(data)
