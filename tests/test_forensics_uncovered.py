@@ -318,6 +318,12 @@ def test_no_text_hides_behind_dates(left: str, right: str):
     assert told(*both).keys() >= {"captures_build_date", "unexplained"}
 
 
+def test_no_line_hides_behind_the_same_one_that_has_moved():
+    one, other = b"2026-11-22\nc\na\nb\nd\ne\n", b"2027-12-27\na\nb\nc\nd\ne\n"
+    assert told(one, other).keys() > {"captures_build_date"}
+    assert "'c'" in hidden(one, other + b"c\n", other)
+
+
 def test_no_last_bytes_hide_as_a_cut_character():
     one, other = b"built 2026-11-22 10:00\n", b"built 2027-12-27 10:00\n"
     for last in (b"\xff\x00\x01", b"\xff", b"\xe2\x82"):

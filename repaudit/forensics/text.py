@@ -127,10 +127,12 @@ def _compare_texts(case: Case, left: list[str], right: list[str]) -> Iterator[Cl
     most = min(_LINES, isqrt(_WORK // case.share))
     lone_left, lone_right, pairs = _aligned(left, right, most)
     shared = Counter(lone_left) & Counter(lone_right)
-    strays_left, strays_right = (_without(lone, shared) for lone in (lone_left, lone_right))
+    (both_left, strays_left), (both_right, strays_right) = (
+        _divided(lone, shared) for lone in (lone_left, lone_right)
+    )
     if shared:
-        both = _only(lone_left, shared), _only(lone_right, shared)
-        yield _in_order(case, both, (moved(left, both[0]), moved(right, both[1])))
+        stretches = moved(left, both_left), moved(right, both_right)
+        yield _in_order(case, (both_left, both_right), stretches)
     pairs += zip(strays_left, strays_right, strict=False)
     some = sample(pairs[: 2 * _LINES], case.share)
     found = (compare_lines(case, a, b) for a, b in some)
@@ -199,12 +201,13 @@ def _aligned(
     return lone_left, lone_right, pairs
 
 
-def _without(lines: list[str], shared: Counter[str]) -> list[str]:
-    return [line for line in lines if line not in shared]
-
-
-def _only(lines: list[str], shared: Counter[str]) -> list[str]:
-    return [line for line in lines if line in shared]
+def _divided(lines: list[str], shared: Counter[str]) -> tuple[list[str], list[str]]:
+    """Return the lines that are shared, as often as they are, and all others."""
+    count, both, strays = Counter(shared), list[str](), list[str]()
+    for line in lines:
+        (both if count[line] > 0 else strays).append(line)
+        count[line] -= 1
+    return both, strays
 
 
 def _left_over(left: list[str], right: list[str]) -> Iterator[Blame]:
