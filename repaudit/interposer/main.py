@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -163,27 +162,29 @@ def _probe(
         json.dump(config, file)
     identity = f"probe-{os.getpid()}"
     with open(os.path.join(folder, "reading"), "wb") as out:
-        try:
-            _run(
-                [*command, "run", "--bundle", folder, identity],
-                out,
-                lambda: _traced(plan, edited, None),
-            )
-        except subprocess.TimeoutExpired:  # then it has seen nothing, and its factors are held
+        argv = [*command, "run", "--bundle", folder, identity]
+        if not _run(argv, out, lambda: _traced(plan, edited, None)):
+            # It has seen nothing, and its factors are held.
             _run([*command, "delete", "--force", identity], out)
 
 
-def _run(argv: list[str], out: BinaryIO, first: Callable[[], object] | None = None) -> None:
-    """Run a program; `first` is called in the process that will be it."""
-    subprocess.run(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=subprocess.DEVNULL,
-        check=False,
-        timeout=_PATIENCE,
-        preexec_fn=first,  # there is one thread
-    )
+def _run(argv: list[str], out: BinaryIO, first: Callable[[], object] | None = None) -> bool:
+    """Run a program, and say whether it ended; `first` is called in the process that will be it."""
+    import subprocess  # a fifth of a start, and most steps run none
+
+    try:
+        subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.DEVNULL,
+            check=False,
+            timeout=_PATIENCE,
+            preexec_fn=first,  # there is one thread
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import signal
 from contextlib import suppress
 from typing import NamedTuple
 
-from repaudit.interposer import plant, program, provenance, ptrace, seccomp, shift
+from repaudit.interposer import program, provenance, ptrace, seccomp, shift
 
 _WALL = 0x40000000  # __WALL: threads, too
 _MOST_TOLD = 300
@@ -65,7 +65,11 @@ class Tracer:
         self.faults: set[str] = set()
         self._told: set[str] = set()
         self._wish = wish
-        self._planter = plant.Planter() if wish.planted else None
+        self._planter = None
+        if wish.planted:
+            from repaudit.interposer import plant  # with hashlib, which few steps need
+
+            self._planter = plant.Planter()
         self._tasks = {first: Task()}
         self._early: set[int] = set()
         #: Tracees to be let go at their next stop, and who waits for that.
