@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = "repaudit"
 FLOORS = (
@@ -244,6 +246,17 @@ def test_a_module_is_short_enough_to_be_read_at_once(file: str):
 
 def test_every_package_and_module_says_what_it_is(house: Tree):
     assert [file for file, module in house.items() if not ast.get_docstring(module)] == []
+
+
+def test_the_longest_tests_are_there():
+    tests = {
+        node.name
+        for module in read(ROOT / "tests").values()
+        for node in module.body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+    assert LONGEST - tests == set()
 
 
 def test_no_test_mocks():
