@@ -21,7 +21,7 @@ from repaudit.model.image import Entry, Kind
 from repaudit.oci.changes import Change
 from repaudit.stages.attribute import Scene, attribute
 from repaudit.stages.entries import compare_change
-from tests.test_attribute import contents_of
+from tests.test_attribute import MOVED, a, contents_of
 from tests.test_forensic_cases import of, slugs
 from tests.test_forensics_uncovered import case, told
 
@@ -193,8 +193,37 @@ def test_an_order_of_entries_that_decides_something_is_unexplained(decides, vary
 )
 def test_modes_are_of_a_umask_if_usual_ones_make_both_of_one(left: str, right: str, blamed: bool):
     for sides in ((left, right), (right, left)):
-        found = slugs("aspect", of(Aspect.MODE, *sides, vary=None))
-        assert found == ({"different_due_to_umask"} if blamed else set())
+        several = replace(of(Aspect.MODE, *sides, vary=None), alike=3)
+        assert slugs("aspect", several) == ({"different_due_to_umask"} if blamed else set())
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "path", "alike", "blamed"),
+    [
+        ("0600", "0644", "srv/a", 3, True),
+        ("0600", "0644", "srv/a", 2, False),
+        ("0700", "0755", "srv/a", 1, False),
+        ("0644", "0664", "srv/a", 1, True),
+        ("0640", "0644", "etc/shadow", 9, False),
+        ("0640", "0644", "etc/gshadow-", 9, False),
+        ("0600", "0644", "root/.ssh/config", 9, False),
+        ("0600", "0644", "etc/ssl/private/server.pem", 9, False),
+        ("0600", "0644", "srv/session.key", 9, False),
+        ("0600", "0644", "etc/keymap", 9, True),
+        ("0600", "0644", "srv/monkeys/a", 9, True),
+    ],
+)
+def test_who_may_read_few_files_or_a_secret_is_no_matter_of_a_umask(
+    left: str, right: str, path: str, alike: int, blamed: bool
+):
+    asked = replace(of(Aspect.MODE, left, right, path, vary=None), alike=alike)
+    assert slugs("aspect", asked) == ({"different_due_to_umask"} if blamed else set())
+    some = [
+        Difference(layer=0, path=f"srv/{n}", aspect=Aspect.MODE, left="0600", right="0644")
+        for n in range(3)
+    ]
+    for few, wanted in ((some[:2], "unexplained"), (some, "different_due_to_umask")):
+        assert {found.cause.slug for found in attribute(few, {}, Scene())} == {wanted}
 
 
 def test_one_owner_alone_is_not_who_builds():
@@ -237,6 +266,18 @@ PEM = "-----BEGIN {0}-----\n{1}\n-----END {0}-----\n"
         ("ratio 08:30", "ratio 12:45"),
         ("keepalive_timeout 65 s", "keepalive_timeout 99 s"),
         ("update 20230311", "update 20240203"),
+        ("deb https://m/20230101T000000Z a main", "deb https://m/20240101T000000Z a main"),
+        ("deb https://m/2023-01-01/ a main", "deb https://m/2024-01-01/ a main"),
+        ("wget x/2023-01-01/a", "wget x/2024-01-01/a"),
+        ("apt-get install --date 2023-01-01", "apt-get install --date 2024-01-01"),
+        ("host=10.0.2023-01-01.evil", "host=10.0.2024-01-01.evil"),
+        ("expires=2023-01-01", "expires=2024-01-01"),
+        ("Valid-Until: 2023-01-01 10:00", "Valid-Until: 2024-01-01 10:00"),
+        ("notAfter=Jan  1 00:00:00 2023 GMT", "notAfter=Jan  1 00:00:00 2024 GMT"),
+        ("built 2023-01-01", "built 2099-01-01"),
+        ("built 2023-01-01 10:00", "built 2099-01-01 10:00"),
+        ("run=/tmp/aaaaaaaaaa", "run=/tmp/bbbbbbbbbb"),
+        ("pkg-1\npkg-2\npkg-3\npkg-4\npkg-5 x\n", "pkg-3\npkg-5 x\npkg-1\npkg-4\npkg-2\n"),
     ],
 )  # fmt: skip
 def test_in_two_images_a_look_alone_explains_nothing(left: str, right: str):
@@ -247,6 +288,10 @@ def test_in_two_images_a_look_alone_explains_nothing(left: str, right: str):
     ("left", "right", "wanted"),
     [
         ("BUILD_DATE=1700000000", "BUILD_DATE=1710000000", "captures_build_date"),
+        ("2023-01-01T00:00:00Z", "2023-01-02T00:00:00Z", "captures_build_date"),
+        ("made 2023-01-01T00:00:00", "made 2023-01-01T02:00:00", "captures_timezone"),
+        ("made 2023-01-01.", "made 2024-01-01.", "captures_build_date"),
+        ("run=/tmp/tmpabcd1234", "run=/tmp/tmpefgh5678", "captures_temporary_path"),
         ("built 20230311", "built 20240203", "captures_build_date"),
         ("Date: 2023.11.17", "Date: 2024.02.02", "captures_build_date"),
         ("(c) 2022 me", "(c) 2023 me", "captures_build_date"),
@@ -336,6 +381,40 @@ def test_a_list_in_an_archive_may_be_of_its_members():
     assert told(one, other, "x.jar", vary=None).keys() == dated
     evil = zipped(12, days[1], b"evil")
     assert "unexplained" in told(one, evil, "x.jar", vary=None)
+
+
+def test_no_collation_makes_any_order():
+    names = [f"pkg-{n}" for n in range(9)]
+    mixed = [names[n] for n in (3, 1, 4, 0, 5, 8, 2, 6, 7)]
+    found = differ("\n".join(names), "\n".join(mixed))
+    assert found == {"random_order_of_directory_entries"}
+    assert differ("B\nC\na\nb", "a\nB\nb\nC") == {"collation_order_varies_by_locale"}
+
+
+# --- archives ----------------------------------------------------------------------------------
+
+
+def packed(*members: tuple[str, bytes, int]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data, method in members:
+            archive.writestr(zipfile.ZipInfo(name), data, method)
+    return out.getvalue()
+
+
+def test_a_loader_asks_how_modules_are_packed_and_in_which_order():
+    a, b = (f"BOOT-INF/lib/{name}.jar" for name in "ab")
+    module, stored, deflated = bytes(99), zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
+    one = packed((a, module, stored), (b, module, stored))
+    for other in (
+        packed((a, module, deflated), (b, module, stored)),
+        packed((b, module, stored), (a, module, stored)),
+    ):
+        assert "unexplained" in told(one, other, "app.jar", vary=None)
+        assert "unexplained" not in told(one, other, "app.jar")
+    texts = [(name, b"x", stored) for name in ("a", "b")]
+    listed = told(packed(*texts), packed(*texts[::-1]), "app.jar", vary=None)
+    assert listed.keys() == {"random_order_in_zip"}
 
 
 # --- known places ------------------------------------------------------------------------------
@@ -453,11 +532,48 @@ def test_a_file_more_is_known_if_it_is_a_plain_one(path: str, detail: str | None
         asked = of(Aspect.PRESENCE, *sides, path)
         found = replace(asked, difference=replace(asked.difference, detail=detail))
         assert slugs("known_path", found) == wanted
+        # What one of two images has more was not looked into.
+        asked = of(Aspect.PRESENCE, *sides, path, vary=None)
+        strange = replace(asked, difference=replace(asked.difference, detail=detail))
+        assert slugs("known_path", strange) == set()
 
 
 @pytest.mark.parametrize("aspect", [Aspect.MODE, Aspect.OWNER, Aspect.KIND, Aspect.LINK])
 def test_no_place_explains_who_may_do_what(aspect: Aspect):
     assert slugs("known_path", of(aspect, "0644", "4755", "var/log/dpkg.log")) == set()
+
+
+def test_of_a_log_two_images_have_times_in_common_and_no_more(tmp_path: Path):
+    line = "Start-Date: {}-01-01  00:00:00\nInstall: {}\n"
+    place = a("var/log/apt/history.log", Aspect.CONTENT, "sha256:a", "sha256:b")
+
+    def of_sides(word: str, scene: Scene) -> set[str]:
+        sides = line.format(2023, "good").encode(), line.format(2024, word).encode()
+        contents = contents_of(tmp_path, *sides)
+        return {finding.cause.slug for finding in attribute([place], contents, scene)}
+
+    assert of_sides("good", Scene()) == {"apt_and_dpkg_logs"}
+    assert of_sides("evil", Scene()) == {"apt_and_dpkg_logs", "unexplained"}
+    assert of_sides("evil", MOVED) == {"apt_and_dpkg_logs"}
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "known"),
+    [
+        ("2023-11-14T22:13:20Z", "2023-11-14T22:13:21Z", True),
+        ("2023-11-14T22:13:20.1Z", "2023-11-14T22:13:20.12Z", True),
+        ("2023-11-14T22:13:20Z", "2023-11-14T22:13:20.000Z", False),
+        ("2023-11-14T22:13:20Z", "2023-11-14T23:13:20+01:00", False),
+        ("2023-11-14T22:13:20Z", None, False),
+        ("2023-11-14T22:13:20Z", "2023-99-14T22:13:20Z", False),
+        ("0001-01-01T00:00:00+14:00", "2023-11-14T22:13:20Z", True),
+    ],
+)
+def test_another_time_of_creation_is_another_instant(left: str, right: str | None, known: bool):
+    for sides in ((left, right), (right, left)):
+        created = of(Aspect.CONFIG, *sides, "/config/created")
+        wanted = {"creation_times_not_clamped"} if known else set()
+        assert slugs("known_path", created) == wanted
 
 
 def entry(kind: Kind, mode: int, link: str | None = None) -> Entry:

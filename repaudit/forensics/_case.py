@@ -27,6 +27,13 @@ NESTED = "!/"
 #: How a text may stand in a file.
 ENCODINGS = ("utf-8", "utf-16-le")
 _DETAIL_LIMIT = 200
+#: So many files with other rights to read are not one by one what somebody decided.
+_SEVERAL = 3
+_SECRET = re.compile(
+    r"(?:^|/)(?:g?shadow|id_\w+|ssh_host_\w+_key|\.(?:ssh|gnupg)"
+    r"|(?:[^/]*[._-])?(?:secret|password|private|key)s?(?:[._-][^/]*)?)(?:$|[-/])",
+    re.IGNORECASE,
+)
 _MEMORY_LIMIT = 256 * 2**20
 #: So many streams of a file are read, one after the other.
 _MOST_STREAMS = 20_000
@@ -193,7 +200,7 @@ def umask_explains(case: Case, left: int, right: int) -> bool:
     """
     values = moved(case, "umask")
     if values is None:
-        return levels(case, "umask") is None and _usual(left, right)
+        return levels(case, "umask") is None and _usual(case, left, right)
     if not all(re.fullmatch(r"0?[0-7]{3}", value) for value in values):
         return False
     under_left, under_right = int(values[0], 8), int(values[1], 8)
@@ -205,12 +212,15 @@ def umask_explains(case: Case, left: int, right: int) -> bool:
     )
 
 
-def _usual(left: int, right: int) -> bool:
+def _usual(case: Case, left: int, right: int) -> bool:
     """Whether both modes are what umasks such as 002, 022, 027 and 077 leave of one.
 
     Those take writing from a class, or all; no program writes its files with rights for everyone.
+    Who may read few files, or a secret, is somebody's decision.
     """
     differ = left ^ right
+    if differ & 0o044 and (case.alike < _SEVERAL or _SECRET.search(case.difference.path)):
+        return False
     if not differ or differ & ~0o075 or left & 0o7000 or left & right not in (left, right):
         return False
     left_by_umasks = (7, 5, 0) if left & 0o100 else (6, 4, 0)

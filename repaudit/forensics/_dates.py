@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from repaudit.forensics._case import Blame, levels, moved
+from repaudit.forensics._case import Blame, levels, moved, of_one_build
 from repaudit.forensics._stamps import DAY, Stamp, offset
 from repaudit.forensics._words import WORDS, foreign
 from repaudit.forensics.interface import Case
@@ -47,9 +47,15 @@ def _reason(case: Case, left: Stamp, right: Stamp, *, zones: bool) -> str | None
             return "captures_build_date" if delta else None
         if left.epoch is not None or right.epoch is not None:
             return "captures_build_date" if abs(delta) < _NEAR else "unexplained"
+        if abs(delta) >= _NEAR and not of_one_build(case):
+            return "unexplained"
+        if left.zone and left.zone == right.zone and not of_one_build(case):
+            return "captures_build_date" if delta else None  # the zone is the same
         return why_later(case, delta, wrap=False)
     if left.day is not None and right.day is not None:
-        return _by_date(case, (right.day - left.day).days)
+        days = (right.day - left.day).days
+        near = of_one_build(case) or abs(days) * DAY < _NEAR
+        return _by_date(case, days) if near else "unexplained"
     if left.clock is not None and right.clock is not None and left.day == right.day:
         return why_later(case, right.clock - left.clock, wrap=True)
     return "unexplained"

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from msgspec.structs import replace
 
 from repaudit.forensics import FORENSICS, canary, elf, png, pyc, sqlite, text, uncovered
-from repaudit.forensics._case import NESTED, clue, held, nested, sides, umask_explains
+from repaudit.forensics._case import NESTED, clue, held, nested, of_one_build, sides, umask_explains
 from repaudit.forensics._files import MemberFiles
 from repaudit.forensics._members import Members, claims
 from repaudit.forensics._order import decide
@@ -51,6 +51,7 @@ def first_of(
 def modes(case: Case, left: Members, right: Members) -> Iterator[Clue]:
     """Yield the umask where it explains every mode that differs."""
     found = changed(left, right, "mode")
+    case = replace(case, alike=len(found))
     explained = all(
         umask_explains(case, left[name].mode, right[name].mode)
         for name in left
@@ -65,6 +66,10 @@ def order(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue
     one = [name for name in left if name in right]
     other = [name for name in right if name in left]
     if one == other:
+        return
+    modules = [[name for name in side if name.endswith((".jar", ".war"))] for side in (one, other)]
+    if modules[0] != modules[1] and not of_one_build(case):
+        yield clue("unexplained", f"{len(one)} members in another order, modules among them")
         return
     why = decide(case, one, other)[1]
     chosen = "random_order_in_output" if held(case, "file_order") else slug

@@ -39,6 +39,8 @@ _ADDRESS = re.compile(r"(?:0x0*|0{4})?(?:7f|5[5-9a-f])[0-9a-f]{10}")
 _OBJECT = re.compile(r"cc[A-Za-z0-9]{6}\.[os]")
 _TEMPORARY = re.compile(rf"/(?:var/)?tmp/|tmp[._]|{DRAWN}$")
 # A name that mktemp(1), mkstemp(3) or Python's tempfile made: six to twelve letters and digits.
+# Of two kinds of letters, or with digits: few names that people give are.
+_LOOKS_DRAWN = re.compile(r"\d.*[A-Za-z]|[A-Za-z].*\d|[a-z].*[A-Z].*[a-z]|[A-Z].*[a-z].*[A-Z]")
 _MADE_UP = re.compile(r"[A-Za-z]{0,8}?[A-Za-z0-9_]{6,12}")
 
 
@@ -117,7 +119,7 @@ def _read_mode(word: str) -> int | None:
 
 def _random(case: Case, line: str, left: str, right: str) -> str | None:
     if _TEMPORARY.match(left) and _TEMPORARY.match(right):
-        return "captures_temporary_path" if _temporary(left, right) else None
+        return "captures_temporary_path" if _temporary(case, left, right) else None
     if _OBJECT.fullmatch(left) and _OBJECT.fullmatch(right):
         return "captures_temporary_path"
     if _ADDRESS.fullmatch(left) and _ADDRESS.fullmatch(right):
@@ -172,14 +174,16 @@ def _base64(left: str, right: str) -> bool:
     )
 
 
-def _temporary(left: str, right: str) -> bool:
+def _temporary(case: Case, left: str, right: str) -> bool:
     """Whether two paths differ in names such as mktemp makes, and in nothing else."""
     # Python's random names may hold an underscore, so a second try does not split at it.
     for separators in (r"([/._-])", r"([/.-])"):
         parts = re.split(separators, left), re.split(separators, right)
         if len(parts[0]) == len(parts[1]):
             pairs = [(x, y) for x, y in zip(*parts, strict=True) if x != y]
-            if pairs and all(_made_up(x, y) for x, y in pairs):
+            words = [word for pair in pairs for word in pair]
+            drawn = of_one_build(case) or all(map(_LOOKS_DRAWN.search, words))
+            if pairs and drawn and all(_made_up(x, y) for x, y in pairs):
                 return True
     return False
 

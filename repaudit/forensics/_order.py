@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from repaudit.forensics._case import held, levels
+from repaudit.forensics._case import held, levels, of_one_build
 from repaudit.forensics.interface import Case
 
 # Fewer items than this are in order by chance too often (1 in 4! for four).
@@ -26,7 +26,7 @@ def decide(case: Case, left: Sequence[str], right: Sequence[str]) -> tuple[str, 
                 "collation_order_varies_by_locale",
                 f"the {side} side is sorted by code points, the other one as in a dictionary",
             )
-        if len(left) >= _ENOUGH and not backwards:
+        if len(left) >= _ENOUGH and not backwards and of_one_build(case):
             return (
                 "collation_order_varies_by_locale",
                 f"the {side} side alone is sorted by code points",

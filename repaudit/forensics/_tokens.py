@@ -45,6 +45,13 @@ _ATOM = re.compile(
 
 #: Numbers that are times by their look: seconds since 1970, 20261122, 2026.11.22, 10:30.
 _LOOSE = re.compile(r"\d{8}|\d{10}|\d+\.\d+\.\d+|\d\d?:\d\d")
+#: What makes a date a part of a longer word: of an address, a path, a version.
+_PART = re.compile(r"[\w/@~+-]|\.\S")
+#: What a date decides: what is fetched, and until when something holds.
+_CHOOSES = re.compile(
+    r"(?i)://|expir|valid|until|deadline|not[-_ ]?(?:after|before)"
+    r"|(?<![a-z])(?:apt(?:-get)?|curl|git|npm|pip|wget)(?![a-z])"
+)
 _BRACES = re.compile(r"\{.*\}")
 
 
@@ -118,11 +125,17 @@ def _mask_stamps(case: Case, left: str, right: str) -> tuple[str, str, list[Blam
 
 
 def _dated(case: Case, line: str, left: Stamp, right: Stamp) -> Iterator[Blame]:
-    numbers = _LOOSE.fullmatch(left.text) and left.text != right.text
-    if numbers and not says_time(case, line):
+    numbers = _LOOSE.fullmatch(left.text) and not says_time(case, line)
+    if left.text != right.text and (numbers or not (of_one_build(case) or _told(line, left))):
         yield Blame("unexplained", left.text, right.text)
     else:
         yield from compare(case, left, right)
+
+
+def _told(line: str, stamp: Stamp) -> bool:
+    """Whether a date is what a program tells, and no part of a name nor a rule for later."""
+    around = line[: stamp.start][-1:], line[stamp.end :][:2]
+    return not (_PART.match(around[0]) or _PART.match(around[1]) or _CHOOSES.search(line))
 
 
 def _compare_words(case: Case, left: str, right: str) -> Iterator[Blame]:

@@ -19,6 +19,14 @@ _OF_HOSTS = re.compile(
     r"|system\.[\w.]+|btrfs\.\w+|(user|trusted)\.(overlay|fuseoverlayfs|containers)\.[\w.]+)="
 )
 
+#: What stands beside the images of an index: a provenance holds times and IDs of its build, and
+#: may say that somebody else built it.
+_ATTACHED = re.compile(r"/index/manifests/\d+/(?:manifests/\d+/)?digest")
+_READ_IT = (
+    "an attestation or artifact beside the images is another one: read what both say; "
+    "`docker buildx build --provenance=false --sbom=false` makes none"
+)
+
 
 class _Aspect:
     name = "aspect"
@@ -31,6 +39,8 @@ class _Aspect:
                 side = "right" if difference.left is None else "left"
                 yield clue("other_number_of_layers", f"layer {difference.layer}: the {side} alone")
             return
+        if difference.aspect is Aspect.ANNOTATION and _ATTACHED.fullmatch(difference.path):
+            yield clue("unexplained", _READ_IT)
         pair = values(case)
         judge = _JUDGES.get(case.difference.aspect)
         slug = judge(case, *pair) if pair and judge else None

@@ -43,8 +43,8 @@ class Case(Struct, frozen=True, kw_only=True):
     `right_levels` are the factor levels of both runs, empty when two existing images are compared.
     `instruction` is the text of the Containerfile line that wrote the file, None where unknown.
     `files` are those that what differs may be digests of.
-    `alike` is how many owners of a layer differ as this one. `share` is how many cases, the members
-    of an archive, share the work that one file may take.
+    `alike` is how many owners, or modes, of a layer differ as this one. `share` is how many cases,
+    the members of an archive, share the work that one file may take.
     """
 
     difference: Difference

@@ -1,14 +1,15 @@
 """Places that are known to differ from build to build, as the catalogue lists them.
 
 A place explains what its program writes there, and no more: bytes of the form that those have, and
-that a file is there which nobody can execute. A mode, an owner and another kind of file are not
-its doing.
+in runs of one build that a file is there which nobody can execute. A mode, an owner and another
+kind of file are not its doing.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from repaudit.forensics._case import clue, inflate, of_one_build
 from repaudit.forensics._catalogue import Record, known_at
@@ -53,13 +54,12 @@ def _differs(case: Case) -> bool:
 def _explains(record: Record, case: Case) -> bool:
     difference, slug = case.difference, record.cause.slug
     if slug == "creation_times_not_clamped":
-        sides = difference.left, difference.right
-        return all(side is None or is_time(side) for side in sides)
+        return _instants(difference.left, difference.right)
     if record.trust and not of_one_build(case):
         return False
     hashed = _HASHED.search(difference.path) is not None
-    if difference.aspect is Aspect.PRESENCE:
-        return difference.detail == (_SNAKEOIL if hashed else None)
+    if difference.aspect is Aspect.PRESENCE:  # nobody looked into a file that one side alone has
+        return of_one_build(case) and difference.detail == (_SNAKEOIL if hashed else None)
     if difference.aspect is not Aspect.CONTENT:
         return True
     if hashed or case.left is None or case.right is None:
@@ -67,6 +67,24 @@ def _explains(record: Record, case: Case) -> bool:
     data = case.left.data, case.right.data
     check = _SYMPTOMS.get(slug)
     return all(_has_form(record, side) for side in data) and (check is None or check(*data))
+
+
+def _instants(left: str | None, right: str | None) -> bool:
+    """Whether these are two times, and not one that is written in two ways."""
+    if left is None or right is None or not (is_time(left) and is_time(right)):
+        return False
+    try:
+        return _instant(left) != _instant(right)
+    except (ValueError, OverflowError):
+        return False
+
+
+def _instant(text: str) -> tuple[datetime, str]:
+    """Return the second of a time, and the digits of its fraction."""
+    fraction = re.match(r"\.(\d+)", text[19:])
+    digits = fraction[1] if fraction else ""
+    zone = text[19:].removeprefix(f".{digits}")
+    return datetime.fromisoformat((text[:19] + zone).upper()), digits.rstrip("0")
 
 
 def _has_form(record: Record, data: bytes) -> bool:

@@ -6,12 +6,13 @@ one of them opens, this one names the parts that differ and that none of them lo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from repaudit.forensics._case import (
     clue,
     contents,
     inflate,
+    of_one_build,
     quote,
     whole,
     without_canaries,
@@ -49,8 +50,10 @@ _SHOWN = 120
 #: Where the same bytes are packed otherwise, these are how.
 _COMPRESSOR = {
     "gzip": frozenset({"extra flags", "system"}),
-    "zip": frozenset({"flags", "method", "version needed"}),
+    "zip": frozenset({"flags"}),
 }
+#: What a loader asks for, so that in two images it is no matter of who packs.
+_METHOD = frozenset({"method", "version needed"})
 
 
 class _Uncovered:
@@ -65,14 +68,16 @@ class _Uncovered:
         formats = [name for name in _TOLD if both_are(name, data, path)]
         inner = inflate(data[0]), inflate(data[1])
         for name in formats:
-            yield from _parts(name, data, inner)
+            yield from _parts(case, name, data, inner)
         if inner != data and both_are("tar", inner):
-            yield from _parts("tar", inner, inner)
+            yield from _parts(case, "tar", inner, inner)
         elif not {*formats} - _OPAQUE:
             yield from _beside_canaries(case, *inner)
 
 
-def _parts(format_: str, data: Sequence[bytes], inner: Sequence[bytes]) -> Iterator[Clue]:
+def _parts(
+    case: Case, format_: str, data: Sequence[bytes], inner: Sequence[bytes]
+) -> Iterator[Clue]:
     read = [parts_until(format_, side) for side in data]
     sides = [found for found, _ in read]
     if not all(sound for _, sound in read):
@@ -84,7 +89,8 @@ def _parts(format_: str, data: Sequence[bytes], inner: Sequence[bytes]) -> Itera
             yield clue("unexplained", f"of its {max(known)} bytes not all are unpacked")
     differ = dict.fromkeys(apart(sides))
     rest = [name for name in differ if not _told(format_, name, sides)]
-    rest = [name for name in rest if not _of_compressor(format_, name, differ)]
+    packing = _COMPRESSOR.get(format_, frozenset()) | (_METHOD if of_one_build(case) else set())
+    rest = [name for name in rest if not _of_compressor(packing, name, differ)]
     if rest:
         some = quote(", ".join(rest[:_SHOWN]), _SHOWN)
         yield clue("unexplained", f"no known cause makes these parts differ: {some}")
@@ -101,9 +107,9 @@ def _told(format_: str, name: str, sides: Sequence[Mapping[str, Part]]) -> bool:
     return name in _TOLD[format_] or (format_ == "elf" and kinds == {Kind.FILE})
 
 
-def _of_compressor(format_: str, name: str, differ: Collection[str]) -> bool:
+def _of_compressor(fields: Container[str], name: str, differ: Container[str]) -> bool:
     before, step, field = name.rpartition(STEP)
-    return f"{before}{step}packed" in differ and field in _COMPRESSOR.get(format_, ())
+    return f"{before}{step}packed" in differ and field in fields
 
 
 def _beside_canaries(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:

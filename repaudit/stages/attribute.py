@@ -196,7 +196,7 @@ def _examined(
         for clue in forensic.examine(case)
         if _possible(clue, scene)
     ]
-    clues = spoken([*found, *cut_off(difference, contents)])
+    clues = spoken([*found, *cut_off(difference, contents)], one_build=bool(scene.left))
     decoded = scene.decoded.get(difference.place)
     if decoded is not None:
         clues = sharpened(clues, decoded, scene.apart)

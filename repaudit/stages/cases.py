@@ -13,6 +13,8 @@ from repaudit.model.experiment import Level
 from repaudit.stages.contents import Contents
 from repaudit.stages.derive import MOST_FILES, Digests
 
+_ALIKE = {Aspect.MODE, Aspect.OWNER}
+
 
 class Cases:
     """The cases of one comparison; `left` and `right` are the levels of both runs, if any."""
@@ -27,8 +29,8 @@ class Cases:
         self._contents = contents
         self._levels = left, right
         self._files = _Files(differences, contents)
-        owners = (d for d in differences if d.aspect is Aspect.OWNER)
-        self._alike = Counter((d.within, d.left, d.right) for d in owners)
+        some = (d for d in differences if d.aspect in _ALIKE)
+        self._alike = Counter((d.within, d.aspect, d.left, d.right) for d in some)
 
     def of(self, difference: Difference, line: str | None) -> Case:
         """Return the case of a difference that `line` brought about, if that is known."""
@@ -42,7 +44,9 @@ class Cases:
             right_levels=self._levels[1],
             instruction=line,
             files=self._files,
-            alike=self._alike[difference.within, difference.left, difference.right],
+            alike=self._alike[
+                difference.within, difference.aspect, difference.left, difference.right
+            ],
         )
 
 

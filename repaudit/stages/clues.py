@@ -104,19 +104,22 @@ def _words(author: Author, factors: tuple[str, ...]) -> str:
     return author.words(factors)
 
 
-def spoken(clues: list[Sourced]) -> list[Sourced]:
-    """Return the clues that speak for a place."""
-    return _by_line(_by_place(clues))
+def spoken(clues: list[Sourced], *, one_build: bool) -> list[Sourced]:
+    """Return the clues that speak for a place; `one_build` says that two runs of one are compared.
+
+    Two images of which nothing is known may differ there in what nobody's program wrote.
+    """
+    return _by_line(_by_place(clues, one_build=one_build))
 
 
-def _by_place(clues: list[Sourced]) -> list[Sourced]:
+def _by_place(clues: list[Sourced], *, one_build: bool) -> list[Sourced]:
     """Let what is known of a place speak for what its content shows.
 
-    It speaks for clues that blame the same, and for all that nobody need explain of a file that the
-    remedy does away with.
+    It speaks for clues that blame the same, and of one build for all that nobody need explain of a
+    file that the remedy does away with.
     """
     away = [found for found in clues if _goes(found)]
-    if away:
+    if away and one_build:
         clues = [f for f in clues if f in away or (f.clue.factors and not causeless(f.clue))]
     known = [found.clue for found in clues if found.source == "known_path" and found.clue.factors]
 
