@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import compileall
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,12 @@ settings.load_profile("repaudit")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the package once: many tests start it, and its interposer writes no bytecode."""
+    """Compile the package once: many tests start it, and its interposer writes no bytecode.
+
+    The tests are compiled once as well, whatever the environment says: for each worker and each
+    time, it would take longer than all else that a worker does before it begins.
+    """
+    sys.dont_write_bytecode = False
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(Path(__file__).parent.parent / "repaudit", quiet=1)
 

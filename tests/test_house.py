@@ -249,14 +249,9 @@ def test_every_package_and_module_says_what_it_is(house: Tree):
 
 
 def test_the_longest_tests_are_there():
-    tests = {
-        node.name
-        for module in read(ROOT / "tests").values()
-        for node in module.body
-        if isinstance(node, ast.FunctionDef)
-    }
+    texts = [path.read_text("utf-8") for path in (ROOT / "tests").glob("test_*.py")]
 
-    assert LONGEST - tests == set()
+    assert [name for name in LONGEST if not any(f"\ndef {name}(" in text for text in texts)] == []
 
 
 def test_no_test_mocks():
