@@ -272,7 +272,7 @@ TARGETS = {
     "twins": Target(twins, _given(b"\0\0" + LAYER, b"\4\0" + LAYER)),
     "plain": Target(plain, _given(LAYER, gzip.compress(LAYER), gzip.compress(b"a") * 2)),
     "manifest": Target(manifest, _given(b"{}", b'{"schemaVersion": 2}')),
-    "listing": Target(listing, _given(b"repaudi2" + bytes(40))),
+    "listing": Target(listing, _given(b"repaudi3" + bytes(40))),
     "saved": Target(saved, _given(_layout())),
     "images": Target(images, _pairs_of_images),
     "versions": Target(

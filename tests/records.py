@@ -33,4 +33,5 @@ def from_entry(found: Entry) -> Record:
         xattrs=tuple((_bytes(name), value) for name, value in found.xattrs),
         content=found.fingerprint,
         sha256=digest or None,
+        slashes=0,
     )

@@ -765,7 +765,8 @@ def sparse(table: bytes, size: int = 2048) -> bytes:
     ],
 )
 def test_what_sparse_files_hold_is_not_told(images: Images, left, right, unsure):
-    (found,) = images.compare(images.image(left), images.image(right)).differences
+    differences = images.compare(images.image(left), images.image(right)).differences
+    (found,) = [d for d in differences if d.aspect is not Aspect.COMPRESSION]
 
     assert (found.path, found.aspect) == ("s", Aspect.CONTENT)
     assert bool(found.detail) is unsure
@@ -952,3 +953,25 @@ def test_differences_come_sorted_by_what_they_are_alone(images: Images):
     assert found == tuple(
         sorted(map(mirrored, images.compare(*sides[::-1]).differences), key=lambda d: d.key)
     )
+
+
+def test_how_a_layer_is_written_is_told_beside_what_differs_in_it(images: Images):
+    rest = [member(b"srv/%d" % n) for n in range(20)]
+    gnu = [member(b"srv/%d" % n, magic=b"ustar  \0") for n in range(20)]
+    layers = tar(*rest, member(b"z", b"1")), tar(*gnu, member(b"z", b"2"))
+    written, content = images.compare(*map(images.image, layers)).differences
+
+    assert (content.path, content.aspect, content.detail) == ("z", Aspect.CONTENT, None)
+    assert (written.path, written.aspect, written.layer) == ("", Aspect.COMPRESSION, 0)
+    assert (written.left, written.right) == tuple(map(digest_of, layers))
+    assert written.detail == (
+        "20 entries are written otherwise, first srv/0\n"
+        "20 in magic (bytes 257 to 264), first srv/0: as usual → ustar  \\x00"
+    )
+
+
+def test_layers_that_do_not_correspond_are_not_compared_as_they_are_written(images: Images):
+    gnu = tar(member(b"srv/a", b"1", magic=b"ustar  \0"))
+    sides = images.image(A), images.image(gnu, tar(member(b"srv/b")))
+
+    assert places(images.compare(*sides)) == [(1, "", "presence"), (1, "srv/b", "presence")]

@@ -12,6 +12,7 @@ import pytest
 from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry
@@ -93,6 +94,9 @@ names = st.sampled_from((b"a", b"b", b"c/d", b"e", b"f" * 90))
 contents = st.sampled_from((b"", b"x", b"y" * 511, b"y" * 512, b"z" * 2000, b"z" * 1999 + b"y"))
 members = st.one_of(
     st.builds(member, names, contents),
+    st.builds(lambda n: member(n, b"x")[:-1] + b"y", names),
+    st.builds(lambda n: member(n, b"x", magic=b"ustar  \0", size_field=b"1".ljust(12)), names),
+    st.builds(lambda n: pax((b"comment", n)) + member(n), names),
     st.builds(lambda n: header(n[:90] + b"/", kind=b"5", mode=0o755), names),
     st.builds(lambda n: header(n[:99], kind=b"2", link=b"b"), names),
     st.builds(lambda n, d: pax((b"path", n + b"x")) + member(n[:99], d), names, contents),
@@ -112,6 +116,11 @@ def test_in_step_or_alone_the_same_is_read(left, right, one, other):
                 assert same_but_digest(a, b)
                 assert a.digest in {None, b.digest}
                 assert (a.fingerprint is None) == (b.digest is None)
+            with TemporaryDirectory() as folder, closing(listed(Path(folder), layer)) as alone:
+                assert listing.foot == alone.foot
+                assert [replace(one, sha256=None) for one in listing.records(0, len(listing))] == [
+                    replace(one, sha256=None) for one in alone.records(0, len(alone))
+                ]
 
 
 @timeless

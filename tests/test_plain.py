@@ -39,8 +39,7 @@ def quickly(block: bytes) -> tuple[bytes, bytes, int] | None:
     found = plain(block)
     if found is None:
         return None
-    path, size, common = found
-    return path, common.encode(path, size, b"digest" if common.has_data else None), size
+    return found.path, found.encode(b"digest" if found.has_data else None), found.size
 
 
 @given(NAMES, KINDS, SIZES, MAGICS, TAILS, st.integers(0, 0o7777), st.binary(max_size=3))

@@ -17,7 +17,8 @@ from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry
 from repaudit.oci.listing import Listing
 from repaudit.oci.order import Stretch, decided
-from repaudit.oci.record import text
+from repaudit.oci.otherwise import Otherwise
+from repaudit.oci.record import bare, text
 
 #: Above this many, two layers are not two builds of one thing. Each takes some kilobyte.
 MOST_CHANGES = 500_000
@@ -41,12 +42,14 @@ class Change(Struct, frozen=True, kw_only=True):
 class Changes(Struct, frozen=True, kw_only=True):
     """All of them, sorted by path, and the first two paths that stand in another order, if any.
 
-    `decides` says in words what hangs on that order, None where nothing does.
+    `decides` says in words what hangs on that order, None where nothing does. `written` says in
+    words how the layers are written otherwise, whatever differs besides.
     """
 
     changed: tuple[Change, ...]
     order: tuple[str, str] | None
     decides: str | None = None
+    written: tuple[str, ...] = ()
 
 
 def find_changes(left: Listing, right: Listing) -> Changes:
@@ -63,7 +66,9 @@ def find_changes(left: Listing, right: Listing) -> Changes:
         )
     order = join.order()
     decides = decided(left, join.stretches, _told(changed)) if order else None
-    return Changes(changed=tuple(changed), order=order, decides=decides)
+    join.otherwise.end(left.foot, right.foot)
+    written = join.otherwise.lines()
+    return Changes(changed=tuple(changed), order=order, decides=decides, written=written)
 
 
 def _told(changed: list[Change]) -> set[int]:
@@ -89,6 +94,7 @@ class _Join:
         self._waiting: tuple[dict[str, int], dict[str, int]] = ({}, {})
         #: Stretches that belong together: where they begin on each side, and how long they are.
         self.stretches: list[Stretch] = []
+        self.otherwise = Otherwise()
 
     def changes(self) -> Iterator[Change]:
         left, right = self._left, self._right
@@ -132,7 +138,11 @@ class _Join:
 
     def _pair(self, path: str, i: int, j: int) -> Iterator[Change]:
         self._met(i, j, 1)
-        if self._left.raw(i, 1) != self._right.raw(j, 1):
+        if self._left.raw(i, 1) == self._right.raw(j, 1):
+            return
+        one, other = self._left.record(i), self._right.record(j)
+        self.otherwise.add(path, one, other)
+        if bare(one) != bare(other):
             yield Change(path=path, left=self._left.entry(i), right=self._right.entry(j))
 
     def _met(self, i: int, j: int, count: int) -> None:

@@ -13,6 +13,8 @@ from zlib import adler32
 from msgspec import Struct
 
 from repaudit.model.errors import MalformedError
+from repaudit.oci import residue
+from repaudit.oci.residue import Parts
 
 BLOCK = 512
 _GNU, _USTAR, _STAR_TRAILER = b"ustar  \0", b"ustar\0", b"tar\0"
@@ -26,7 +28,7 @@ class Header(Struct):
     """The fields of one header, extended records merged in; `size` is what lies in the archive.
 
     `mtime` is in nanoseconds. `name` and `link` are bytes as stored. `real_size` and `regions`
-    are set for sparse files alone.
+    are set for sparse files alone. `written` is what of it no other field tells.
     """
 
     type: int
@@ -43,6 +45,7 @@ class Header(Struct):
     xattrs: tuple[tuple[str, str], ...] = ()
     real_size: int | None = None
     regions: tuple[tuple[int, int], ...] = ()
+    written: Parts = ()
 
 
 def number(field: bytes) -> int:
@@ -77,6 +80,11 @@ def _odd_number(field: bytes) -> int:
 
 def checksum_fits(block: bytes) -> bool:
     """Tell whether the header's sum of bytes is right, taken as unsigned or as signed ones."""
+    return _signed(block) is not None
+
+
+def _signed(block: bytes) -> bool | None:
+    """Tell whether the header's sum is one of signed bytes; None where it is wrong."""
     # The low half of adler32 is the sum of bytes plus one, exact below 65521: so two halves of a
     # block. It is twenty times as fast as sum(), and every header passes here.
     total = (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:512]) & 0xFFFF) - 2
@@ -85,11 +93,11 @@ def checksum_fits(block: bytes) -> bool:
     try:
         stored = number(field)
     except MalformedError:
-        return False
+        return None
     if stored == total:
-        return True
+        return False
     rest = block[:148] + block[156:512]
-    return stored == total - 256 * sum(byte >> 7 for byte in rest)
+    return True if stored == total - 256 * sum(byte >> 7 for byte in rest) else None
 
 
 def text(field: bytes) -> bytes:
@@ -99,9 +107,12 @@ def text(field: bytes) -> bytes:
 
 def parse(block: bytes) -> Header:
     """Return the header in `block`; raise MalformedError where its sum or a number is wrong."""
-    if not checksum_fits(block):
+    signed = _signed(block)
+    if signed is None:
         raise MalformedError("layer: a header does not match its checksum")
-    return fields(block)
+    header = fields(block)
+    header.written += residue.checksum(block[148:156], signed=signed)
+    return header
 
 
 def fields(block: bytes) -> Header:
@@ -112,9 +123,10 @@ def fields(block: bytes) -> Header:
     if size < 0:
         raise MalformedError(f"layer: {name!r:.200} has a negative size")
     # Members that follow each other differ in little but their names, sizes and sums.
-    prefix, link, mode, uid, gid, uname, gname, mtime, device = _common(
+    prefix, link, mode, uid, gid, uname, gname, mtime, device, written = _common(
         block[100:124] + block[136:148] + block[156:]
     )
+    data = kind not in NO_DATA
     return Header(
         kind,
         prefix + b"/" + name if prefix else name,
@@ -125,32 +137,39 @@ def fields(block: bytes) -> Header:
         uname,
         gname,
         mtime,
-        0 if kind in NO_DATA else size,
+        size if data else 0,
         device,
+        written=residue.own(block, size, data=data) + written,
     )
 
 
+_Common = tuple[bytes, bytes, int, int, int, bytes, bytes, int, tuple[int, int], Parts]
+
+
 @lru_cache(maxsize=1024)
-def _common(rest: bytes) -> tuple[bytes, bytes, int, int, int, bytes, bytes, int, tuple[int, int]]:
+def _common(rest: bytes) -> _Common:
     """Return the other fields of a header, the prefix first; `rest` is all but those in `parse`."""
     block = bytes(100) + rest[:24] + bytes(12) + rest[24:36] + bytes(8) + rest[36:]
     uname = gname = prefix = b""
     device = (0, 0)
-    if block[257:263] == _USTAR or block[257:265] == _GNU:
+    named = block[257:263] == _USTAR or block[257:265] == _GNU
+    if named:
         uname, gname = text(block[265:297]), text(block[297:329])
         prefix = _prefix(block)
         if block[156] in b"34":
             device = (number(block[329:337]), number(block[337:345]))
+    mode = number(block[100:108])
     return (
         prefix,
         text(block[157:257]),
-        number(block[100:108]) & 0o7777,
+        mode & 0o7777,
         number(block[108:116]),
         number(block[116:124]),
         uname,
         gname,
         number(block[136:148]) * 1_000_000_000,
         device,
+        residue.common(block, mode, prefix, named=named),
     )
 
 

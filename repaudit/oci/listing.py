@@ -22,9 +22,10 @@ from blake3 import blake3
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry
 from repaudit.oci.record import Record, decode, encode, entry
+from repaudit.oci.residue import Parts
 
 #: Grows with each change of the form, so that no file of another form is ever read.
-FORM = 2
+FORM = 3
 #: What the records of one layer may take, in bytes; ten million small entries.
 MOST_RECORDS = 1 << 30
 #: How many paths may stand there again. No builder writes one twice; they are held in memory.
@@ -39,12 +40,19 @@ _MAGIC = b"repaudi%d" % FORM
 
 
 class Foot(msgspec.Struct, array_like=True):
-    """What a listing is of. `repeats` tells whether a path may stand in it more than once."""
+    """What a listing is of. `repeats` tells whether a path may stand in it more than once.
+
+    `last` is what stands behind the last member (`residue`), then follow `zeros`; the layer has
+    `size` bytes.
+    """
 
     digest: str
     diff_id: str
     count: int
     repeats: bool
+    last: Parts
+    zeros: int
+    size: int
 
 
 class Writer:
@@ -59,6 +67,7 @@ class Writer:
         self._offsets = array("Q")
         self._names: list[bytes] = []
         self._paths = array("q")
+        self._end: tuple[Parts, int, int] = ((), 0, 0)
 
     def add(self, path: bytes, encoded: bytes, offset: int) -> None:
         """Append one record, whose content begins at `offset` of the layer."""
@@ -75,6 +84,10 @@ class Writer:
         self._offsets.extend(offsets)
         self._flush()
 
+    def end(self, last: Parts, zeros: int, size: int) -> None:
+        """Say how the layer ends; see Foot."""
+        self._end = last, zeros, size
+
     @property
     def count(self) -> int:
         """How many records were added."""
@@ -87,7 +100,7 @@ class Writer:
         repeats = sum(one == other for one, other in pairwise(order))
         if repeats > MOST_REPEATS:
             raise MalformedError(f"layer: more than {MOST_REPEATS} paths stand there again")
-        foot = Foot(digest, diff_id, self.count, repeats > 0)
+        foot = Foot(digest, diff_id, self.count, repeats > 0, *self._end)
         data = encode(foot)
         for part in (
             self._starts.tobytes(),

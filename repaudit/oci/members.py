@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from repaudit.model.errors import MalformedError
 from repaudit.oci import header as headers
-from repaudit.oci import pax, sparse
+from repaudit.oci import pax, residue, sparse
 from repaudit.oci.cursor import Cursor, truncated
 from repaudit.oci.header import BLOCK, Header
+from repaudit.oci.residue import Part, Parts
 
 #: No real layer comes near; without a bound a small bomb would keep us busy for days.
 MAX_MEMBERS = 5_000_000
@@ -21,6 +24,8 @@ ZERO = bytes(BLOCK)
 _SPARSE = ord("S")
 _EXTENDED = frozenset(b"xgLK")
 _REGULAR = frozenset(b"0\0" + b"7")
+_LINKS = frozenset(b"12")
+_SECOND = 1_000_000_000
 
 
 class Parser:
@@ -55,6 +60,9 @@ class Members:
         self._end = 0
         #: How many members there were.
         self.count = 0
+        #: What headers at the end of the archive say of no member, and how many zeros follow.
+        self.last: Parts = ()
+        self.zeros = 0
 
     def next(self) -> Header | None:
         """Return the next header, the cursor at its `size` bytes of data; None after the last one.
@@ -65,21 +73,29 @@ class Members:
         pending, cursor = _Pending(), self._cursor
         self.skip()
         while (block := cursor.block()) and block != ZERO:
-            header = self._parser.parse(block, fresh=pending.headers > 0)
+            header = self._parser.parse(block, fresh=bool(pending.blocks))
             if header.type in _EXTENDED:
-                _absorb(pending, header, cursor)
+                _absorb(pending, header, block, cursor)
                 continue
             self.passed(1)
-            if pending.headers:
-                _merge(header, pending, cursor)
+            if pending.blocks:
+                _merge(header, pending, block, cursor)
             if header.type == _SPARSE:
                 sparse.old(header, block, cursor)
-            elif header.type == 0 and header.name.endswith(b"/"):
-                header.type, header.size = ord("5"), 0  # V7 had no directory type
+            elif header.type == 0 and header.name.endswith(b"/"):  # V7 had no directory type
+                if header.size:
+                    header.written += (residue.number(residue.SIZE, header.size),)
+                header.type, header.size = ord("5"), 0
             self._end = cursor.offset + header.size + -header.size % BLOCK
             return header
-        _finish(cursor, pending, last=block, empty=self.count == 0)
+        self.last = pending.written(ZERO)
+        self.zeros = _finish(cursor, pending, last=block, empty=self.count == 0)
         return None
+
+    def padding(self) -> bytes:
+        """Return what pads the member's data, which was read; nothing where that is zeros."""
+        size = self._end - self._cursor.offset
+        return self._cursor.take(size).rstrip(b"\0") if size > 0 else b""
 
     def skip(self) -> None:
         """Skip what of the member at hand was not read."""
@@ -107,30 +123,41 @@ class _Pending:
         self.records: dict[bytes, bytes] = {}
         self.name = b""
         self.link = b""
-        self.headers = 0
+        #: Their blocks, and what is known of how these are written; the records as they stand.
+        self.blocks: list[tuple[bytes, Parts]] = []
+        self.data = b""
+        #: What else is known of how they are written.
+        self.parts: list[Part] = []
+
+    def written(self, block: bytes) -> Parts:
+        """Return the parts of the headers, of a member with this block."""
+        found = [residue.header(one, parts, block) for one, parts in self.blocks]
+        return (*found, *self.parts)
 
 
-def _absorb(pending: _Pending, header: Header, cursor: Cursor) -> None:
+def _absorb(pending: _Pending, header: Header, block: bytes, cursor: Cursor) -> None:
     """Take in an extended header."""
     kind = chr(header.type)
     bound = MAX_EXTENDED if kind in "xg" else MAX_NAME + 1
     if header.size > bound:
         raise MalformedError(f"layer: an extended header of {header.size} bytes")
     data = cursor.take(header.size)
-    cursor.skip(-header.size % BLOCK)
+    if padding := cursor.take(-header.size % BLOCK).rstrip(b"\0"):
+        pending.parts.append(residue.part(b"%c padding" % header.type, padding))
     if kind == "x":
         _once(pending.records)
-        pending.records = pax.records(data)
+        pending.records, pending.data = pax.records(data), data
     elif kind == "g":
         pax.records(data)
+        pending.parts.append(residue.part(b"g records", data))
     elif kind == "L":
         _once(pending.name)
-        pending.name = _long(data)
+        pending.name = _long(pending, b"L", data)
     else:
         _once(pending.link)
-        pending.link = _long(data)
-    pending.headers += 1
-    if pending.headers > MAX_HEADERS:
+        pending.link = _long(pending, b"K", data)
+    pending.blocks.append((block, header.written))
+    if len(pending.blocks) > MAX_HEADERS:
         raise MalformedError(f"layer: more than {MAX_HEADERS} extended headers for one member")
 
 
@@ -140,30 +167,67 @@ def _once(said: object) -> None:
         raise MalformedError("layer: two extended headers say the same of one member")
 
 
-def _long(data: bytes) -> bytes:
+def _long(pending: _Pending, kind: bytes, data: bytes) -> bytes:
     name = data.rstrip(b"\0")
     if b"\0" in name:
         raise MalformedError(f"layer: a NUL in a name: {name!r:.200}")
+    if len(data) - len(name) != 1:
+        pending.parts.append((kind + b" end", b"%d" % (len(data) - len(name))))
     return name
 
 
-def _merge(header: Header, pending: _Pending, cursor: Cursor) -> None:
-    _once(pending.name and b"path" in pending.records)
-    _once(pending.link and b"linkpath" in pending.records)
-    pax.merge(header, pending.records)
-    size = pax.stored_size(pending.records)
+def _merge(header: Header, pending: _Pending, block: bytes, cursor: Cursor) -> None:
+    found = pending.records
+    _once(pending.name and b"path" in found)
+    _once(pending.link and b"linkpath" in found)
+    bare = replace(header)
+    pax.merge(header, found)
+    size = pax.stored_size(found)
     if size is not None and header.type not in headers.NO_DATA:
         header.size = size
     header.name = pending.name or header.name
     header.link = pending.link or header.link
+    stored = header.size
+    written = header.written + pending.written(block)
     if header.type in _REGULAR:
-        sparse.extended(header, pending.records, cursor)
+        written += sparse.extended(header, found, cursor)
+    written += pax.written(header, pending.data, found, stored)
+    header.written = written + tuple(_beside(bare, header, pending, stored))
 
 
-def _finish(cursor: Cursor, pending: _Pending, *, last: bytes, empty: bool) -> None:
-    """Check that the archive ends as one: two zero blocks or one or none, and then only zeros."""
+def _beside(bare: Header, header: Header, pending: _Pending, size: int) -> Iterator[Part]:
+    """Yield what a header says, and an extended one otherwise; `size` is that of its data."""
+    for where, one, other in (
+        (residue.NAME, bare.name, header.name),
+        (residue.LINK, bare.link, header.link),
+        (residue.UNAME, bare.uname, header.uname),
+        (residue.GNAME, bare.gname, header.gname),
+    ):
+        if one != other:
+            yield residue.part(where + 2, one)
+    for where, here, there in (
+        (residue.UID, bare.uid, header.uid),
+        (residue.GID, bare.gid, header.gid),
+        (residue.SIZE, bare.size, size),
+        (residue.MTIME, bare.mtime // _SECOND, header.mtime // _SECOND),
+    ):
+        if here != there:
+            yield residue.number(where, here)
+    if pending.name not in (b"", header.name):
+        yield residue.part(b"L name", pending.name)
+    if header.type not in _LINKS and header.link != bare.link:
+        yield residue.part(b"linkpath", header.link)
+
+
+def _finish(cursor: Cursor, pending: _Pending, *, last: bytes, empty: bool) -> int:
+    """Check that the archive ends as one: two zero blocks or one or none, and then only zeros.
+
+    Return how many zeros these are.
+    """
     if pending.records or pending.name or pending.link or (empty and not last):
         raise truncated()
+    end = cursor.offset - len(last)
     second = cursor.block() if last else b""
     if second and (second != ZERO or not cursor.only_zeros()):
         raise MalformedError("layer: there is more data after the end of the archive")
+    return cursor.offset - end

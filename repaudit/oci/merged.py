@@ -18,7 +18,7 @@ from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry, Kind
 from repaudit.oci.changes import MOST_CHANGES, Change
 from repaudit.oci.listing import Listing
-from repaudit.oci.record import encode, kind_of, text
+from repaudit.oci.record import Record, bare, encode, kind_of, text
 from repaudit.oci.tree import Tree
 
 #: Where the entry of a path is: the layer's number, and the entry's. Of a hard link, then the same
@@ -123,8 +123,12 @@ class System:
         return place[-2:] in self._said
 
     def raw(self, place: _Place) -> bytes:
-        """Return what the entry at a place says, to be compared."""
+        """Return what the entry at a place says, and how."""
         return self._layers[place[0]].raw(place[1], 1)
+
+    def says(self, place: _Place) -> Record:
+        """Return what the entry at a place says, however it is written."""
+        return bare(self._layers[place[0]].record(place[1]))
 
     def entry(self, path: str) -> Entry | None:
         """Return what lies at a path, under its own name."""
@@ -171,7 +175,7 @@ def _changes(one: System, other: System) -> Iterator[Change]:
     for path in sorted(one.places.keys() | other.places.keys()):
         a, b = one.places.get(path), other.places.get(path)
         linked = a and b and (one.linked(a) or other.linked(b))
-        if a and b and not linked and one.raw(a) == other.raw(b):
+        if a and b and not linked and _same(one, a, other, b):
             continue
         left, right = one.entry(path), other.entry(path)
         if linked and left and right and _lasting(left) == _lasting(right):
@@ -180,6 +184,10 @@ def _changes(one: System, other: System) -> Iterator[Change]:
         at = -2 if a and b else 0
         layers = (a[at] if a else 0, b[at] if b else 0)
         yield Change(path=path, left=left, right=right, layers=layers)
+
+
+def _same(one: System, a: _Place, other: System, b: _Place) -> bool:
+    return one.raw(a) == other.raw(b) or one.says(a) == other.says(b)
 
 
 def _lasting(entry: Entry) -> Entry:

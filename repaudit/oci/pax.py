@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 
 from repaudit.model.errors import MalformedError
+from repaudit.oci import residue
 from repaudit.oci.header import Header
+from repaudit.oci.residue import Parts
 
 _LENGTH = re.compile(rb"([0-9]{1,8}) ")
 _INTEGER = re.compile(rb"-?[0-9]{1,18}")
@@ -91,3 +93,36 @@ def stored_size(found: Mapping[bytes, bytes]) -> int | None:
     if size < 0:
         raise MalformedError("layer: an extended header gives a negative size")
     return size
+
+
+def written(header: Header, data: bytes, found: Mapping[bytes, bytes], size: int) -> Parts:
+    """Return what an extended header's records say beside what the merged header tells.
+
+    `size` is the length of the member's data.
+    """
+    if not data:
+        return ()
+    told = {
+        b"path": header.name,
+        b"linkpath": header.link,
+        b"uname": header.uname,
+        b"gname": header.gname,
+        b"uid": b"%d" % header.uid,
+        b"gid": b"%d" % header.gid,
+        b"size": b"%d" % size,
+        b"mtime": _time(header.mtime),
+        b"GNU.sparse.name": header.name,
+    }
+    if header.real_size is not None:
+        told[b"GNU.sparse.realsize"] = told[b"GNU.sparse.size"] = b"%d" % header.real_size
+        if header.real_size != header.size:
+            table = ",".join(f"{start},{length}" for start, length in header.regions)
+            told[b"GNU.sparse.map"] = table.encode()
+    return residue.records(data, found, told)
+
+
+def _time(nanoseconds: int) -> bytes:
+    """Return a time as it is written usually."""
+    whole, rest = divmod(abs(nanoseconds), 1_000_000_000)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{'-' if nanoseconds < 0 else ''}{whole}{fraction}".encode()

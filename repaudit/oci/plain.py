@@ -11,51 +11,76 @@ from functools import lru_cache
 from typing import NamedTuple
 from zlib import adler32
 
+from msgspec import Struct
+
 from repaudit.model.errors import MalformedError
-from repaudit.oci.header import fields, number, text
+from repaudit.oci.header import fields, number
 from repaudit.oci.record import encode, has_data, plain_path, record
+from repaudit.oci.residue import SIZE, Parts, form
 
 #: Files, links, devices, directories and fifos; not what an extended header or a map belongs to.
 _TYPES = frozenset(b"0123456")
-#: How msgpack begins an array of sixteen fields, as a record is.
-_SIXTEEN = b"\xdc\x00\x10"
+#: How msgpack begins an array of eighteen fields, as a record is.
+_EIGHTEEN = b"\xdc\x00\x12"
 #: A member's own fields in a header, and in a record, where any will do.
-_NAME, _SIZE, _SUM = b"n".ljust(100, b"\0"), b"0".ljust(12, b"\0"), b" " * 8
-_OWN = _SIXTEEN + encode((b"n", 0, 0, None, None))[1:]
+_NAME, _SIZE, _SUM = b"n".ljust(100, b"\0"), b"0" * 11 + b"\0", b" " * 8
+_OWN = _EIGHTEEN + encode((b"n", 0, 0, None, None, 0))[1:]
 
 
 class Common(NamedTuple):
-    """What a row of members has in common; `total` is the sum of those bytes."""
+    """What a row of members has in common; `total` is the sum of those bytes.
+
+    `rest` is in encoded form, and `last` is what it ends with: how such headers are written.
+    """
 
     has_data: bool
     total: int
     rest: bytes
+    last: Parts
 
-    def encode(self, path: bytes, size: int, content: bytes | None) -> bytes:
-        """Return a member's record as `record.encode` does; `content` is its data's digest."""
-        return _SIXTEEN + encode((path, size, size, content, None))[1:] + self.rest
+    def written_with(self, size: bytes) -> bytes:
+        """Return `rest` of a member whose size is written in another form."""
+        return self.rest[: -len(encode(self.last))] + encode(((SIZE, size), *self.last))
 
 
-def plain(block: bytes) -> tuple[bytes, int, Common] | None:
-    """Return the path, size and rest of a header that is right and usual, else None.
+class Plain(Struct, gc=False):
+    """A header that is right and usual: what it says, and what stands behind that in a record."""
 
-    What is None may be right all the same, and is to be read in full.
-    """
+    path: bytes
+    size: int
+    slashes: int
+    has_data: bool
+    rest: bytes
+
+    def encode(self, content: bytes | None) -> bytes:
+        """Return the member's record as `record.encode` does; `content` is its data's digest."""
+        own = (self.path, self.size, self.size, content, None, self.slashes)
+        return _EIGHTEEN + encode(own)[1:] + self.rest
+
+
+def plain(block: bytes) -> Plain | None:
+    """Return what a header says if that is soon told, else None: it may be right all the same."""
     common = _common(block[100:124] + block[136:148] + block[156:])
     if common is None:
         return None
-    name, size = block[:100], block[124:136]
-    path = plain_path(text(name))
+    name, field, checksum = block[:100], block[124:136], block[148:156]
+    stored = name.rstrip(b"\0")
+    path = b"" if b"\0" in stored else plain_path(stored)
     # Sums as in header.checksum_fits.
-    total = common.total + (adler32(name) & 0xFFFF) + (adler32(size) & 0xFFFF) - 2
+    total = common.total + (adler32(name) & 0xFFFF) + (adler32(field) & 0xFFFF) - 2
+    if not path or checksum != b"%06o\0 " % total:
+        return None
+    rest, digits = common.rest, field[:-1]
     try:
-        fits = number(block[148:156]) == total
-        length = number(size)
-    except MalformedError:
+        if digits.isdigit() and not field[-1]:  # as in residue.form
+            size = int(digits, 8)
+        else:
+            size, rest = number(field), common.written_with(form(field) or b"")
+    except (ValueError, MalformedError):  # an 8 or a 9
         return None
-    if not path or not fits or length < 0:
+    if size < 0 or (size and not common.has_data):
         return None
-    return path, length if common.has_data else 0, common
+    return Plain(path, size, len(stored) - len(path), common.has_data, rest)
 
 
 @lru_cache(maxsize=1024)
@@ -66,9 +91,10 @@ def _common(rest: bytes) -> Common | None:
     block = _NAME + rest[:24] + _SIZE + rest[24:36] + _SUM + rest[36:]
     try:
         header = fields(block)
-        found = encode(record(header, 0))
+        found = record(header, 0)
+        encoded = encode(found)
     except MalformedError:
         return None
-    if not found.startswith(_OWN):  # the name has a prefix
+    if not encoded.startswith(_OWN):  # the name has a prefix
         return None
-    return Common(has_data(header), sum(rest) + sum(_SUM), found[len(_OWN) :])
+    return Common(has_data(header), sum(rest) + sum(_SUM), encoded[len(_OWN) :], found.written)

@@ -9,11 +9,14 @@ from __future__ import annotations
 from sys import intern
 
 import msgspec
+from msgspec.structs import replace
 
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry, Kind
+from repaudit.oci import residue
 from repaudit.oci.header import Header
 from repaudit.oci.members import MAX_NAME
+from repaudit.oci.residue import Parts
 
 _KINDS = {
     ord("\0"): Kind.FILE,
@@ -42,7 +45,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     """The fields of an Entry that do not depend on where it lies. Names are bytes as stored.
 
     `content` tells contents apart (BLAKE3), `sha256` is there where it had to be known; both are
-    digests in bytes, and of a sparse file they are those of its map and the stored bytes. First
+    digests in bytes, and of a sparse file they are those of its map and the stored bytes. `slashes`
+    and `written` say how the member is written (`residue`), which is no part of the entry. First
     come the fields in which neighbours differ; `plain` relies on it.
     """
 
@@ -51,6 +55,7 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     stored: int
     content: bytes | None
     sha256: bytes | None
+    slashes: int
     kind: int
     mode: int
     uid: int
@@ -62,10 +67,16 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     link: bytes | None = None
     device: tuple[int, int] | None = None
     xattrs: tuple[tuple[bytes, str], ...] = ()
+    written: Parts = ()
 
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Record).decode
+
+
+def bare(found: Record) -> Record:
+    """Return a record without how it is written."""
+    return replace(found, slashes=0, written=())
 
 
 def kind_of(found: Record) -> Kind:
@@ -101,8 +112,11 @@ def record(header: Header, position: int) -> Record:
     if len(header.uname) + len(header.gname) > MAX_NAME:
         raise MalformedError(f"layer: {text(path)!r:.200} has an owner with a name too long")
     link = None
+    slashes, more = residue.name(path, header.name)
     if kind is Kind.HARDLINK:
         link = _path(header.link.lstrip(b"/"))
+        if link != header.link:
+            more = (*more, residue.spelled(residue.LINK, link, header.link))
     elif kind is Kind.SYMLINK:
         link = _bounded(header.link)
     seconds, nanoseconds = divmod(header.mtime, _SECOND)
@@ -112,6 +126,7 @@ def record(header: Header, position: int) -> Record:
         header.size,
         None,
         None,
+        slashes,
         _NUMBERS[_whiteout(path, kind) if _WHITEOUT in path else kind],
         header.mode,
         header.uid,
@@ -123,6 +138,7 @@ def record(header: Header, position: int) -> Record:
         link,
         header.device if header.type in _DEVICES else None,
         tuple([(_bytes(name), value) for name, value in header.xattrs]) if header.xattrs else (),
+        header.written + more,
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from repaudit.model.errors import MalformedError
+from repaudit.oci import residue
 from repaudit.oci.cursor import Cursor, truncated
 from repaudit.oci.header import BLOCK, Header, number
 from repaudit.oci.pax import integer
+from repaudit.oci.residue import Parts
 
 #: A map is held in memory, so it is bounded: this many regions take some 20 MB.
 MAX_REGIONS = 100_000
@@ -23,33 +25,60 @@ def old(header: Header, block: bytes, cursor: Cursor) -> None:
     header.real_size = number(block[_REAL_SIZE])
     values = _old_regions(block, _FIRST)
     more = block[_FIRST_MORE]
+    blocks = [block[residue.SPARSE]]
     while more:
         block = cursor.block()
         if not block:
             raise truncated()
+        blocks.append(block)
         values += _old_regions(block, _NEXT)
         more = block[_NEXT_MORE]
         _bound(len(values))
     _set_regions(header, values)
+    header.written += _map(header, b"".join(blocks), _old_map(values, header.real_size))
 
 
-def extended(header: Header, found: Mapping[bytes, bytes], cursor: Cursor) -> None:
-    """Read the map that PAX records hold (0.0, 0.1) or announce (1.0); do nothing without one."""
+def _old_map(values: Sequence[int], size: int) -> bytes:
+    """Return a map as GNU tar writes it, from its place in the header on."""
+    fields = [b"%011o\0" % value for value in values]
+    first, rest = b"".join(fields[:8]), fields[8:]
+    blocks = [first.ljust(96, b"\0") + bytes([bool(rest)]) + b"%011o\0" % size]
+    for at in range(0, len(rest), 42):
+        more = bytes([at + 42 < len(rest)])
+        blocks.append((b"".join(rest[at : at + 42]).ljust(504, b"\0") + more).ljust(BLOCK, b"\0"))
+    return b"".join(blocks)
+
+
+def _map(header: Header, data: bytes, usual: bytes) -> Parts:
+    """Return the part that says how a map is written, or what it is where no digest tells it."""
+    if data == usual and header.real_size != header.size:
+        return ()
+    return (residue.part(b"sparse map", data),)
+
+
+def extended(header: Header, found: Mapping[bytes, bytes], cursor: Cursor) -> Parts:
+    """Read the map that PAX records hold (0.0, 0.1) or announce (1.0); do nothing without one.
+
+    Return how it is written, where it stands in the data.
+    """
     version = found.get(b"GNU.sparse.major"), found.get(b"GNU.sparse.minor")
     in_data = version == (b"1", b"0")
     text = found.get(b"GNU.sparse.map", b"")
     if not in_data and not text and b"GNU.sparse.numblocks" not in found:
-        return
+        return ()
     size = found.get(b"GNU.sparse.realsize") or found.get(b"GNU.sparse.size")
     if not size:
         raise MalformedError(f"layer: {header.name!r:.200} is sparse but has no real size")
     header.real_size = integer(size)
     header.name = found.get(b"GNU.sparse.name") or header.name
     if in_data:
-        values = _map_in_data(header, cursor)
-    else:
-        values = [integer(word) for word in text.split(b",")] if text else []
+        values, data = _map_in_data(header, cursor)
+        usual = b"".join(b"%d\n" % value for value in (len(values) // 2, *values))
+        _set_regions(header, values)
+        return _map(header, data, usual.ljust(len(data), b"\0"))
+    values = [integer(word) for word in text.split(b",")] if text else []
     _set_regions(header, values)
+    return ()
 
 
 def _old_regions(block: bytes, places: range) -> list[int]:
@@ -61,9 +90,13 @@ def _old_regions(block: bytes, places: range) -> list[int]:
     return values
 
 
-def _map_in_data(header: Header, cursor: Cursor) -> list[int]:
-    """Read `COUNT, OFFSET, LENGTH, …`, a line each, from the front of the data, in whole blocks."""
+def _map_in_data(header: Header, cursor: Cursor) -> tuple[list[int], bytes]:
+    """Read `COUNT, OFFSET, LENGTH, …`, a line each, from the front of the data, in whole blocks.
+
+    Return the regions' numbers, and the blocks.
+    """
     lines: list[bytes] = []
+    blocks: list[bytes] = []
     rest, need = b"", 1
     while len(lines) < need:
         if header.size < BLOCK or len(rest) >= BLOCK:
@@ -72,12 +105,13 @@ def _map_in_data(header: Header, cursor: Cursor) -> list[int]:
         block = cursor.block()
         if not block:
             raise truncated()
+        blocks.append(block)
         *new, rest = (rest + block).split(b"\n")
         lines += new
         if lines and need == 1:
             need += 2 * integer(lines[0])
             _bound(need)
-    return [integer(line) for line in lines[1:need]]
+    return [integer(line) for line in lines[1:need]], b"".join(blocks)
 
 
 def _bound(values: int) -> None:

@@ -17,18 +17,21 @@ from typing import NamedTuple
 import msgspec
 from blake3 import blake3
 
+from repaudit.oci import residue
 from repaudit.oci.cursor import Cursor, Readable
 from repaudit.oci.header import BLOCK, Header
 from repaudit.oci.listing import Writer
 from repaudit.oci.members import Members, Parser
 from repaudit.oci.plain import plain
 from repaudit.oci.record import Record, encode, has_data, record, sparse_map
+from repaudit.oci.residue import Parts
 from repaudit.oci.spool import Spool
 
 #: How much of a content is held while both sides agree, in case that they do not later on. Beyond
 #: that, it must be read once more.
 _HELD = 8 << 20
 _EMPTY = blake3().digest()
+_ZEROS = tuple(bytes(size) for size in range(BLOCK))
 _Digests = tuple[bytes, bytes | None, bytes, bytes | None]
 _Pairs = Iterable[tuple[memoryview, memoryview]]
 
@@ -63,6 +66,8 @@ class _Side:
         """Go to the next member."""
         self.header = self.members.next()
         self.offset = self.cursor.offset
+        if self.header is None:
+            self.writer.end(self.members.last, self.members.zeros, self.offset)
 
     def alone(self) -> None:
         """Read the member at hand without looking at the other side."""
@@ -72,12 +77,18 @@ class _Side:
         found = record(header, self.writer.count)
         if has_data(header):
             found.content, found.sha256 = self.digests(header)
+        found.written += self.padding()
         self.write(found, encode(found))
         self.next()
 
     def write(self, found: Record, encoded: bytes) -> None:
         """Put down the member at hand."""
         self.writer.add(found.path, encoded, self.offset)
+
+    def padding(self) -> Parts:
+        """Return what is told of the padding of the content at hand, which was read."""
+        padding = self.members.padding()
+        return (residue.part(residue.PADDING, padding),) if padding else ()
 
     def take(self, stride: _Stride) -> None:
         """Put down the members of a stride, which lie here, and go behind them."""
@@ -115,22 +126,25 @@ class _Stride(NamedTuple):
 
 
 def _stride(buffer: bytes, at: int, most: int) -> _Stride:
-    """Read the plain members that lie whole in a buffer, from `at` on and before `most` bytes."""
+    """Read the plain members that lie whole in a buffer, from `at` on and before `most` bytes.
+
+    It ends before one whose padding is not zeros.
+    """
     paths: list[bytes] = []
     encoded: list[bytes] = []
     offsets: list[int] = []
     view, here, end = memoryview(buffer), at, at + most
     while here + BLOCK <= end and (found := plain(buffer[here : here + BLOCK])):
-        path, size, common = found
-        data = here + BLOCK
-        behind = data + size + -size % BLOCK
-        if behind > end:
+        data, size = here + BLOCK, found.size
+        padding = -size % BLOCK
+        behind = data + size + padding
+        if behind > end or not buffer.startswith(_ZEROS[padding], data + size):
             break
-        content = _EMPTY if common.has_data else None
+        content = _EMPTY if found.has_data else None
         if size:
             content = blake3(view[data : data + size]).digest()
-        paths.append(path)
-        encoded.append(common.encode(path, size, content))
+        paths.append(found.path)
+        encoded.append(found.encode(content))
         offsets.append(data - at)
         here = behind
     return _Stride(paths, encoded, offsets, here - at)
@@ -189,6 +203,13 @@ class _Twins:
             for side, header, found in ((left, one, a), (right, other, b)):
                 if has_data(header):
                     found.content, found.sha256 = side.digests(header)
+        pads = left.padding(), right.padding()
+        if a is b and pads[0] != pads[1]:
+            b = msgspec.structs.replace(a)
+            same = False
+        a.written += pads[0]
+        if a is not b:
+            b.written += pads[1]
         encoded = encode(a)
         left.write(a, encoded)
         right.write(b, encoded if same else encode(b))
@@ -199,8 +220,6 @@ class _Twins:
     def _stride(self) -> None:
         """Go on over the members that both sides have at hand whole, byte for byte the same."""
         left, right = self._left, self._right
-        left.members.skip()
-        right.members.skip()
         size = left.cursor.alike(right.cursor)
         if size > BLOCK:
             buffer, at, _ = left.cursor.at_hand()

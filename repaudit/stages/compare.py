@@ -165,8 +165,9 @@ def _compression(left: Layer, right: Layer) -> Difference:
 def compare_entries(pair: LayerPair) -> Iterator[Difference]:
     """Yield every aspect in which two layers differ; there is one at least."""
     found = [*_changes(pair.changed, pair.left.index), *_order(pair)]
-    if not found:  # the headers' encoding, or padding
-        found.append(_other_bytes(pair.left.index, "", pair.left.diff_id, pair.right.diff_id))
+    if pair.written or not found:
+        other = _other_bytes(pair.left.index, "", pair.left.diff_id, pair.right.diff_id)
+        found.append(replace(other, detail="\n".join(pair.written) or None))
     yield from found
 
 

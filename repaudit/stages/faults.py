@@ -10,12 +10,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from repaudit.model.difference import Aspect
+from repaudit.oci.header import BLOCK
 from repaudit.oci.image import OCI_MANIFEST
 from repaudit.sources import Opened
 from repaudit.stages.sample import END, SAMPLE, Images, Member, archive, sparse
 
 #: Grows and shrinks with the tables below: a fault that is no longer planted is noticed.
-PLANTED = 69
+PLANTED = 75
 _Members = tuple[Member, ...]
 #: Changes a layer, given the path of the member that is meant.
 _Change = Callable[[str, _Members], _Members]
@@ -233,5 +234,32 @@ def _beside(images: Images) -> Iterator[tuple[str, str, str, _Root, _Root]]:
     yield "presence", "an attestation more", "/index/manifests/1", *more
     order = indexes([one, attested[0]], [attested[0], other])
     yield "order", "of an index", "/index/manifests", *order
+    yield from _written(images)
     typed = images.image(archive(SAMPLE), layer={"mediaType": "application/x-unknown"})
     yield "annotation", "the type of a layer", "/manifest/layers/0/mediaType", one, typed
+
+
+def _written(images: Images) -> Iterator[tuple[str, str, str, _Root, _Root]]:
+    """Yield other ways to write a layer, beside a file that differs."""
+    other = _flip(0)("last", SAMPLE)
+    left = images.image(archive(other))
+    sound = archive(SAMPLE)
+    file = sound.index(b"dir/file")
+
+    def put(at: int, data: bytes) -> _Root:
+        layer = sound[:at] + data + sound[at + len(data) :]
+        block = layer[file : file + BLOCK]
+        total = sum(block[:148]) + 8 * ord(" ") + sum(block[156:])
+        sealed = block[:148] + b"%06o\0 " % total + block[156:]
+        return images.image(layer[:file] + sealed + layer[file + BLOCK :])
+
+    comment = _set(pax={"comment": "x"})("dir/file", SAMPLE)
+    for name, root in (
+        ("the magic, beside a file", put(file + 257, b"ustar  \0")),
+        ("spare bytes, beside a file", put(file + 500, b"x")),
+        ("the form of a number, beside a file", put(file + 136, b" ")),
+        ("padding, beside a file", put(file + 2 * BLOCK - 1, b"x")),
+        ("a record that means nothing, beside a file", images.image(archive(comment))),
+        ("zeros at the end, beside a file", images.image(sound + END)),
+    ):
+        yield "encoding", name, "", left, root

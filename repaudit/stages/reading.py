@@ -40,7 +40,8 @@ class Reading(Struct, frozen=True, kw_only=True):
 class LayerPair(Struct, frozen=True, kw_only=True):
     """Two layers that differ, and where: the paths, and the first two in another order.
 
-    `decides` says what hangs on that order, if anything does.
+    `decides` says what hangs on that order, if anything does, and `written` how the layers are
+    written otherwise, whatever differs besides.
     """
 
     left: Layer
@@ -48,6 +49,7 @@ class LayerPair(Struct, frozen=True, kw_only=True):
     changed: Iterable[Change]
     order: tuple[str, str] | None
     decides: str | None = None
+    written: tuple[str, ...] = ()
 
 
 def check_present(opened: Opened) -> None:
@@ -75,7 +77,12 @@ def read_pair(left: Side, right: Side, reading: Reading) -> LayerPair:
         found = find_changes(one, other)
     changed = with_contents(found.changed, ((left,), (right,)), reading.spool)
     return LayerPair(
-        left=left[1], right=right[1], changed=changed, order=found.order, decides=found.decides
+        left=left[1],
+        right=right[1],
+        changed=changed,
+        order=found.order,
+        decides=found.decides,
+        written=found.written,
     )
 
 

@@ -1,0 +1,145 @@
+"""How two layers are written, beside what their entries say: each respect counted, with a place."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from repaudit.model.text import printable
+from repaudit.oci.listing import Foot
+from repaudit.oci.record import Record, text
+from repaudit.oci.residue import DIGEST, NAME, PADDING, UNAME, Parts
+
+#: How many respects are told of a layer, and how many are kept apart: keys of records have no end.
+_MOST_TOLD, _MOST = 12, 256
+#: What tar programs fill their last block up to.
+_RECORD = 10240
+_FIELDS = (
+    *((0, "name"), (100, "mode"), (108, "uid"), (116, "gid"), (124, "size"), (136, "mtime")),
+    *((148, "checksum"), (156, "type"), (157, "link name"), (257, "magic"), (265, "uname")),
+    *((297, "gname"), (329, "devmajor"), (337, "devminor"), (345, "prefix"), (495, "spare bytes")),
+)
+_STARTS = [start for start, _ in _FIELDS]
+_SLASHES = ("no slash around it", "/ behind it", "./ before it", "./ before it and / behind it")
+#: What a header of its own is needed for says already, where one side has it and one has not.
+_NEEDED = frozenset({b"x header", b"x padding"})
+_OTHER = b"other records"
+_Groups = dict[int | bytes, tuple[bytes, ...]]
+
+
+class _Seen(Struct):
+    """How many members differ in a respect; the first by name, and what both have there."""
+
+    count: int
+    path: str
+    left: tuple[bytes, ...]
+    right: tuple[bytes, ...]
+
+
+class Otherwise:
+    """What was found so far. Memory does not grow with the layers."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int | bytes, _Seen] = {}
+        self._members = 0
+        self._first = ""
+        self._ends: list[str] = []
+
+    def add(self, path: str, left: Record, right: Record) -> None:
+        """Take in two records of one path."""
+        needed = _needed(left), _needed(right)
+        but = _NEEDED if needed[0] != needed[1] else frozenset()
+        one, other = _grouped(left, but), _grouped(right, but)
+        differ = [at for at in one.keys() | other.keys() if one.get(at) != other.get(at)]
+        if not differ and list(one) != list(other):
+            differ = [b"order of extended headers"]
+        if differ:
+            self._members += 1
+            self._first = min(self._first, path) if self._first else path
+        for where in differ:
+            self._count(where, path, one.get(where, ()), other.get(where, ()))
+
+    def _count(
+        self, where: int | bytes, path: str, left: tuple[bytes, ...], right: tuple[bytes, ...]
+    ) -> None:
+        if where not in self._seen and len(self._seen) >= _MOST and isinstance(where, bytes):
+            where, left, right = _OTHER, (), ()
+        seen = self._seen.setdefault(where, _Seen(0, path, left, right))
+        seen.count += 1
+        if path < seen.path:
+            seen.path, seen.left, seen.right = path, left, right
+
+    def end(self, left: Foot, right: Foot) -> None:
+        """Take in how both layers end."""
+        if left.last != right.last:
+            self._ends.append("headers behind the last member")
+        if left.zeros != right.zeros and not (_filled(left) and _filled(right)):
+            self._ends.append(f"zeros at the end: {left.zeros:,} → {right.zeros:,} bytes")
+
+    def lines(self) -> tuple[str, ...]:
+        """Return all of it in words, the most frequent first; nothing where nothing is."""
+        return (*self._headers(), *self._ends)
+
+    def _headers(self) -> Iterator[str]:
+        if not self._members:
+            return
+        members = "1 entry is" if self._members == 1 else f"{self._members:,} entries are"
+        yield f"{members} written otherwise, first {_short(self._first)}"
+        order = sorted(self._seen.items(), key=lambda one: (-one[1].count, str(one[0])))
+        for where, seen in order[:_MOST_TOLD]:
+            values = f"{_values(where, seen.left)} → {_values(where, seen.right)}"
+            yield f"{seen.count:,} in {_place(where)}, first {_short(seen.path)}: {values}"
+        if len(order) > _MOST_TOLD:
+            yield f"and in {len(order) - _MOST_TOLD} other respects"
+
+
+def _needed(found: Record) -> bool:
+    """Whether an entry cannot do without an extended header."""
+    return bool(found.nanoseconds or found.xattrs)
+
+
+def _grouped(found: Record, but: frozenset[bytes]) -> _Groups:
+    """Return the parts of a record, `but` some, those of one place together; its slashes too."""
+    parts: Parts = found.written
+    if found.slashes < len(_SLASHES):
+        parts = ((NAME + 1, _SLASHES[found.slashes].encode()), *parts)
+    groups: defaultdict[int | bytes, tuple[bytes, ...]] = defaultdict(tuple)
+    for where, value in parts:
+        if where in but:
+            continue
+        groups[where] += (value,)
+    return dict(groups)
+
+
+def _filled(foot: Foot) -> bool:
+    """Whether a layer ends as tar programs fill it up: how many zeros follows from the rest."""
+    return foot.size % _RECORD == 0 and 1024 <= foot.zeros < 1024 + _RECORD
+
+
+def _place(where: int | bytes) -> str:
+    if isinstance(where, bytes):
+        return _short(text(where))
+    if where == PADDING:
+        return "padding behind the content"
+    if where == UNAME:
+        return "all behind the magic (bytes 265 to 511)"
+    at = bisect(_STARTS, where) - 1
+    end = (*_STARTS, 512)[at + 1] if where < _STARTS[-2] else 512
+    return f"{_FIELDS[at][1]} (bytes {_STARTS[at]} to {end - 1})"
+
+
+def _values(where: int | bytes, values: tuple[bytes, ...]) -> str:
+    if where == _OTHER:
+        return "…"
+    return ", ".join(map(_value, values)) or ("none" if isinstance(where, bytes) else "as usual")
+
+
+def _value(value: bytes) -> str:
+    return f"bytes of BLAKE3 {value.hex()[:12]}" if len(value) == DIGEST else repr(value)[2:-1]
+
+
+def _short(name: str) -> str:
+    return printable(name)[:200]
