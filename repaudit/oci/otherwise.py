@@ -134,7 +134,8 @@ def _place(where: int | bytes) -> str:
 def _values(where: int | bytes, values: tuple[bytes, ...]) -> str:
     if where == _OTHER:
         return "…"
-    return ", ".join(map(_value, values)) or ("none" if isinstance(where, bytes) else "as usual")
+    words = ", ".join(map(_value, values))
+    return _short(words) or ("none" if isinstance(where, bytes) else "as usual")
 
 
 def _value(value: bytes) -> str:
