@@ -28,28 +28,15 @@ def pytest_configure(config: pytest.Config) -> None:
         compileall.compile_dir(Path(__file__).parent.parent / "repaudit", quiet=1)
 
 
-#: Those that take ten seconds of processor time and more.
-LONGEST = frozenset(
-    {
-        "test_an_image_may_have_as_many_layers_as_docker_allows",
-        "test_explaining_demonstrates_each_factor_and_blames_no_other",
-        "test_explaining_finds_nothing_in_what_is_repaired",
-        "test_explaining_loses_nothing_that_it_told_before",
-        "test_every_source_of_random_bytes_is_planted_and_no_other_chance",
-        "test_golden_cases_are_mended",
-    }
-)
-
-
 def _length(item: pytest.Item) -> int:
-    """Return the class of a test by what it takes: the longest, what builds, all others."""
-    if getattr(item, "originalname", item.name) in LONGEST:
+    """Return the class of a test by what it takes: the slow ones, what builds, all others."""
+    if item.get_closest_marker("slow"):
         return 0
     return 1 if item.get_closest_marker("live") else 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest first, so that all workers end together.
+    """Put what takes longest first, so that all workers end together.
 
     Without root and a builder the live tests are skipped, unless REPAUDIT_REQUIRE=live.
     """

@@ -176,6 +176,7 @@ def test_fewer_builds_than_one_factor_at_a_time(record: dict[str, Any]) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BUILT)
 def test_explaining_loses_nothing_that_it_told_before(case: str, record: dict[str, Any]) -> None:
     told = judge(case, truths(case), accuracy.explain(case))
@@ -188,6 +189,7 @@ def test_explaining_loses_nothing_that_it_told_before(case: str, record: dict[st
 
 
 @pytest.mark.live
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [clean(case) for case in BUILT])
 def test_explaining_finds_nothing_in_what_is_repaired(case: str) -> None:
     report = accuracy.explain(case)

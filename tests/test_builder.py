@@ -366,6 +366,7 @@ def test_a_run_starts_from_others_where_the_host_never_had_an_image(
     assert (len(run.steps), len(again.steps)) == (2, 1)
 
 
+@pytest.mark.slow
 def test_an_image_may_have_as_many_layers_as_docker_allows(
     site: Site, storage: Storage, tmp_path: Path
 ) -> None:

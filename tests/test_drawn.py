@@ -109,6 +109,7 @@ STEPS = {
 
 
 @pytest.mark.live
+@pytest.mark.slow
 def test_every_source_of_random_bytes_is_planted_and_no_other_chance(shell: Shell) -> None:
     lines = [f"RUN umask 022; {step}" for step in STEPS.values()]
     context = shell.context("\n".join([f"FROM {GOLDEN}", *lines, ""]))

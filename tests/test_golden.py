@@ -107,6 +107,7 @@ def test_every_factor_has_a_golden_case() -> None:
     assert {f"factor-{name}" for name in SETTABLE} == set(FACTORS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case", ["combo-everything", "combo-clock-and-umask", "combo-locale-and-timezone"]
 )

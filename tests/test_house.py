@@ -14,8 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import LONGEST
-
 ROOT = Path(__file__).parent.parent
 PACKAGE = "repaudit"
 FLOORS = (
@@ -246,12 +244,6 @@ def test_a_module_is_short_enough_to_be_read_at_once(file: str):
 
 def test_every_package_and_module_says_what_it_is(house: Tree):
     assert [file for file, module in house.items() if not ast.get_docstring(module)] == []
-
-
-def test_the_longest_tests_are_there():
-    texts = [path.read_text("utf-8") for path in (ROOT / "tests").glob("test_*.py")]
-
-    assert [name for name in LONGEST if not any(f"\ndef {name}(" in text for text in texts)] == []
 
 
 def test_no_test_mocks():

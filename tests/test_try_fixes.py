@@ -204,6 +204,7 @@ def test_a_run_that_does_not_know_its_file_says_so(shell: Shell) -> None:
     assert b"+RUN umask 022" in found.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["combo-clock-and-umask", "combo-stages", "factor-file_order"])
 def test_golden_cases_are_mended(
     case: str, golden_storage: dict[str, str], monkeypatch: pytest.MonkeyPatch
