@@ -20,7 +20,7 @@ from typing import Any
 
 from repaudit.formats import differing
 from tests import pairs
-from tests.bench_diff import REPAUDIT, Cost, cost
+from tests.bench_diff import REPAUDIT, Cost, cost, make_selftest
 
 #: A line of diffoscope's `file list`: mode, owner, size, time, and the name with its target.
 _LISTED = re.compile(
@@ -141,8 +141,11 @@ def against(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = Path(folder, "ours"), Path(folder, "theirs")
         ask = [REPAUDIT, "diff", "--quiet", "--no-diffoscope", "--format", f"json={ours}", *layouts]
-        caches = [str(Path(folder, str(number))) for number in range(3)]
-        walls = [cost(ask, XDG_CACHE_HOME=cache).wall for cache in caches]
+        walls = []
+        for number in range(3):
+            cache = str(Path(folder, str(number)))
+            make_selftest(cache)
+            walls.append(cost(ask, XDG_CACHE_HOME=cache).wall)
         ask = ["diffoscope", "--no-progress", "--json", theirs, *blobs]
         took = cost(ask, _PATIENCE, TMPDIR=folder)
         _say(name, took, statistics.median(walls))
