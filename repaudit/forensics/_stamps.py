@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -18,7 +18,9 @@ _ZONE = (
     r"(?: ?(?P<z>(?:GMT|UTC)?[+-]\d\d(?::?\d\d)?(?!\d)"
     r"|(?:Z|UTC|GMT|CES?T|EES?T|WES?T|[ECMP][SD]T|JST|IST|BST|MSK)\b))?"
 )
-_MONTH = "(?P<b>" + "|".join(sorted(MONTHS, key=lambda word: (-len(word), word))) + r")\.?"
+#: Stands for the months' names that may be meant.
+_NAMES = "<names>"
+_MONTH = rf"(?P<b>{_NAMES})\.?"
 _DAYNAME = r"(?:(?P<a>[^\W\d_]{1,12})[,.]? )?"
 _YEAR = r"(?P<y>(?:19|20)\d\d)(?!\d)"
 _NUMBER = r"(?P<d>[0-3]?\d)"
@@ -80,29 +82,36 @@ class Stamp(Struct, frozen=True, kw_only=True):
         return int(self.day.timestamp()) + self.clock
 
 
-@cache
-def _forms() -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(form, re.IGNORECASE) for form in _FORMS)  # ten milliseconds
+@lru_cache(maxsize=64)
+def _forms(months: tuple[str, ...]) -> dict[int, re.Pattern[str]]:
+    """Return the forms by number, with these months alone: all 37 take ten milliseconds."""
+    names = "|".join(sorted(months, key=lambda word: (-len(word), word)))
+    return {
+        number: re.compile(form.replace(_NAMES, names), re.IGNORECASE)
+        for number, form in enumerate(_FORMS)
+        if months or _NAMES not in form
+    }
 
 
 def stamps(text: str) -> Iterator[Stamp]:
     """Yield every date and time in `text`, from left to right."""
     position = 0
-    forms = _forms()
-    hits = {form: form.search(text) for form in forms}
+    lower = text.lower()
+    forms = _forms(tuple(month for month in MONTHS if month in lower))
+    hits = {number: form.search(text) for number, form in forms.items()}
     while True:
-        for form, hit in hits.items():
+        for number, hit in hits.items():
             if hit is not None and hit.start() < position:
-                hits[form] = form.search(text, position)
+                hits[number] = forms[number].search(text, position)
         # Of the forms that match here, the one that reads most is meant.
-        best = min(
-            (hit for hit in hits.values() if hit),
-            key=lambda hit: (hit.start(), -hit.end()),
-            default=None,
+        number, best = min(
+            ((number, hit) for number, hit in hits.items() if hit),
+            key=lambda found: (found[1].start(), -found[1].end()),
+            default=(0, None),
         )
         if best is None:
             return
-        stamp = _read(best, forms.index(best.re))
+        stamp = _read(best, number)
         if stamp is not None:
             yield stamp
         position = max(best.end(), best.start() + 1)
