@@ -83,8 +83,8 @@ def test_what_lies_on_top_wins_and_whiteouts_hide(layers, expected):
 
 
 def test_a_squashed_image_differs_in_its_layers_alone(tmp_path: Path):
-    apart = (tar(DIR, member(b"d/a", b"1")), tar(member(b"d/b", b"2"), member(b"d/.wh.a")))
-    squashed = (tar(DIR, member(b"d/b", b"2")),)
+    apart = (tar(DIR, member(b"d/a", b"1")), tar(member(b"d/b", b"2")))
+    squashed = (tar(DIR, member(b"d/a", b"1"), member(b"d/b", b"2")),)
     found = compared(apart, squashed, tmp_path)
 
     assert [(d.layer, d.path, d.aspect) for d in found.differences] == [(1, "", Aspect.PRESENCE)]
@@ -114,6 +114,71 @@ def test_a_file_that_a_whiteout_left_is_not_overlooked(tmp_path: Path):
     found = compared(hidden, (tar(member(b"secret", b"x")),), tmp_path)
 
     assert ("secret", Aspect.PRESENCE) in {(d.path, d.aspect) for d in found.differences}
+
+
+BASE = tar(DIR, member(b"d/b", b"2"))
+KEY, OTHER = member(b"d/key", b"x"), member(b"d/key", b"y")
+GONE = tar(member(b"d/.wh.key"))
+HIDDEN = "d/key (hidden by a later entry)"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "told"),
+    [
+        # A layer of the one image alone has it, whether it is taken away or written over.
+        ((BASE,), (BASE, tar(KEY), GONE), [(1, HIDDEN, Aspect.PRESENCE)]),
+        ((BASE, tar(OTHER)), (BASE, tar(KEY), tar(OTHER)), [(1, HIDDEN, Aspect.PRESENCE)]),
+        ((tar(KEY, OTHER), BASE), (tar(OTHER),), [(0, HIDDEN, Aspect.PRESENCE)]),
+        # Both hide one, which is not the same, or is.
+        ((tar(KEY), GONE), (tar(OTHER), GONE, GONE), [(0, HIDDEN, Aspect.CONTENT)]),
+        ((tar(KEY), tar(OTHER)), (tar(), tar(KEY), tar(OTHER)), []),
+        # Layers that both have hide the same; folders and whiteouts are none of a file.
+        ((tar(KEY), GONE), (tar(KEY), GONE, tar()), []),
+        ((BASE,), (BASE, tar(DIR), GONE, tar(DIR)), []),
+        # Twice in one layer, and in the next.
+        (
+            (BASE,),
+            (BASE, tar(KEY, KEY), tar(OTHER), GONE),
+            [
+                (1, "d/key (hidden by a later entry)", Aspect.PRESENCE),
+                (1, "d/key (hidden by a later entry, the 2. time)", Aspect.PRESENCE),
+                (2, "d/key (hidden by a later entry, the 3. time)", Aspect.PRESENCE),
+            ],
+        ),
+    ],
+)
+def test_what_a_later_layer_hides_is_told(left, right, told, tmp_path: Path):
+    found = compared(left, right, tmp_path)
+    hidden = [(d.layer, d.path, d.aspect) for d in found.differences if "hidden" in d.path]
+
+    assert hidden == told
+
+
+def test_the_bytes_of_what_is_hidden_are_kept(tmp_path: Path):
+    reading = Reading.below(tmp_path)
+    found = compare(opened((tar(KEY), GONE)), opened((tar(OTHER), GONE, GONE)), reading)
+    content = next(d for d in found.differences if d.path == HIDDEN)
+    kept = Library(reading.spool).get((content.left, content.right))
+
+    assert kept
+    assert [side.data for side in kept.load()] == [b"x", b"y"]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "told"),
+    [
+        ("ab", "aXb", [(1, None, "present")]),
+        ("aXb", "ab", [(1, "present", None)]),
+        ("ab", "abX", [(2, None, "present")]),
+        ("abc", "X", [(1, "present", None), (2, "present", None)]),
+        ("aXbY", "Zab", [(0, None, "present"), (1, "present", None), (3, "present", None)]),
+    ],
+)
+def test_a_layer_more_is_told_where_it_stands(left: str, right: str, told, tmp_path: Path):
+    sides = [tuple(tar(member(name.encode())) for name in side) for side in (left, right)]
+    found = compared(sides[0], sides[1], tmp_path)
+
+    assert [(d.layer, d.left, d.right) for d in found.differences if not d.path] == told
 
 
 def link(name: bytes, target: bytes, **fields: Any) -> bytes:

@@ -4,12 +4,17 @@ A hard link stands for the file that lay at its target when it was made, whateve
 name, and of several names of one file, each but the first by name has that one as its `link`. What
 a link's header says of mode, owner, times and attributes, runtimes give to the file: it holds for
 all its names, until another link says something else.
+
+What a later layer hides, whoever pulls the image has all the same. So of layers that only one side
+has it is compared as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 
 from blake3 import blake3
 from msgspec.structs import replace
@@ -26,15 +31,23 @@ from repaudit.oci.tree import Tree
 _Place = tuple[int, ...]
 #: How many hard links to one file may bring other extended attributes; tools write the same ones.
 _MOST_SAID = 64
+#: Numbers of layers, on the left and on the right.
+Numbers = tuple[Collection[int], Collection[int]]
+#: What holds nothing of its own: the file of a hard link is told where it lies.
+_BARE = frozenset({Kind.DIRECTORY, Kind.HARDLINK, Kind.WHITEOUT, Kind.OPAQUE})
 
 
-def find_merged_changes(left: Sequence[Listing], right: Sequence[Listing]) -> tuple[Change, ...]:
+def find_merged_changes(
+    left: Sequence[Listing], right: Sequence[Listing], own: Numbers = ((), ())
+) -> tuple[Change, ...]:
     """Return where two merged file systems differ, sorted by path; orders are not compared.
 
+    After it comes what is hidden in the layers that each side has for its `own`, by number.
     Raises MalformedError above MOST_CHANGES, and as `System` does.
     """
     changes = []
-    for change in _changes(System(left), System(right)):
+    one, other = System(left), System(right)
+    for change in chain(_changes(one, other), _hidden_changes(one, other, own)):
         changes.append(change)
         if len(changes) > MOST_CHANGES:
             raise MalformedError(
@@ -136,16 +149,16 @@ class System:
         if place is None:
             return None
         at = place[-2:]
-        file = self._entry(at)
+        file = self.own(at)
         if at not in self._said:
             return file
         if file.kind is Kind.DIRECTORY:
             raise _refuse(place[0], path, f"{file.path!r:.200}, which is a folder")
         said, first = self._said[at], self._first[at]
-        last = self._entry(said.last)
+        last = self.own(said.last)
         xattrs = dict(file.xattrs)
         for link in said.attributes:
-            xattrs |= self._entry(link).xattrs
+            xattrs |= self.own(link).xattrs
         return replace(
             file,
             path=path,
@@ -159,7 +172,26 @@ class System:
             link=file.link or (None if path == first else first),
         )
 
-    def _entry(self, place: _Place) -> Entry:
+    def hidden(self, numbers: Collection[int]) -> dict[str, _Place]:
+        """Return what these layers hold and no path shows, by what it is called."""
+        shown = {end for place in self.places.values() for end in (place[:2], place[-2:])}
+        times: Counter[str] = Counter()
+        found: dict[str, _Place] = {}
+        for number in sorted(numbers):
+            layer = self._layers[number]
+            for at, record in enumerate(layer.records(0, len(layer))):
+                if (number, at) in shown or kind_of(record) in _BARE:
+                    continue
+                path = text(record.path)
+                times[path] += 1
+                again = f", the {times[path]}. time" if times[path] > 1 else ""
+                found[f"{path} (hidden by a later entry{again})"] = (number, at)
+                if len(found) > MOST_CHANGES:
+                    raise MalformedError(f"layers hide more than {MOST_CHANGES} files of others")
+        return found
+
+    def own(self, place: _Place) -> Entry:
+        """Return the entry at a place, whatever others say of its file."""
         return self._layers[place[0]].entry(place[1])
 
     def _names(self) -> dict[_Place, str]:
@@ -188,6 +220,17 @@ def _changes(one: System, other: System) -> Iterator[Change]:
 
 def _same(one: System, a: _Place, other: System, b: _Place) -> bool:
     return one.raw(a) == other.raw(b) or one.says(a) == other.says(b)
+
+
+def _hidden_changes(one: System, other: System, own: Numbers) -> Iterator[Change]:
+    left, right = one.hidden(own[0]), other.hidden(own[1])
+    for name in sorted(left.keys() | right.keys()):
+        a, b = left.get(name), right.get(name)
+        before, after = one.own(a) if a else None, other.own(b) if b else None
+        if before and after and _lasting(before) == _lasting(after):
+            continue
+        layers = (a[0] if a else 0, b[0] if b else 0)
+        yield Change(path=name, left=before, right=after, layers=layers)
 
 
 def _lasting(entry: Entry) -> Entry:

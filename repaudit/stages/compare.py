@@ -6,6 +6,7 @@ What has equal digests is never opened.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -121,10 +122,14 @@ def _identity(image: Image) -> tuple[str, ...]:
 
 
 def _counts(left: Image, right: Image) -> Iterator[Difference]:
-    """Yield the layers that one image has more than the other."""
-    for number in range(*sorted((len(left.layers), len(right.layers)))):
-        sides = [image if number < len(image.layers) else None for image in (left, right)]
-        yield presence(number, "", *sides)
+    """Yield the layers that one image has more than the other, where those beside it agree."""
+    one, other = ([layer.descriptor.digest for layer in side.layers] for side in (left, right))
+    for _, i, i_end, j, j_end in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
+        both = min(i_end - i, j_end - j)
+        for number in range(i + both, i_end):
+            yield presence(number, "", left, None)
+        for number in range(j + both, j_end):
+            yield presence(number, "", None, right)
 
 
 def _merged(left: Image, right: Image, blobs: tuple[Blobs, Blobs], reading: Reading) -> MergedPair:

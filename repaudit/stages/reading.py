@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -100,9 +101,22 @@ def read_merged(left: Sequence[Side], right: Sequence[Side], reading: Reading) -
             held.enter_context(closing(listing))
             for listing in reading.shelf.read_each([*left, *right])
         ]
-        found = find_merged_changes(listings[: len(left)], listings[len(left) :])
+        own = only_there(left, right), only_there(right, left)
+        found = find_merged_changes(listings[: len(left)], listings[len(left) :], own)
     changed = with_contents(found, (left, right), reading.spool)
     return MergedPair(counts=(len(left), len(right)), changed=changed)
+
+
+def only_there(left: Sequence[Side], right: Sequence[Side]) -> list[int]:
+    """Return the numbers of those layers on the left that the right has not."""
+    digests = Counter(layer.descriptor.digest for _, layer in right)
+    found = []
+    for number, (_, layer) in enumerate(left):
+        if digests[layer.descriptor.digest] > 0:
+            digests[layer.descriptor.digest] -= 1
+        else:
+            found.append(number)
+    return found
 
 
 def with_contents(
