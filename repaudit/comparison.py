@@ -18,7 +18,7 @@ from repaudit.stages.compare import Comparison, Merged, compare, count_unread
 from repaudit.stages.reading import Reading, check_present
 
 if TYPE_CHECKING:
-    from repaudit.model.report import Ignored, Report, View
+    from repaudit.model.report import Report, View
 
 
 class DiffRequest(Struct, frozen=True, kw_only=True):
@@ -46,9 +46,10 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
         # What is needed from here on is loaded here: a thread that loads it while the layers are
         # read takes the interpreter's lock from those that read, and gains nothing.
         from repaudit.formats import FORMATS
-        from repaudit.model.report import LayerRecord, Report, Subject, Verdict
+        from repaudit.model.report import Ignored, LayerRecord, Report, Subject, Verdict
         from repaudit.stages.attribute import Scene, attribute
         from repaudit.stages.contents import Library, with_details
+        from repaudit.stages.indexes import count_listed
         from repaudit.stages.selftest import refuse_if_blind
         from repaudit.stages.semantic import split
 
@@ -56,6 +57,8 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
         ignored: tuple[Ignored, ...] = ()
         if request.semantic:
             differences, ignored = split(differences)
+        if beside := count_listed(sides[0].listed, sides[1].listed):
+            ignored += (Ignored(kind="packaging", count=beside),)
         contents = Library(reading.spool)
         files = sum(difference.aspect is Aspect.CONTENT for difference in differences)
         phase(f"looking into {files} files")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -170,6 +171,16 @@ def change(store: Store, **fields: object) -> dict:
         ({"layers": [{"size": -1, "digest": digest_of(b"")}]}, "without a media type or a size"),
         ({"layers": [{"mediaType": 1, "size": 1}]}, "without a media type or a size"),
         ({"layers": [{"size": 1, "digest": "sha256:../../etc"}]}, "not a digest"),
+        (
+            {"layers": [{"size": 1, "digest": digest_of(b"x"), "data": "eQ=="}]},
+            "embeds data that do",
+        ),
+        (
+            {"layers": [{"size": 2, "digest": digest_of(b"x"), "data": "eA=="}]},
+            "embeds data that do",
+        ),
+        ({"layers": [{"size": 1, "digest": digest_of(b"x"), "data": "eA"}]}, "are no base64"),
+        ({"layers": [{"size": 1, "digest": digest_of(b"x"), "data": 1}]}, "are no base64"),
         ({"layers": [{}] * 1025}, "are 1025, more than 1024"),
         ({"config": {"mediaType": LAYER, "digest": digest_of(b""), "size": 0}}, "is no image"),
     ],
@@ -192,6 +203,15 @@ def test_manifests_that_break_their_format_are_refused(fields: dict, words: str)
 def test_configs_that_break_their_format_are_refused(config: object, words: str):
     store = Store()
     refused(store, change(store, config=store.add_json(config, CONFIG)), words)
+
+
+def test_a_descriptor_may_embed_its_blob():
+    store = Store()
+    config = store.add_json({"rootfs": {"diff_ids": None}}, CONFIG)
+    data = base64.b64encode(store.blobs[config["digest"]]).decode()
+    root = change(store, config={**config, "data": data}, layers=[])
+
+    assert read_images(store, root_of(root)).images[0].layers == ()
 
 
 def test_an_image_without_layers_is_one():

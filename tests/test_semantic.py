@@ -214,3 +214,22 @@ def test_layer_by_layer_nothing_is_said_of_views(tmp_path: Path):
     sides = [image(tmp_path / name, tar(member(b"a", name.encode()))) for name in "lr"]
 
     assert diff(*sides)[1]["views"] == []
+
+
+def test_what_lists_an_only_image_is_no_part_of_it_and_counted(tmp_path: Path):
+    store = Store()
+    root = store.image(tar(member(b"a", b"x")))
+    named = {"annotations": {"org.opencontainers.image.ref.name": "b"}}
+    platform = {"platform": {"os": "linux", "architecture": "arm64"}}
+    sides = [
+        str(write_files(tmp_path / name, store.layout(root | more)))
+        for name, more in (("a", {}), ("b", named), ("c", named | platform), ("d", {}))
+    ]
+    found = [diff(sides[0], side) for side in sides[1:]]
+
+    assert [status for status, _ in found] == [0, 0, 0]
+    assert [[(one["kind"], one["count"]) for one in report["ignored"]] for _, report in found] == [
+        [("packaging", 1)],
+        [("packaging", 2)],
+        [],
+    ]

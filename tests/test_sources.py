@@ -63,6 +63,22 @@ def docker_files(*tags: str, stored: bytes = LAYER) -> dict[str, bytes]:
     return {"id/layer.tar": stored, name: config, "manifest.json": json.dumps(images).encode()}
 
 
+def both_files(**other: object) -> dict[str, bytes]:
+    """What today's docker save writes: a layout, and a manifest.json of the same image."""
+    _, root, files = a_layout(tag="v1")
+    manifest = json.loads(files[blob_path(root["digest"])])
+    item = {
+        "Config": blob_path(manifest["config"]["digest"]),
+        "RepoTags": ["app:v1"],
+        "Layers": [blob_path(layer["digest"]) for layer in manifest["layers"]],
+    }
+    return {**files, "manifest.json": json.dumps([item | other]).encode()}
+
+
+def blob_path(digest: str) -> str:
+    return "blobs/" + digest.replace(":", "/")
+
+
 # --- which source claims what ---------------------------------------------------------------
 
 
@@ -253,6 +269,14 @@ def test_a_docker_archive_is_read_with_and_without_a_prefix(
             assert hello(opened) == b"world"
 
 
+def test_one_tag_of_two_images_chooses_none(tmp_path: Path, scratch: Path):
+    (tmp_path / "a.tar").write_bytes(archive(docker_files("app:1", "app:1", "app:2")))
+    with pytest.raises(UsageError) as caught:
+        open_image(f"docker-archive:{tmp_path}/a.tar:app:1", scratch)
+
+    assert caught.value.hint.endswith(":TAG: @0, @1, app:2")
+
+
 def test_several_docker_images_need_a_choice(tmp_path: Path, scratch: Path):
     write_files(tmp_path, {"d": archive(docker_files("x:1", "y:1"))})
     for wrong in ("", ":z:1"):
@@ -312,6 +336,33 @@ def test_a_docker_config_must_be_what_its_name_says(tmp_path: Path, scratch: Pat
     write_files(tmp_path, {"d": archive({**files, config: files[config] + b" "})})
     with pytest.raises(MalformedError, match="does not match its name"):
         open_image(str(tmp_path / "d"), scratch)
+
+
+def test_what_two_readers_take_of_one_archive_is_one_image(tmp_path: Path, scratch: Path):
+    _, root, _ = a_layout(tag="v1")
+    path = tmp_path / "a.tar"
+    path.write_bytes(archive(both_files()))
+    assert open_image(str(path), scratch).images.digest == root["digest"]
+
+    alone = docker_files("app:v1", stored=tar(member(b"evil")))
+    other = next(name for name in alone if name.endswith(".json") and name != "manifest.json")
+    for change in ({"Config": other}, {"Layers": ["id/layer.tar"]}, {"Layers": []}):
+        path.write_bytes(archive({**alone, **both_files(**change)}))
+        for tag in ("", ":v1"):
+            with pytest.raises(MalformedError, match=r"lists an image that index\.json has not"):
+                open_image(f"{path}{tag}", scratch)
+        # Who names the reader gets what that one takes.
+        opened = open_image(f"oci-archive:{path}", scratch)
+        assert opened.images.digest == root["digest"]
+
+
+def test_layers_that_a_list_calls_otherwise_are_known_by_their_bytes(tmp_path: Path, scratch: Path):
+    files = both_files()
+    layer = next(name for name in json.loads(files["manifest.json"])[0]["Layers"])
+    files = {**both_files(Layers=["id/layer.tar"]), "id/layer.tar": files[layer]}
+    (tmp_path / "a.tar").write_bytes(archive(files))
+
+    assert open_image(str(tmp_path / "a.tar"), scratch).images.images
 
 
 def test_a_tar_that_holds_no_image_is_refused(tmp_path: Path, scratch: Path):

@@ -122,7 +122,7 @@ class View(Struct, frozen=True, kw_only=True):
 
 
 class Ignored(Struct, frozen=True, kw_only=True):
-    """How many differences of a class were left out, as was asked for."""
+    """How many differences of a class are in no finding: so asked, or no part of an image."""
 
     kind: str
     count: int

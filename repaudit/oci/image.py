@@ -6,6 +6,8 @@ same fields.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,7 +70,21 @@ def parse_descriptor(value: object, name: str) -> Descriptor:
     media_type, size = value.get("mediaType", ""), value.get("size")
     if not isinstance(media_type, str) or type(size) is not int or size < 0:
         raise MalformedError(f"{name} is a descriptor without a media type or a size")
-    return Descriptor(media_type=media_type, digest=parse_digest(value.get("digest")), size=size)
+    digest = parse_digest(value.get("digest"))
+    if "data" in value:
+        _check_data(value["data"], digest, size, name)
+    return Descriptor(media_type=media_type, digest=digest, size=size)
+
+
+def _check_data(data: object, digest: str, size: int, name: str) -> None:
+    """Refuse what a descriptor embeds, which others may take for the blob, if it is not that."""
+    try:
+        found = base64.b64decode(data if isinstance(data, str) else "!", validate=True)
+    except ValueError as error:
+        raise MalformedError(f"{name} embeds data that are no base64: {error}") from error
+    algorithm, _, expected = digest.partition(":")
+    if len(found) != size or hashlib.new(algorithm, found).hexdigest() != expected:
+        raise MalformedError(f"{name} embeds data that do not match its digest and size")
 
 
 def parse_diff_ids(config: dict[str, Any], name: str) -> tuple[str, ...]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any, BinaryIO
 
 from repaudit.model.digest import Descriptor, sha256
@@ -25,6 +28,7 @@ _MEDIA_TYPES = {
 }
 #: A config is called by its digest: `HEX.json`, `sha256:HEX` or `blobs/sha256/HEX`.
 _HEX = re.compile(r"(?:.*[/:])?([0-9a-f]{64})(?:\.json)?")
+_BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
 
 
 class _Members:
@@ -62,7 +66,33 @@ def open_docker(archive: Archive, tag: str) -> Opened:
     layers = pair_layers(descriptors, diff_ids, archive.name)
     image = _image(config, digest, platform(fields), layers)
     images = ImageSet(digest=digest, index=None, images=(image,))
-    return Opened(images=images, blobs=_Members(archive, places))
+    return Opened(images=images, blobs=_Members(archive, places), listed=chosen)
+
+
+def check_lists(archive: Archive, tag: str, images: Iterable[Image]) -> None:
+    """Raise MalformedError where manifest.json calls an image `tag`, or any, that is none of these.
+
+    Archives of today's Docker have it beside index.json, and each loader reads what it knows.
+    """
+    known = {
+        (image.config_digest, *(layer.descriptor.digest for layer in image.layers))
+        for image in images
+    }
+    for item in _images(archive):
+        if tag and not any(f":{word}".endswith((f"/{tag}", f":{tag}")) for word in _tags(item)):
+            continue
+        if tuple(_digest(archive, name) for name in (item["Config"], *item["Layers"])) not in known:
+            raise MalformedError(
+                f"{archive.name}: manifest.json lists an image that index.json has not",
+                hint="say which of them is meant: oci-archive:FILE or docker-archive:FILE",
+            )
+
+
+def _digest(archive: Archive, name: str) -> str:
+    if said := _BLOB.fullmatch(name):  # verified where it is read as what index.json lists
+        return f"sha256:{said[1]}"
+    with archive.open(name) as file:
+        return Cursor(file).hash(archive.size(name))
 
 
 def _image(config: bytes, digest: str, platform: str, layers: tuple[Layer, ...]) -> Image:
@@ -93,23 +123,31 @@ def _images(archive: Archive) -> list[dict[str, Any]]:
 
 
 def _choose(images: list[dict[str, Any]], tag: str, name: str) -> dict[str, Any]:
-    tags = [_tags(image) for image in images]
     if not tag and len(images) == 1:
         return images[0]
-    fits = [
-        image
-        for number, image in enumerate(images)
-        if tag == f"@{number}"
-        or any(known == tag or known.endswith(f"/{tag}") for known in tags[number])
-    ]
+    fits = _called(images, tag)
     if tag and len(fits) == 1:
         return fits[0]
-    known = [", ".join(words) or f"@{number}" for number, words in enumerate(tags)]
+    tags = list(map(_tags, images))
+    times = Counter(chain.from_iterable(tags))
+    known = [
+        ", ".join(word for word in words if times[word] == 1) or f"@{number}"
+        for number, words in enumerate(tags)
+    ]
     what = f"{len(fits)} images called {tag!r}" if tag else f"{len(images)} images"
     raise UsageError(
         f"{name} has {what}",
         hint=f"choose one with docker-archive:{name}:TAG: {', '.join(known)}",
     )
+
+
+def _called(images: list[dict[str, Any]], tag: str) -> list[dict[str, Any]]:
+    return [
+        image
+        for number, image in enumerate(images)
+        if tag == f"@{number}"
+        or any(known == tag or known.endswith(f"/{tag}") for known in _tags(image))
+    ]
 
 
 def _tags(image: dict[str, Any]) -> list[str]:

@@ -29,7 +29,8 @@ def open_layout(files: Files, tag: str) -> Opened:
     if not tag and len(manifests) > 1:
         return Opened(images=read_root(blobs, data), blobs=blobs)
     chosen = _choose(manifests, tag, name) if tag else manifests[0]
-    return Opened(images=read_images(blobs, _descriptor(chosen, name)), blobs=blobs)
+    images = read_images(blobs, _descriptor(chosen, name))
+    return Opened(images=images, blobs=blobs, listed=chosen if isinstance(chosen, dict) else None)
 
 
 def _check_version(files: Files) -> None:

@@ -9,7 +9,7 @@ malformed raises MalformedError, what cannot be had SourceError; nothing is writ
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from msgspec import Struct
 
@@ -25,10 +25,15 @@ class Blobs(Protocol):
 
 
 class Opened(Struct, frozen=True, kw_only=True):
-    """An image set that can be read."""
+    """An image set that can be read.
+
+    `listed` is what a layout's index.json or an archive's manifest.json says of the only image
+    there, or the one that was chosen: tags and the like, which are no part of the image.
+    """
 
     images: ImageSet
     blobs: Blobs
+    listed: dict[str, Any] | None = None
 
 
 class Source(Protocol):

@@ -1,7 +1,8 @@
 """An image in a tar archive: `FILE`, `FILE:TAG` or `oci-archive:FILE:TAG`.
 
 Without a prefix an archive that only `docker save` could have written is read too. Archives of
-today's Docker are both at once; then the OCI half is read, for it has the manifests' digests.
+today's Docker are both at once; then the OCI half is read, for it has the manifests' digests, and
+the other may list none but the images that are in it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from repaudit.model.errors import MalformedError, SourceError
 from repaudit.sources._archive import is_archive, open_archive
-from repaudit.sources._docker import open_docker
+from repaudit.sources._docker import check_lists, open_docker
 from repaudit.sources._layout import open_layout
 from repaudit.sources._reference import find_path, split
 from repaudit.sources.interface import Opened, Source
@@ -38,7 +39,10 @@ class _OciArchive:
             return open_docker(archive, found[1])
         if not archive.has("oci-layout"):
             raise MalformedError(f"{archive.name} is no archive of an image")
-        return open_layout(archive, found[1])
+        opened = open_layout(archive, found[1])
+        if not transport and archive.has("manifest.json"):
+            check_lists(archive, found[1], opened.images.images)
+        return opened
 
 
 SOURCE: Source = _OciArchive()

@@ -17,6 +17,8 @@ from repaudit.model.image import ImageSet, Listed
 from repaudit.stages.documents import ADDRESS, compare_json, load
 from repaudit.stages.entries import presence
 
+#: What leads to an image: from index.json, or from manifest.json (Docker's image spec v1.2).
+_IMAGE = ("digest", "size", "data", "Config", "Layers")
 _REFERS_TO = "vnd.docker.reference.digest"
 
 
@@ -48,6 +50,16 @@ _WAYS: tuple[Callable[[_Item], str], ...] = (
     lambda item: "" if item.name else item.says,
     lambda item: "" if item.name else "whatever it is",
 )
+
+
+def count_listed(left: dict[str, Any] | None, right: dict[str, Any] | None) -> int:
+    """Return in how many places two files that list images say other things of one, of one form.
+
+    Its digests and sizes are not among them: images are compared themselves.
+    """
+    if left is None or right is None or ("Config" in left) != ("Config" in right):
+        return 0
+    return sum(1 for _ in compare_json("", left, right, Aspect.ANNOTATION, _IMAGE))
 
 
 def compare_indexes(left: ImageSet, right: ImageSet, *, several: bool) -> Iterator[Difference]:
