@@ -21,6 +21,8 @@ GOLDEN = Path(__file__).parent.parent / "golden"
 PLANTED = {name for case in accuracy.CASES for name in (case, accuracy.clean(case))}
 CASES = sorted({path.parent.name for path in GOLDEN.glob("*/case.toml")} - PLANTED)
 FACTORS = [name for name in CASES if name.startswith("factor-")]
+#: Those in which what breaks the build is searched for.
+SLOW = {"breaks-twice", "breaks-umask"}
 
 pytestmark = pytest.mark.live
 
@@ -70,7 +72,10 @@ def _storage(golden_storage: dict[str, str], monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(name, value)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.slow] * (case in SLOW)) for case in CASES],
+)
 def test_the_hand_written_truth_is_what_a_rebuild_finds(case: str) -> None:
     wanted, before = truth(case), held_by(case)
     report = rebuild(case, vary=tuple(wanted.get("vary", ())))
