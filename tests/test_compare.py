@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,7 @@ from repaudit.model.difference import Aspect, Difference
 from repaudit.model.errors import MalformedError, SourceError
 from repaudit.model.image import Entry, Kind, Layer
 from repaudit.oci.changes import find_changes
+from repaudit.oci.compression import wrapper
 from repaudit.oci.image import read_images
 from repaudit.oci.listing import Listing, Writer
 from repaudit.oci.record import encode
@@ -985,3 +987,39 @@ def test_layers_that_do_not_correspond_are_not_compared_as_they_are_written(imag
     sides = images.image(A), images.image(gnu, tar(member(b"srv/b")))
 
     assert places(images.compare(*sides)) == [(1, "", "presence"), (1, "srv/b", "presence")]
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize(
+    ("field", "left", "right"),
+    [
+        ("mtime", {"mtime": 0}, {"mtime": 1}),
+        ("name", {"filename": "a"}, {"filename": "b"}),
+        ("", {"mtime": 0}, {"mtime": 0}),
+    ],
+)
+def test_fields_of_the_compressed_header_are_told_whatever_differs_besides(
+    images: Images, field: str, left: dict[str, Any], right: dict[str, Any], beside: bool
+):
+    def packed(data: bytes, mtime: int = 0, filename: str = "") -> bytes:
+        out = io.BytesIO()
+        with gzip.GzipFile(filename, "wb", mtime=mtime, fileobj=out) as file:
+            file.write(data)
+        return out.getvalue()
+
+    sides = [(A, packed(A, **left)), (B if beside else A, packed(B if beside else A, **right))]
+    found = images.compare(*(images.image(plain, stored=(stored,)) for plain, stored in sides))
+    told = [d for d in found.differences if d.aspect is Aspect.COMPRESSION]
+
+    assert [d.aspect for d in found.differences if d not in told] == [Aspect.CONTENT] * beside
+    assert bool(told) is bool(field)
+    assert all(d.detail and f"{field} in the compressed header: " in d.detail for d in told)
+
+
+@pytest.mark.parametrize("cut", range(30))
+def test_a_compressed_header_that_is_cut_is_read_all_the_same(cut: int):
+    whole = b"\x1f\x8b\x08\x1c" + bytes(6) + b"\x02\0ab" + b"name\0" + b"comment\0" + bytes(9)
+
+    assert wrapper(whole[:cut])[0] == ("form", "gzip" if cut > 1 else "")
+    assert ("name", "name") in wrapper(whole)
+    assert ("comment", "comment") in wrapper(whole)

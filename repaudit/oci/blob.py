@@ -82,6 +82,8 @@ class LayerStream:
         self._file = file
         stored = Verified(file, digest, layer.descriptor.size, f"blob {digest}")
         plain = Plain(stored, f"blob {digest}", bounds)
+        #: What its compressor says first.
+        self.wrapper = plain.wrapper
         # Where both digests are the same, the stored bytes are the uncompressed ones.
         same = digest == layer.diff_id and plain.form == "tar"
         what = f"layer {layer.index} (blob {digest})"

@@ -16,6 +16,7 @@ from repaudit.oci.header import BLOCK, checksum_fits
 _GZIP = b"\x1f\x8b"
 #: A zstd frame; those from 0x50 to 0x5F are skippable, and zstd:chunked layers have some.
 _ZSTD, _ZSTD_SKIPPABLE = b"\x28\xb5\x2f\xfd", b"\x2a\x4d\x18"
+_GZIP_FIXED = 10  # of gzip's header, the bytes that are always there
 _ZSTD_WINDOW = 128 << 20  # what zstd itself allows unless it is told otherwise
 #: How much compressed data a decoder gets at once. One byte of gzip makes up to 1032, and four of
 #: zstd a whole block of 128 KiB, which its interface gives back in one piece.
@@ -41,6 +42,8 @@ class Bounds(Struct, frozen=True, kw_only=True):
 
 
 BOUNDS = Bounds()
+#: The fields of a compressed header, each with its value in words.
+Wrapper = tuple[tuple[str, str], ...]
 
 
 def sniff(head: bytes) -> str | None:
@@ -52,6 +55,35 @@ def sniff(head: bytes) -> str | None:
     if len(head) == BLOCK and (not any(head) or checksum_fits(head)):
         return "tar"
     return None
+
+
+def wrapper(head: bytes) -> Wrapper:
+    """Return the fields of the first compressed header in a file's first 512 bytes, in order.
+
+    None of them depends on what is compressed, nor tells how hard the compressor tried.
+    """
+    form = sniff(head)
+    if form == "gzip" and len(head) >= _GZIP_FIXED:
+        flags = head[3]
+        fields = [("flags", f"{flags:#04x}"), ("mtime", str(int.from_bytes(head[4:8], "little")))]
+        fields += [("extra flags", str(head[8])), ("system", str(head[9]))]
+        at = _GZIP_FIXED
+        if flags & 4:
+            end = at + 2 + int.from_bytes(head[at : at + 2], "little")
+            fields.append(("extra field", head[at + 2 : end].hex()))
+            at = end
+        for bit, field in ((8, "name"), (16, "comment")):
+            if flags & bit:
+                text = head[at:].partition(b"\0")[0]
+                fields.append((field, text.decode("latin-1")))
+                at += len(text) + 1
+        return ("form", form), *fields
+    if form == "zstd" and head.startswith(_ZSTD) and len(head) > len(_ZSTD) + 1:
+        described, window = head[4], head[5]
+        checked = "yes" if described & 4 else "no"
+        size = "one segment" if described & 32 else str(window)
+        return ("form", form), ("checksum", checked), ("window", size)
+    return (("form", form or ""),)
 
 
 class Plain:
@@ -70,6 +102,7 @@ class Plain:
         while len(self._head) < BLOCK and (data := stream.read(BLOCK - len(self._head))):
             self._head += data
         self.form = sniff(self._head)
+        self.wrapper = wrapper(self._head)
         if self.form is None:
             raise MalformedError(f"{name} is none of gzip, zstd, tar")
         decode = _DECODERS.get(self.form)

@@ -21,6 +21,7 @@ from blake3 import blake3
 
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry
+from repaudit.oci.compression import Wrapper
 from repaudit.oci.record import Record, decode, encode, entry
 from repaudit.oci.residue import Parts
 
@@ -43,7 +44,7 @@ class Foot(msgspec.Struct, array_like=True):
     """What a listing is of. `repeats` tells whether a path may stand in it more than once.
 
     `last` is what stands behind the last member (`residue`), then follow `zeros`; the layer has
-    `size` bytes.
+    `size` bytes, and `wrapper` is what its compressor says first.
     """
 
     digest: str
@@ -53,6 +54,7 @@ class Foot(msgspec.Struct, array_like=True):
     last: Parts
     zeros: int
     size: int
+    wrapper: Wrapper
 
 
 class Writer:
@@ -93,14 +95,14 @@ class Writer:
         """How many records were added."""
         return len(self._offsets)
 
-    def finish(self, digest: str, diff_id: str) -> Listing:
+    def finish(self, digest: str, diff_id: str, wrapper: Wrapper = ()) -> Listing:
         """Close the file and return what is in it; the layer it is of has these digests."""
         self._flush()
         order = sorted(self._paths)
         repeats = sum(one == other for one, other in pairwise(order))
         if repeats > MOST_REPEATS:
             raise MalformedError(f"layer: more than {MOST_REPEATS} paths stand there again")
-        foot = Foot(digest, diff_id, self.count, repeats > 0, *self._end)
+        foot = Foot(digest, diff_id, self.count, repeats > 0, *self._end, wrapper)
         data = encode(foot)
         for part in (
             self._starts.tobytes(),

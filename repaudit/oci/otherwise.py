@@ -78,6 +78,7 @@ class Otherwise:
             self._ends.append("headers behind the last member")
         if left.zeros != right.zeros and not (_filled(left) and _filled(right)):
             self._ends.append(f"zeros at the end: {left.zeros:,} → {right.zeros:,} bytes")
+        self._ends.extend(wrapped(left, right))
 
     def lines(self) -> tuple[str, ...]:
         """Return all of it in words, the most frequent first; nothing where nothing is."""
@@ -94,6 +95,16 @@ class Otherwise:
             yield f"{seen.count:,} in {_place(where)}, first {_short(seen.path)}: {values}"
         if len(order) > _MOST_TOLD:
             yield f"and in {len(order) - _MOST_TOLD} other respects"
+
+
+def wrapped(left: Foot, right: Foot) -> Iterator[str]:
+    """Yield what differs in the compressed headers of two layers."""
+    one, other = dict(left.wrapper), dict(right.wrapper)
+    fields = {"form"} if one.get("form") != other.get("form") else one.keys() | other.keys()
+    for field in sorted(fields):
+        if one.get(field) != other.get(field):
+            values = [_short(side.get(field, "none")) for side in (one, other)]
+            yield f"{field} in the compressed header: {values[0]} → {values[1]}"
 
 
 def _needed(found: Record) -> bool:

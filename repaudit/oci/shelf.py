@@ -16,7 +16,7 @@ from repaudit.host.store import Store
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Layer
 from repaudit.oci.ahead import Ahead
-from repaudit.oci.blob import Blobs, open_layer
+from repaudit.oci.blob import Blobs, LayerStream, open_layer
 from repaudit.oci.compression import BOUNDS, Bounds
 from repaudit.oci.cursor import CHUNK
 from repaudit.oci.listing import Listing, Writer, load
@@ -101,7 +101,7 @@ class Shelf:
             read_twins(a, b, (first, second), to)
             self._drain(a)
             self._drain(b)
-            return self._kept(first, left[1]), self._kept(second, right[1])
+            return self._kept(first, left[1], one), self._kept(second, right[1], other)
 
     def _one(self, side: _Side) -> Listing:
         with (
@@ -111,10 +111,10 @@ class Shelf:
         ):
             read_alone(ahead, writer)
             self._drain(ahead)
-            return self._kept(writer, side[1])
+            return self._kept(writer, side[1], stream)
 
-    def _kept(self, writer: Writer, layer: Layer) -> Listing:
-        listing = writer.finish(*_names(layer))
+    def _kept(self, writer: Writer, layer: Layer, stream: LayerStream) -> Listing:
+        listing = writer.finish(*_names(layer), stream.wrapper)
         path = self._draft(layer).replace(self._path(layer))
         if self._store is not None:
             self._store.put(path, path.name)

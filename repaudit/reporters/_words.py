@@ -101,7 +101,7 @@ def _untold(report: Report) -> str:
         return "how layers that do not correspond are written: spare bytes of headers, padding"
     layers = (d.layer for finding in report.findings for d in finding.differences)
     differ = report.ignored or any(layer is not None for layer in layers)
-    return "how layers whose entries differ were compressed" if differ else ""
+    return "how hard layers whose entries differ were compressed" if differ else ""
 
 
 def conclusion(report: Report) -> Iterator[str]:

@@ -5,7 +5,7 @@ What has equal digests is never opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 
 from msgspec import Struct
@@ -152,18 +152,23 @@ def _layers(
         if one.descriptor.digest == other.descriptor.digest:
             continue
         types = one.descriptor.media_type, other.descriptor.media_type
-        if one.diff_id == other.diff_id or packed_otherwise(*types):
+        if one.diff_id == other.diff_id:
+            yield _compression(one, other, check((blobs[0], one), (blobs[1], other), reading))
+            continue
+        if packed_otherwise(*types):
             yield _compression(one, other)
-        if one.diff_id != other.diff_id:
-            yield read_pair((blobs[0], one), (blobs[1], other), reading)
-        else:
-            check((blobs[0], one), (blobs[1], other), reading)
+        yield read_pair((blobs[0], one), (blobs[1], other), reading)
 
 
-def _compression(left: Layer, right: Layer) -> Difference:
+def _compression(left: Layer, right: Layer, headers: Sequence[str] = ()) -> Difference:
     words = [f"{side.descriptor.media_type} {side.descriptor.digest}" for side in (left, right)]
     return Difference(
-        layer=left.index, path="", aspect=Aspect.COMPRESSION, left=words[0], right=words[1]
+        layer=left.index,
+        path="",
+        aspect=Aspect.COMPRESSION,
+        left=words[0],
+        right=words[1],
+        detail="\n".join(headers) or None,
     )
 
 

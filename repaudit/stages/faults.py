@@ -16,7 +16,7 @@ from repaudit.sources import Opened
 from repaudit.stages.sample import END, SAMPLE, Images, Member, archive, sparse
 
 #: Grows and shrinks with the tables below: a fault that is no longer planted is noticed.
-PLANTED = 75
+PLANTED = 76
 _Members = tuple[Member, ...]
 #: Changes a layer, given the path of the member that is meant.
 _Change = Callable[[str, _Members], _Members]
@@ -261,5 +261,6 @@ def _written(images: Images) -> Iterator[tuple[str, str, str, _Root, _Root]]:
         ("padding, beside a file", put(file + 2 * BLOCK - 1, b"x")),
         ("a record that means nothing, beside a file", images.image(archive(comment))),
         ("zeros at the end, beside a file", images.image(sound + END)),
+        ("the time of gzip, beside a file", images.image(sound, mtime=1)),
     ):
         yield "encoding", name, "", left, root

@@ -17,6 +17,7 @@ from repaudit.oci import layer as oci_layer
 from repaudit.oci.blob import check_size
 from repaudit.oci.changes import Change, find_changes
 from repaudit.oci.merged import find_merged_changes
+from repaudit.oci.otherwise import wrapped
 from repaudit.oci.shelf import Shelf
 from repaudit.oci.spool import MOST_OF_ALL, MOST_OF_ONE, Spool
 from repaudit.sources import Blobs, Opened
@@ -65,10 +66,14 @@ def check_present(opened: Opened) -> None:
                 check_size(opened.blobs, layer.descriptor)
 
 
-def check(left: Side, right: Side, reading: Reading) -> None:
-    """Read two blobs that are said to hold the same; raise MalformedError if one does not."""
-    for listing in reading.shelf.read(left, right, reading.spool):
-        listing.close()
+def check(left: Side, right: Side, reading: Reading) -> tuple[str, ...]:
+    """Read two blobs that are said to hold the same; raise MalformedError if one does not.
+
+    Return what differs in their compressed headers.
+    """
+    one, other = reading.shelf.read(left, right, reading.spool)
+    with closing(one), closing(other):
+        return tuple(wrapped(one.foot, other.foot))
 
 
 def read_pair(left: Side, right: Side, reading: Reading) -> LayerPair:

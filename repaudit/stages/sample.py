@@ -115,6 +115,7 @@ class Images:
         self,
         *layers: bytes,
         level: int = 1,
+        mtime: int = 0,
         config: Mapping[str, object] | None = None,
         manifest: Mapping[str, object] | None = None,
         layer: Mapping[str, object] | None = None,
@@ -122,8 +123,8 @@ class Images:
     ) -> dict[str, Any]:
         """Add an image and return its descriptor; what is given is added to what it holds anyway.
 
-        `level` is gzip's, 0 for layers that are not compressed; `layer` is added to each of their
-        descriptors, and `indent` is the manifest's.
+        `level` and `mtime` are gzip's, level 0 for layers that are not compressed; `layer` is added
+        to each of their descriptors, and `indent` is the manifest's.
         """
         plain = {
             "os": "linux",
@@ -131,7 +132,7 @@ class Images:
             "rootfs": {"type": "layers", "diff_ids": [sha256(data) for data in layers]},
         }
         stored = [
-            self.add(gzip.compress(data, level, mtime=0), _GZIP, **(layer or {}))
+            self.add(gzip.compress(data, level, mtime=mtime), _GZIP, **(layer or {}))
             if level
             else self.add(data, _LAYER, **(layer or {}))
             for data in layers
