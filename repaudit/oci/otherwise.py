@@ -78,7 +78,6 @@ class Otherwise:
             self._ends.append("headers behind the last member")
         if left.zeros != right.zeros and not (_filled(left) and _filled(right)):
             self._ends.append(f"zeros at the end: {left.zeros:,} → {right.zeros:,} bytes")
-        self._ends.extend(wrapped(left, right))
 
     def lines(self) -> tuple[str, ...]:
         """Return all of it in words, the most frequent first; nothing where nothing is."""

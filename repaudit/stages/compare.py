@@ -155,9 +155,10 @@ def _layers(
         if one.diff_id == other.diff_id:
             yield _compression(one, other, check((blobs[0], one), (blobs[1], other), reading))
             continue
-        if packed_otherwise(*types):
+        packed = packed_otherwise(*types)
+        if packed:
             yield _compression(one, other)
-        yield read_pair((blobs[0], one), (blobs[1], other), reading)
+        yield read_pair((blobs[0], one), (blobs[1], other), reading, packed=packed)
 
 
 def _compression(left: Layer, right: Layer, headers: Sequence[str] = ()) -> Difference:

@@ -76,11 +76,15 @@ def check(left: Side, right: Side, reading: Reading) -> tuple[str, ...]:
         return tuple(wrapped(one.foot, other.foot))
 
 
-def read_pair(left: Side, right: Side, reading: Reading) -> LayerPair:
-    """Return where two layers differ; what differs in content lies in the spool then."""
+def read_pair(left: Side, right: Side, reading: Reading, *, packed: bool = False) -> LayerPair:
+    """Return where two layers differ; what differs in content lies in the spool then.
+
+    That they are `packed` otherwise is told already.
+    """
     one, other = reading.shelf.read(left, right, reading.spool)
     with closing(one), closing(other):
         found = find_changes(one, other)
+        headers = () if packed else tuple(wrapped(one.foot, other.foot))
     changed = with_contents(found.changed, ((left,), (right,)), reading.spool)
     return LayerPair(
         left=left[1],
@@ -88,7 +92,7 @@ def read_pair(left: Side, right: Side, reading: Reading) -> LayerPair:
         changed=changed,
         order=found.order,
         decides=found.decides,
-        written=found.written,
+        written=found.written + headers,
     )
 
 
