@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from collections import Counter
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -353,3 +354,18 @@ def test_a_stream_that_nobody_reads_is_let_go():
 def test_what_is_read_ahead_is_what_is_there(data: bytes, length: int):
     with Ahead(Chunked(data, (length,))) as ahead:
         assert b"".join(iter(lambda: ahead.read(CHUNK), b"")) == data
+
+
+def test_long_records_are_read_few_at_a_time(tmp_path: Path):
+    value = b"x" * (256 << 10)
+    some = [pax((b"SCHILY.xattr.user.a", value)) + member(b"f%d" % n) for n in range(40)]
+    with closing(listed(tmp_path, tar(*some))) as listing:
+        tracemalloc.start()
+        paths = [found.path for found in listing.records(0, len(listing))]
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        within = [found.path for found in listing.records(3, 30)]
+
+    assert paths == [b"f%d" % n for n in range(40)]
+    assert within == paths[3:33]
+    assert peak < 8 << 20

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from io import SEEK_END
 from itertools import accumulate, pairwise
@@ -173,8 +174,13 @@ class Listing:
 
     def records(self, start: int, count: int) -> Iterator[Record]:
         """Yield `count` records from number `start` on."""
-        for first in range(start, start + count, _BATCH):
-            begins = self._starts[first : min(first + _BATCH, start + count) + 1]
+        first, stop = start, start + count
+        while first < stop:
+            most = min(first + _BATCH, stop)  # and no more bytes than a window has, of two or more
+            last = bisect_right(self._starts, self._starts[first] + _WINDOW, first + 1, most + 1)
+            last = max(last - 1, first + 1)
+            begins = self._starts[first : last + 1]
+            first = last
             data = self._read(begins[0], begins[-1])
             for begin, end in pairwise(begins):
                 yield decode(data[begin - begins[0] : end - begins[0]])
