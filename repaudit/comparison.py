@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from repaudit.model.difference import Aspect
 from repaudit.model.errors import MalformedError
 from repaudit.sources import Opened, open_image
 from repaudit.stages.compare import Comparison, Merged, compare, count_unread
-from repaudit.stages.reading import Reading, check_present
+from repaudit.stages.reading import Reading, check_present, read_own
 
 if TYPE_CHECKING:
     from repaudit.model.report import Report, View
@@ -80,13 +81,29 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
 
 
 def _compared(request: DiffRequest, sides: Sequence[Opened], reading: Reading) -> Comparison:
-    try:
-        for side in sides:
+    named = ((request.left, sides[0]), (request.right, sides[1]))
+    for reference, side in named:
+        with _saying(reference):
             check_present(side)
+    try:
         return compare(sides[0], sides[1], reading)
-    except MalformedError as error:  # it is found while both sides are read
-        message = f"comparing {request.left} and {request.right}: {error.message}"
-        raise MalformedError(message, hint=error.hint) from error
+    except MalformedError:  # it is found while both are read, and which of them it is of is not
+        for (reference, side), other in zip(named, reversed(sides), strict=True):
+            with _saying(reference):
+                read_own(side, other, reading)
+        with _saying(f"comparing {request.left} and {request.right}"):
+            raise
+
+
+@contextmanager
+def _saying(where: str) -> Iterator[None]:
+    """Say of what is malformed where it is, unless that is said."""
+    try:
+        yield
+    except MalformedError as error:
+        if where in error.message:
+            raise
+        raise MalformedError(f"{where}: {error.message}", hint=error.hint) from error
 
 
 def _view(merged: Merged) -> View:
@@ -100,4 +117,5 @@ def _view(merged: Merged) -> View:
 
 def _opened(reference: str, folder: Path) -> Opened:
     folder.mkdir()
-    return open_image(reference, folder)
+    with _saying(reference):
+        return open_image(reference, folder)

@@ -62,6 +62,7 @@ def test_it_is_refused_within_bounds_and_nothing_is_written(name: str, tmp_path:
     assert done.returncode == 3, done.stdout + done.stderr
     assert re.search(TABLE[name]["says"], done.stderr), done.stderr
     assert "way out:" in done.stderr
+    assert (str(left) in done.stderr, str(right) in done.stderr) == (True, False), done.stderr
     assert done.stdout == ""
     assert sorted(images.rglob("*")) == before
     assert list((tmp_path / "home").iterdir()) == []

@@ -66,6 +66,17 @@ def check_present(opened: Opened) -> None:
                 check_size(opened.blobs, layer.descriptor)
 
 
+def read_own(opened: Opened, other: Opened, reading: Reading) -> None:
+    """Read what the other has not, layer by layer; raise MalformedError where one is unsound."""
+    sides = [
+        [(own.blobs, layer) for image in own.images.images for layer in image.layers]
+        for own in (opened, other)
+    ]
+    for number in only_there(sides[0], sides[1]):
+        (listing,) = reading.shelf.read_each([sides[0][number]])
+        listing.close()
+
+
 def check(left: Side, right: Side, reading: Reading) -> tuple[str, ...]:
     """Read two blobs that are said to hold the same; raise MalformedError if one does not.
 
