@@ -16,7 +16,7 @@ from repaudit.sources import Opened
 from repaudit.stages.sample import END, SAMPLE, Images, Member, archive, sparse
 
 #: Grows and shrinks with the tables below: a fault that is no longer planted is noticed.
-PLANTED = 76
+PLANTED = 77
 _Members = tuple[Member, ...]
 #: Changes a layer, given the path of the member that is meant.
 _Change = Callable[[str, _Members], _Members]
@@ -190,7 +190,7 @@ _ENTRIES: tuple[tuple[str, str, str, _Change], ...] = (
 def _images(images: Images) -> Iterator[tuple[str, str, str, _Root]]:
     """Yield what is planted outside of a layer's entries, and two images that are the same."""
     layer = archive(SAMPLE)
-    upper = archive((Member(path="upper"),))
+    upper, whiteout = (archive((Member(path=path),)) for path in ("upper", ".wh.upper"))
     env = {"config": {"Env": ["A=1"]}}
     unknown = {"x-unknown": "1"}
     history = {"history": [{"created_by": "RUN"}]}
@@ -200,6 +200,8 @@ def _images(images: Images) -> Iterator[tuple[str, str, str, _Root]]:
     yield "compression", "another level", "", images.image(layer, level=9)
     yield "compression", "none", "", images.image(layer, level=0)
     yield "presence", "a layer more", "", images.image(layer, upper)
+    gone = "upper (hidden by a later entry)"
+    yield "presence", "what a later layer hides", gone, images.image(layer, upper, whiteout)
     yield "config", "a variable", "/config/config", images.image(layer, config=env)
     yield "config", "a field", "/config/x-unknown", images.image(layer, config=unknown)
     yield "history", "a step", "/history", images.image(layer, config=history)
