@@ -184,12 +184,12 @@ def _umasks(*differences: Difference) -> dict[int, list[tuple[int | None, bool]]
 
 
 def test_a_folder_that_is_copied_up_stands_under_the_line_that_made_it():
-    seen = _umasks(*(_mode(n, "0755", "0750") for n in (1, 2, 4)))
+    seen = _umasks(*(_mode(n, "0755", "0775") for n in (1, 2, 4)))
     assert seen == {1: [(1, False), (2, True), (4, True)]}
 
 
 def test_a_line_that_gives_a_folder_another_mode_answers_for_it_and_for_what_follows():
-    one, other = ("0755", "0750"), ("0775", "0770")
+    one, other = ("0755", "0775"), ("0750", "0770")
     seen = _umasks(_mode(1, *one), _mode(2, *other), _mode(3, *other), _mode(3, *one, "etc/b"))
     assert seen == {1: [(1, False)], 2: [(2, False), (3, True)], 3: [(3, False)]}
 
