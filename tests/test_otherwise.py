@@ -178,6 +178,43 @@ def test_what_is_written_otherwise_is_told_whatever_differs_besides(respect: str
     assert [change.path for change in found.changed] == (["z"] if beside else [])
 
 
+MEANT = {
+    "acl": (member(b"a"), pax((b"SCHILY.acl.access", b"user::---")) + member(b"a")),
+    "label": (member(b"a"), pax((b"RHT.security.selinux", b"x")) + member(b"a")),
+    "unknown": (pax((b"x.y", b"1")) + member(b"a"), pax((b"x.y", b"2")) + member(b"a")),
+    "global": (member(b"a"), pax((b"path", b"b"), kind=b"g") + member(b"a")),
+    "global, of nothing": (
+        tar(member(b"a")),
+        tar(member(b"a"), pax((b"uid", b"7"), kind=b"g")),
+    ),
+    "twice": (
+        pax((b"comment", b"x")) + member(b"a"),
+        pax((b"comment", b"x"), (b"comment", b"y")) + member(b"a"),
+    ),
+    "behind a name": (member(b"a"), member(b"a\0b")),
+    "a prefix of GNU's": (
+        member(b"a", magic=GNU),
+        member(b"a", magic=GNU, tail=bytes(80) + b"7".ljust(12, b"\0")),
+    ),
+    "keys without end": (
+        b"".join(pax((b"key%d" % n, b"1")) + member(b"f%d" % n) for n in range(300)),
+        b"".join(pax((b"key%d" % n, b"2")) + member(b"f%d" % n) for n in range(300)),
+    ),
+}
+SPELLED = (
+    *("name", "magic", "devmajor", "mtime", "size", "mode", "checksum", "type", "padding"),
+    *("record comment", "x header", "x keys", "x order", "L header"),
+)
+
+
+@pytest.mark.parametrize("name", [*MEANT, *TOLD])
+def test_what_a_reader_may_take_for_more_is_known(name: str):
+    one, other = MEANT.get(name) or TOLD[name]
+    found = read_both(tar(one), tar(other))
+
+    assert found.means is (name not in SPELLED)
+
+
 @pytest.mark.parametrize("respect", TOLD)
 def test_what_is_written_alike_is_not_told(respect: str):
     for one in TOLD[respect]:

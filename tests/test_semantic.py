@@ -233,3 +233,17 @@ def test_what_lists_an_only_image_is_no_part_of_it_and_counted(tmp_path: Path):
         [("packaging", 2)],
         [],
     ]
+
+
+def test_what_a_reader_may_take_for_an_attribute_is_no_format(tmp_path: Path):
+    left = image(tmp_path / "l", tar(member(b"a", b"x")))
+    acl = image(tmp_path / "r", tar(pax((b"SCHILY.acl.access", b"user::---")) + member(b"a", b"x")))
+    status, report = diff(left, acl, "--semantic")
+    ((found,),) = [f["differences"] for f in report["findings"]]
+
+    assert (status, report["ignored"]) == (1, [])
+    assert (found["layer"], found["path"], found["aspect"]) == (0, "", "annotation")
+    assert "1 in record SCHILY.acl.access, first a: none → user::---" in found["detail"]
+    text = CliRunner().invoke(app, ["diff", left, acl, "--quiet"]).stdout
+    assert "SCHILY.acl.access" in text
+    assert "unexplained" in text

@@ -43,13 +43,15 @@ class Changes(Struct, frozen=True, kw_only=True):
     """All of them, sorted by path, and the first two paths that stand in another order, if any.
 
     `decides` says in words what hangs on that order, None where nothing does. `written` says in
-    words how the layers are written otherwise, whatever differs besides.
+    words how the layers are written otherwise, whatever differs besides, and `means` whether a
+    reader may take that for more.
     """
 
     changed: tuple[Change, ...]
     order: tuple[str, str] | None
     decides: str | None = None
     written: tuple[str, ...] = ()
+    means: bool = False
 
 
 def find_changes(left: Listing, right: Listing) -> Changes:
@@ -68,7 +70,13 @@ def find_changes(left: Listing, right: Listing) -> Changes:
     decides = decided(left, join.stretches, _told(changed)) if order else None
     join.otherwise.end(left.foot, right.foot)
     written = join.otherwise.lines()
-    return Changes(changed=tuple(changed), order=order, decides=decides, written=written)
+    return Changes(
+        changed=tuple(changed),
+        order=order,
+        decides=decides,
+        written=written,
+        means=join.otherwise.means,
+    )
 
 
 def _told(changed: list[Change]) -> set[int]:

@@ -11,7 +11,26 @@ from msgspec import Struct
 from repaudit.model.text import printable
 from repaudit.oci.listing import Foot
 from repaudit.oci.record import Record, text
-from repaudit.oci.residue import DIGEST, NAME, PADDING, UNAME, Parts
+from repaudit.oci.residue import (
+    DIGEST,
+    GID,
+    GNAME,
+    LINK,
+    MAGIC,
+    MAJOR,
+    MINOR,
+    MODE,
+    MTIME,
+    NAME,
+    PADDING,
+    PREFIX,
+    SIZE,
+    SUM,
+    TYPE,
+    UID,
+    UNAME,
+    Parts,
+)
 
 #: How many respects are told of a layer, and how many are kept apart: keys of records have no end.
 _MOST_TOLD, _MOST = 12, 256
@@ -27,6 +46,21 @@ _SLASHES = ("no slash around it", "/ behind it", "./ before it", "./ before it a
 #: What a header of its own is needed for says already, where one side has it and one has not.
 _NEEDED = frozenset({b"x header", b"x padding"})
 _OTHER = b"other records"
+_ORDER = b"order of extended headers"
+#: Respects that mean the same to every reader: slashes around a name, how a number or a magic is
+#: written, what an extended header has for a name, and records that say nothing of a file. All else
+#: some reader may take for an attribute, a name or data.
+_SPELLING = frozenset(
+    (
+        *(NAME + 1, NAME + 2, MODE, MODE + 1, UID, UID + 1, GID, GID + 1, SIZE, MTIME, MTIME + 1),
+        *(SUM, SUM + 1, TYPE, LINK, LINK + 2, MAGIC, UNAME + 2, GNAME + 2, MAJOR, MINOR, PREFIX),
+        *(PADDING, b"x header", b"x padding", b"x order", b"x keys", b"g header", _ORDER),
+        *(b"%c %b" % (kind, what) for kind in b"LK" for what in (b"header", b"end", b"padding")),
+        *(b"record " + key for key in (b"atime", b"ctime", b"mtime", b"comment")),
+        *(b"record SCHILY." + key for key in (b"dev", b"ino", b"nlink")),
+        b"record LIBARCHIVE.creationtime",
+    )
+)
 _Groups = dict[int | bytes, tuple[bytes, ...]]
 
 
@@ -47,6 +81,8 @@ class Otherwise:
         self._members = 0
         self._first = ""
         self._ends: list[str] = []
+        #: Whether a reader may take some of it for more than another way to write the same.
+        self.means = False
 
     def add(self, path: str, left: Record, right: Record) -> None:
         """Take in two records of one path."""
@@ -55,10 +91,11 @@ class Otherwise:
         one, other = _grouped(left, but), _grouped(right, but)
         differ = [at for at in one.keys() | other.keys() if one.get(at) != other.get(at)]
         if not differ and list(one) != list(other):
-            differ = [b"order of extended headers"]
+            differ = [_ORDER]
         if differ:
             self._members += 1
             self._first = min(self._first, path) if self._first else path
+        self.means = self.means or not _SPELLING.issuperset(differ)
         for where in differ:
             self._count(where, path, one.get(where, ()), other.get(where, ()))
 
@@ -76,6 +113,7 @@ class Otherwise:
         """Take in how both layers end."""
         if left.last != right.last:
             self._ends.append("headers behind the last member")
+            self.means = True
         if left.zeros != right.zeros and not (_filled(left) and _filled(right)):
             self._ends.append(f"zeros at the end: {left.zeros:,} → {right.zeros:,} bytes")
 

@@ -27,7 +27,7 @@ _POSIX = b"ustar\x0000"
 #: The fields of a header, where each starts. A part lies in its field, at a byte of our choice
 #: where there are several to a field.
 MODE, UID, GID, SIZE, MTIME, SUM, TYPE, LINK = 100, 108, 116, 124, 136, 148, 156, 157
-_MAGIC, UNAME, GNAME, _MAJOR, _MINOR, _PREFIX = 257, 265, 297, 329, 337, 345
+MAGIC, UNAME, GNAME, MAJOR, MINOR, PREFIX = 257, 265, 297, 329, 337, 345
 NAME, PADDING = 0, 512
 #: Where a sparse member's header of GNU's own form has its map.
 SPARSE = slice(386, 495)
@@ -80,13 +80,13 @@ def common(block: bytes, mode: int, prefix: bytes, *, named: bool) -> Parts:
         found.append(number(MODE, mode & ~_MODE))
     if kind not in b"0123456":
         found.append((TYPE, block[TYPE : TYPE + 1]))
-    link = block[LINK:_MAGIC]
+    link = block[LINK:MAGIC]
     _add(found, LINK + 1, _behind(link) if kind in b"12" else link)
-    if block[_MAGIC:UNAME] != _POSIX:
-        found.append((_MAGIC, block[_MAGIC:UNAME]))
+    if block[MAGIC:UNAME] != _POSIX:
+        found.append((MAGIC, block[MAGIC:UNAME]))
     begin, rest, label = UNAME, UNAME, UNAME
     if named:
-        begin, rest, label = _PREFIX, _PREFIX + len(prefix), _PREFIX + 1
+        begin, rest, label = PREFIX, PREFIX + len(prefix), PREFIX + 1
         _names(found, block, prefix)
     if kind == _SPARSE:  # whose map has a part of its own
         _add(found, label, block[begin : SPARSE.start])
@@ -99,14 +99,14 @@ def common(block: bytes, mode: int, prefix: bytes, *, named: bool) -> Parts:
 def _names(found: list[Part], block: bytes, prefix: bytes) -> None:
     """Append the parts of what ustar has and older headers do not."""
     _add(found, UNAME + 1, _behind(block[UNAME:GNAME]))
-    _add(found, GNAME + 1, _behind(block[GNAME:_MAJOR]))
-    for start, end in ((_MAJOR, _MINOR), (_MINOR, _PREFIX)):
+    _add(found, GNAME + 1, _behind(block[GNAME:MAJOR]))
+    for start, end in ((MAJOR, MINOR), (MINOR, PREFIX)):
         field = block[start:end]
         written = form(field) if block[TYPE] in b"34" else field.rstrip(b"\0")
         if written is not None and field != _ZERO:
             found.append((start, written))
     if prefix:
-        found.append((_PREFIX, b"%d" % len(prefix)))
+        found.append((PREFIX, b"%d" % len(prefix)))
 
 
 def own(block: bytes, size: int, *, data: bool) -> Parts:
@@ -158,7 +158,7 @@ def header(block: bytes, parts: Parts, member: bytes) -> Part:
         value = block[field]
         copied = value == member[field] and value.strip(b"0\0 ")
         fields.append(b"=" if copied else value)
-    fields += [block[TYPE:UNAME], block[_MAJOR:]]
+    fields += [block[TYPE:UNAME], block[MAJOR:]]
     rest = [known for known in parts if known[0] in _ALSO]
     return b"%c header" % block[TYPE], blake3(encode((fields, rest))).digest()
 

@@ -178,7 +178,9 @@ def compare_entries(pair: LayerPair) -> Iterator[Difference]:
     found = [*_changes(pair.changed, pair.left.index), *_order(pair)]
     if pair.written or not found:
         other = _other_bytes(pair.left.index, "", pair.left.diff_id, pair.right.diff_id)
-        found.append(replace(other, detail="\n".join(pair.written) or None))
+        # What some reader takes for an attribute is one, as far as we can know.
+        aspect = Aspect.ANNOTATION if pair.means else Aspect.COMPRESSION
+        found.append(replace(other, aspect=aspect, detail="\n".join(pair.written) or None))
     yield from found
 
 

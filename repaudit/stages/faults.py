@@ -16,7 +16,7 @@ from repaudit.sources import Opened
 from repaudit.stages.sample import END, SAMPLE, Images, Member, archive, sparse
 
 #: Grows and shrinks with the tables below: a fault that is no longer planted is noticed.
-PLANTED = 77
+PLANTED = 78
 _Members = tuple[Member, ...]
 #: Changes a layer, given the path of the member that is meant.
 _Change = Callable[[str, _Members], _Members]
@@ -258,7 +258,6 @@ def _written(images: Images) -> Iterator[tuple[str, str, str, _Root, _Root]]:
     comment = _set(pax={"comment": "x"})("dir/file", SAMPLE)
     for name, root in (
         ("the magic, beside a file", put(file + 257, b"ustar  \0")),
-        ("spare bytes, beside a file", put(file + 500, b"x")),
         ("the form of a number, beside a file", put(file + 136, b" ")),
         ("padding, beside a file", put(file + 2 * BLOCK - 1, b"x")),
         ("a record that means nothing, beside a file", images.image(archive(comment))),
@@ -266,3 +265,8 @@ def _written(images: Images) -> Iterator[tuple[str, str, str, _Root, _Root]]:
         ("the time of gzip, beside a file", images.image(sound, mtime=1)),
     ):
         yield "encoding", name, "", left, root
+    # What some reader may take for more than another way to write the same.
+    unknown = _set(pax={"x.unknown": "x"})("dir/file", SAMPLE)
+    yield "annotation", "spare bytes, beside a file", "", left, put(file + 500, b"x")
+    root = images.image(archive(unknown))
+    yield "annotation", "a record that nobody knows, beside a file", "", left, root

@@ -43,7 +43,7 @@ class LayerPair(Struct, frozen=True, kw_only=True):
     """Two layers that differ, and where: the paths, and the first two in another order.
 
     `decides` says what hangs on that order, if anything does, and `written` how the layers are
-    written otherwise, whatever differs besides.
+    written otherwise, whatever differs besides; `means` is whether a reader may take that for more.
     """
 
     left: Layer
@@ -52,6 +52,7 @@ class LayerPair(Struct, frozen=True, kw_only=True):
     order: tuple[str, str] | None
     decides: str | None = None
     written: tuple[str, ...] = ()
+    means: bool = False
 
 
 def check_present(opened: Opened) -> None:
@@ -104,6 +105,7 @@ def read_pair(left: Side, right: Side, reading: Reading, *, packed: bool = False
         order=found.order,
         decides=found.decides,
         written=found.written + headers,
+        means=found.means,
     )
 
 
