@@ -367,6 +367,12 @@ def test_a_history_differs_entry_by_entry(images: Images):
     assert places(images.compare(*sides)) == [(None, "/history/1/created", "history")]
 
 
+def test_what_is_no_history_is_a_field_like_others(images: Images):
+    found = images.compare(images.image(A), images.image(A, config={"history": "abc"}))
+
+    assert (None, "/history", "config") in places(found)
+
+
 def test_no_history_and_an_empty_one_differ_in_nothing_that_matters(images: Images):
     sides = [images.image(A, config=config) for config in ({}, {"history": []})]
 
