@@ -54,6 +54,8 @@ if child:
 #: Seconds after which a side is stopped: nobody waits for longer.
 _PATIENCE = 600
 _ROUNDS = 5
+#: The least entries of which five differ.
+_FEWEST = 25
 REPAUDIT = Path(sys.executable).with_name("repaudit")
 
 
@@ -173,21 +175,30 @@ def _say(name: str, what: str, some: Sequence[Cost], others: Sequence[Cost]) -> 
 
 
 def growth(counts: Sequence[int] = (10_000, 100_000, 1_000_000)) -> None:
-    """Print the time for an entry, beside the start of the program, as layers grow."""
+    """Print the time for an entry as layers grow.
+
+    What it takes to start, and to look into the five files that differ, is what the smallest layers
+    take that have as many.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        empty = [_layers(Path(folder, "0", word), 1, word) for word in pairs.SIDES]
-        diff = [REPAUDIT, "diff", "--quiet"]
+        few = [_layers(Path(folder, "0", word), _FEWEST, word) for word in pairs.SIDES]
+        start = statistics.median(_alone(few).processor for _ in range(5))
         for count in counts:
             sides = [_layers(Path(folder, str(count), word), count, word) for word in pairs.SIDES]
-            with tempfile.TemporaryDirectory() as cache:
-                start = min(cost([*diff, *empty], XDG_CACHE_HOME=cache).processor for _ in range(3))
-                took = cost([*diff, *sides], XDG_CACHE_HOME=cache)
-            each = (took.processor - start) / count * 1e6
+            took = _alone(sides)
+            each = (took.processor - start) / (count - _FEWEST) * 1e6
             print(
                 f"{count} entries a side: {each:.1f} us of processor time an entry, "
                 f"{took.wall:.1f} s, {took.memory:.0f} MB",
                 flush=True,
             )
+
+
+def _alone(sides: Sequence[Path]) -> Cost:
+    """Compare two images of which nothing is known."""
+    with tempfile.TemporaryDirectory() as cache:
+        make_selftest(cache)
+        return cost([REPAUDIT, "diff", "--quiet", *sides], XDG_CACHE_HOME=cache)
 
 
 def _layers(home: Path, count: int, word: str) -> Path:

@@ -173,6 +173,23 @@ def test_whole_hours_between_two_existing_images_are_of_the_zone():
 @pytest.mark.parametrize(
     ("left", "right", "wanted"),
     [
+        # Two nights, whatever else is cut off.
+        ("2026-11-21 00:00:00", "2026-11-22 00:00:00", DATE),
+        ("2026-11-21 10:15:05,120", "2026-11-22 10:15:05,377", DATE),
+        ("2026-11-21 02:33:50", "2026-11-23 02:33:50", DATE),
+        # One place in summer and in winter, and two places.
+        ("Sat Oct 24 10:00:00 CEST 2026", "Sun Nov 22 10:00:07 CET 2026", DATE),
+        ("Sat Oct 24 10:00:00 PDT 2026", "Sun Nov 22 10:00:07 PST 2026", DATE),
+        ("Sat Oct 24 10:00:00 CEST 2026", "Sun Nov 22 10:00:07 EST 2026", DATE | ZONE),
+    ],
+)
+def test_days_and_seasons_between_two_existing_images_are_of_the_time(left, right, wanted):
+    assert slugs("text", case(left, right, vary=None)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "wanted"),
+    [
         ("Sunday", "pühapäev", {"captures_locale"}),
         ("month November", "month detsember", {"captures_locale"}),
         ("22 nov 2026", "27 dets 2027", {"captures_locale", "captures_build_date"}),

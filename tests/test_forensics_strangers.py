@@ -612,3 +612,21 @@ def test_of_what_one_image_has_more_it_is_said_what_it_can_do(one: Entry, detail
     for sides in ((one, None), (None, one)):
         (found,) = compare_change(0, Change(path="x", left=sides[0], right=sides[1], layers=(0, 0)))
         assert (found.aspect, found.detail) == (Aspect.PRESENCE, detail)
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "wanted"),
+    [
+        ("etc/machine-id", "", {"machine_id"}),
+        ("etc/machine", "", UNEXPLAINED),
+        ("etc/machine-id", "x\n", UNEXPLAINED),
+    ],
+)
+def test_what_is_checked_whole_leaves_nothing_to_be_explained(
+    path: str, more: str, wanted: set[str], tmp_path: Path
+):
+    sides = "a1" * 16 + "\n", "b2" * 16 + "\n" + more
+    contents = contents_of(tmp_path, *(side.encode() for side in sides))
+    place = Difference(layer=0, path=path, aspect=Aspect.CONTENT, left="sha256:a", right="sha256:b")
+
+    assert {found.cause.slug for found in attribute([place], contents, Scene())} == wanted

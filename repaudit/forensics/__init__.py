@@ -8,6 +8,7 @@ from repaudit.forensics._catalogue import (
     fix_of,
     general_cause,
     leaves_nothing,
+    tells_all,
 )
 from repaudit.forensics._clocks import Blanked, without_clock
 from repaudit.forensics.interface import Case, Content, Forensic
@@ -28,5 +29,6 @@ __all__ = [
     "fix_of",
     "general_cause",
     "leaves_nothing",
+    "tells_all",
     "without_clock",
 ]

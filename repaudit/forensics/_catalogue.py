@@ -66,8 +66,8 @@ class Record(Struct, frozen=True, kw_only=True):
 
     `text` says that the file there is text, `trust` that it decides whom a container trusts, so
     that a place alone tells nothing of two images of which nothing is known. `gone` says that the
-    remedy does away with the file. `fix` is the remedy as an edit of the
-    Containerfile, empty where a person has to choose.
+    remedy does away with the file, `whole` that nothing of it is left to be explained. `fix` is the
+    remedy as an edit of the Containerfile, empty where a person has to choose.
     """
 
     cause: Cause
@@ -77,6 +77,7 @@ class Record(Struct, frozen=True, kw_only=True):
     gone: bool
     text: bool = False
     trust: bool = False
+    whole: bool = False
     fix: tuple[Mend, ...] = ()
 
 
@@ -88,6 +89,11 @@ def cause(slug: str) -> Cause:
 def leaves_nothing(slug: str) -> bool:
     """Whether the remedy of a cause does away with the file that shows it."""
     return record(slug).gone
+
+
+def tells_all(slug: str) -> bool:
+    """Whether what shows a cause is checked whole, so that a file is nothing besides."""
+    return record(slug).whole
 
 
 def fix_of(slug: str) -> tuple[Mend, ...]:
@@ -156,6 +162,7 @@ def _record(table: dict[str, Any]) -> Record:
         gone=table.get("gone", False),
         text=table.get("text", False),
         trust=table.get("trust", False),
+        whole=table.get("whole", False),
         fix=tuple(map(_mend, table.get("fix", ()))),
     )
 

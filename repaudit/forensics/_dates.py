@@ -15,6 +15,11 @@ from repaudit.forensics.interface import Case
 _EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 #: Two builds that start their clocks at one instant read them minutes apart.
 _SLACK = 1200
+#: What zones are called in winter and in summer.
+_SEASONS = (
+    *(("CET", "CEST"), ("EET", "EEST"), ("WET", "WEST"), ("GMT", "BST")),
+    *((f"{place}ST", f"{place}DT") for place in "ECMP"),
+)
 #: Without levels, an epoch is only believed near the other side's.
 _NEAR = 10 * 366 * DAY
 
@@ -25,6 +30,8 @@ def compare(case: Case, left: Stamp, right: Stamp) -> Iterator[Blame]:
         return
     pair = (left.text, right.text)
     zones = left.zone != right.zone and left.zone is not None and right.zone is not None
+    if zones and levels(case, "timezone") is None and _seasons(left, right):
+        zones = False
     rewritten = left.form != right.form and moved(case, "locale") is not None
     reason = _reason(case, left, right, zones=zones)
     if zones:
@@ -67,9 +74,10 @@ def why_later(case: Case, delta: int, *, wrap: bool) -> str | None:
     if delta == 0:
         return None
     if zone is None:
-        if levels(case, "timezone") is None and delta % 1800 == 0 and abs(delta) <= 26 * 3600:
-            return "captures_timezone"
-        return "captures_build_date"
+        # Zones lie up to 26 hours apart; whole days are what two nights are.
+        zones = delta % 1800 == 0 and delta % DAY != 0 and abs(delta) <= 26 * 3600
+        unknown = levels(case, "timezone") is None
+        return "captures_timezone" if unknown and zones else "captures_build_date"
     expected = zone + (shift or 0) if wrap else zone
     distance = delta - expected
     if wrap:
@@ -79,6 +87,12 @@ def why_later(case: Case, delta: int, *, wrap: bool) -> str | None:
     else:
         explains = not shift
     return "captures_timezone" if explains and abs(distance) <= _SLACK else "captures_build_date"
+
+
+def _seasons(left: Stamp, right: Stamp) -> bool:
+    """Whether two zones are one, in summer and in winter, by the names that it has then."""
+    names = {(left.zone or "").strip().upper(), (right.zone or "").strip().upper()}
+    return any(names == {winter, summer} for winter, summer in _SEASONS)
 
 
 def _by_date(case: Case, days: int) -> str | None:

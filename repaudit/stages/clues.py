@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from repaudit.forensics import general_cause, leaves_nothing
+from repaudit.forensics import general_cause, leaves_nothing, tells_all
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import INTRINSIC
 from repaudit.model.finding import UNEXPLAINED, Clue, EvidenceKind
@@ -115,11 +115,11 @@ def spoken(clues: list[Sourced], *, one_build: bool) -> list[Sourced]:
 def _by_place(clues: list[Sourced], *, one_build: bool) -> list[Sourced]:
     """Let what is known of a place speak for what its content shows.
 
-    It speaks for clues that blame the same, and of one build for all that nobody need explain of a
-    file that the remedy does away with.
+    It speaks for clues that blame the same, and for all of a file that it tells whole; of one build
+    also for what nobody need explain, as the remedy does away with the file.
     """
-    away = [found for found in clues if _goes(found)]
-    if away and one_build:
+    away = [found for found in clues if _goes(found, one_build=one_build)]
+    if away:
         clues = [f for f in clues if f in away or (f.clue.factors and not causeless(f.clue))]
     known = [found.clue for found in clues if found.source == "known_path" and found.clue.factors]
 
@@ -166,7 +166,7 @@ def sharpened(clues: list[Sourced], decoded: Decoded, apart: Collection[str]) ->
             kept.append(_told(found.clue.slug, tuple(sorted(blamed & shown)), decoded))
     told = kept or decoded.chance
     passing = any(one.factor == "time" and (one.passes or not told) for one in decoded.followed)
-    goes = any(map(_goes, kept))
+    goes = any(_goes(found, one_build=True) for found in kept)
     kept += [
         _told(general_cause(name).slug, (name,), decoded)
         for name in sorted(followed - covered)
@@ -211,9 +211,12 @@ def _erratic(clues: Sequence[Sourced], decoded: Decoded, followed: set[str]) -> 
             yield found
 
 
-def _goes(found: Sourced) -> bool:
-    """Whether the remedy does away with the file, so that nobody need explain the rest of it."""
-    return found.source == "known_path" and leaves_nothing(found.clue.slug)
+def _goes(found: Sourced, *, one_build: bool) -> bool:
+    """Whether nobody need explain the rest of a file, for there is none or it goes away."""
+    slug = found.clue.slug
+    return found.source == "known_path" and (
+        tells_all(slug) or (one_build and leaves_nothing(slug))
+    )
 
 
 def _contradicted(found: Sourced, blamed: set[str]) -> bool:
