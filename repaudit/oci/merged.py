@@ -174,7 +174,8 @@ class System:
 
     def hidden(self, numbers: Collection[int]) -> dict[str, _Place]:
         """Return what these layers hold and no path shows, by what it is called."""
-        shown = {end for place in self.places.values() for end in (place[:2], place[-2:])}
+        places = self.places.values() if numbers else ()
+        shown = {end for place in places for end in (place[:2], place[-2:])}
         times: Counter[str] = Counter()
         found: dict[str, _Place] = {}
         for number in sorted(numbers):
