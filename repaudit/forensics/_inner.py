@@ -71,7 +71,7 @@ def order(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue
     if modules[0] != modules[1] and not of_one_build(case):
         yield clue("unexplained", f"{len(one)} members in another order, modules among them")
         return
-    why = decide(case, one, other)[1]
+    why = decide(case, one, other).why
     chosen = "random_order_in_output" if held(case, "file_order") else slug
     yield clue(chosen, f"{len(one)} members in another order: {why}")
 

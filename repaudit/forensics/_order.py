@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from repaudit.forensics._case import held, levels, of_one_build
 from repaudit.forensics.interface import Case
@@ -12,22 +13,32 @@ from repaudit.forensics.interface import Case
 _ENOUGH = 5
 # The Estonian alphabet, the locale factor's variant: z stands before t.
 _ESTONIAN = {letter: rank for rank, letter in enumerate("abcdefghijklmnopqrsšzžtuvwõäöüxy")}
+#: What may give items an order where no run tells: the folder that is listed, a hash, a race.
+_UNKNOWN = ("file_order", "random", "concurrency")
 
 
-def decide(case: Case, left: Sequence[str], right: Sequence[str]) -> tuple[str, str]:
-    """Return the cause of an order, and how that was decided."""
+class Order(NamedTuple):
+    """The cause of an order, how that was decided, and what is blamed if not what is usual."""
+
+    slug: str
+    why: str
+    factors: tuple[str, ...] | None = None
+
+
+def decide(case: Case, left: Sequence[str], right: Sequence[str]) -> Order:
+    """Return the cause of an order."""
     in_left, in_right = list(left) == sorted(left), list(right) == sorted(right)
     backwards = list(reversed(left)) == list(right)
     if in_left != in_right and not held(case, "locale"):
         other = right if in_left else left
         side = "left" if in_left else "right"
         if _collated(other):
-            return (
+            return Order(
                 "collation_order_varies_by_locale",
                 f"the {side} side is sorted by code points, the other one as in a dictionary",
             )
         if len(left) >= _ENOUGH and not backwards and of_one_build(case):
-            return (
+            return Order(
                 "collation_order_varies_by_locale",
                 f"the {side} side alone is sorted by code points",
             )
@@ -36,11 +47,12 @@ def decide(case: Case, left: Sequence[str], right: Sequence[str]) -> tuple[str, 
     return _listing(case, "no rule of sorting explains either side alone")
 
 
-def _listing(case: Case, why: str) -> tuple[str, str]:
+def _listing(case: Case, why: str) -> Order:
     if held(case, "file_order"):
-        return "random_order_in_output", f"{why}, and both runs list files alike"
-    known = "" if levels(case, "file_order") else "; the runs' levels are not known"
-    return "random_order_of_directory_entries", why + known
+        return Order("random_order_in_output", f"{why}, and both runs list files alike")
+    if levels(case, "file_order"):
+        return Order("random_order_of_directory_entries", why)
+    return Order("random_order_in_output", f"{why}; the runs' levels are not known", _UNKNOWN)
 
 
 def _collated(items: Sequence[str]) -> bool:

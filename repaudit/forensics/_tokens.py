@@ -182,7 +182,7 @@ def _permuted(case: Case, left: str, right: str, a: list[str], b: list[str]) -> 
     if not one_build or _BRACES.search(left) or _items(left) != _items(right):
         return Blame("unexplained", *pair)  # what they decide may be another thing now
     names = ([word for word in words if re.search(r"\w", word)] for words in (a, b))
-    slug = decide(case, *names)[0]
+    slug = decide(case, *names).slug
     if slug == "random_order_of_directory_entries":
         # Words of one line are a listing as often as the keys of a hash: both stay suspect.
         return Blame("random_order_in_output", *pair, factors=("random", "file_order"))

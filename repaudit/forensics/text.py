@@ -149,8 +149,8 @@ def _in_order(case: Case, lines: _Sides, stretches: _Sides) -> Clue:
     count = f"{len(lines[0])} lines in another order"
     if not (of_one_build(case) or _is_listing(case, *stretches)):
         return clue("unexplained", f"{count}, which may decide something")
-    slug, why = decide(case, *lines)
-    return clue(slug, f"{count}: {why}")
+    order = decide(case, *lines)
+    return clue(order.slug, f"{count}: {order.why}", factors=order.factors)
 
 
 def _is_listing(case: Case, left: Sequence[str], right: Sequence[str]) -> bool:
