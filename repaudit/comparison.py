@@ -48,9 +48,10 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
         # read takes the interpreter's lock from those that read, and gains nothing.
         from repaudit.formats import FORMATS
         from repaudit.model.report import Ignored, LayerRecord, Report, Subject, Verdict
-        from repaudit.stages.attribute import Scene, attribute
+        from repaudit.stages.attribute import attribute
         from repaudit.stages.contents import Library, with_details
         from repaudit.stages.indexes import count_listed
+        from repaudit.stages.scene import Scene
         from repaudit.stages.selftest import refuse_if_blind
         from repaudit.stages.semantic import split
 

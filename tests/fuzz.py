@@ -37,10 +37,11 @@ from repaudit.oci.listing import Writer, load
 from repaudit.oci.spool import Spool
 from repaudit.oci.twin import read_twins
 from repaudit.sources import open_image
-from repaudit.stages.attribute import Scene, attribute
+from repaudit.stages.attribute import attribute
 from repaudit.stages.compare import compare
 from repaudit.stages.contents import Kept, Library, with_details
 from repaudit.stages.reading import Reading
+from repaudit.stages.scene import Scene
 from tests.format_files import pairs
 from tests.images import MANIFEST, Store, archive, digest_of, header, member, pax, seal, tar
 

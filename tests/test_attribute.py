@@ -21,11 +21,12 @@ from repaudit.model.finding import (
     Instruction,
     Suspect,
 )
-from repaudit.stages.attribute import Scene, attribute
+from repaudit.stages.attribute import attribute
 from repaudit.stages.contents import Kept
 from repaudit.stages.decode import Decoded, Followed
 from repaudit.stages.findings import RANKS, breakage_finding, merge
 from repaudit.stages.plan import make_plan
+from repaudit.stages.scene import Scene
 from tests import strategies
 from tests.fakes import MACHINE
 
@@ -210,6 +211,17 @@ def test_a_difference_without_a_clue_is_unexplained_and_says_so():
     assert only.factors == ()
     assert only.evidence == ()
     assert only.instruction == LINES[0]
+
+
+@pytest.mark.parametrize(
+    ("scene", "way", "useless"),
+    [(MOVED, "`repaudit rebuild --explain`", "diff"), (Scene(), "`repaudit diff`", "--explain")],
+)
+def test_the_way_out_is_one_that_can_be_taken(scene: Scene, way: str, useless: str):
+    """Of two images that exist there may be no source, and then there is nothing to vary."""
+    (only,) = found(ODD_MODE, scene=scene)
+    assert way in only.cause.remedy
+    assert useless not in only.cause.remedy
 
 
 def test_unexplained_differences_are_not_thrown_together():

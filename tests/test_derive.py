@@ -19,9 +19,10 @@ from msgspec.structs import replace
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.digest import sha256
 from repaudit.model.finding import Instruction
-from repaudit.stages.attribute import Scene, attribute
+from repaudit.stages.attribute import attribute
 from repaudit.stages.contents import Contents, Kept
 from repaudit.stages.derive import derived
+from repaudit.stages.scene import Scene
 
 A, B = b"built 2024-01-01\n", b"built 2025-02-05\n"
 

@@ -19,8 +19,9 @@ from msgspec.structs import replace
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Entry, Kind
 from repaudit.oci.changes import Change
-from repaudit.stages.attribute import Scene, attribute
+from repaudit.stages.attribute import attribute
 from repaudit.stages.entries import compare_change
+from repaudit.stages.scene import Scene
 from tests.test_attribute import MOVED, a, contents_of
 from tests.test_forensic_cases import of, slugs
 from tests.test_forensics_uncovered import case, told

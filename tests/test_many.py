@@ -21,9 +21,10 @@ from repaudit.model.report import Report, Verdict
 from repaudit.oci.spool import MOST_OF_ONE
 from repaudit.reporters import REPORTERS
 from repaudit.reporters.interface import Surface
-from repaudit.stages.attribute import Scene, attribute, attribution
+from repaudit.stages.attribute import attribute, attribution
 from repaudit.stages.contents import Kept
 from repaudit.stages.explain import Observations
+from repaudit.stages.scene import Scene
 from tests.scripted import explained
 
 _FEW, _MANY = 100, 400

@@ -9,9 +9,10 @@ from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import Step
 from repaudit.model.finding import Finding, Instruction
 from repaudit.model.trace import Input, Program, Trace, Writer
-from repaudit.stages.attribute import Scene, attribute
+from repaudit.stages.attribute import attribute
 from repaudit.stages.findings import merge
 from repaudit.stages.provenance import Author, Provenance
+from repaudit.stages.scene import Scene
 
 TEXT = """FROM base AS low
 RUN make

@@ -29,8 +29,9 @@ from repaudit.reporters._gate import gate_page
 from repaudit.reporters._ranks import ranked
 from repaudit.reporters._sign_off import sign_off_page
 from repaudit.stages.allow import Rules
-from repaudit.stages.attribute import Scene, attribute
+from repaudit.stages.attribute import attribute
 from repaudit.stages.gate import judge
+from repaudit.stages.scene import Scene
 from tests import samples, strategies
 from tests.test_report import hostile_report
 

@@ -15,7 +15,7 @@ from repaudit.model.experiment import BuildRun, Held, Outcome, Role
 from repaudit.model.finding import Evidence, EvidenceKind, Finding, Instruction
 from repaudit.model.report import Bound, LayerRecord, Problem, Report, RunRecord, Subject, Verdict
 from repaudit.sources import Opened
-from repaudit.stages.attribute import Scene, attribution
+from repaudit.stages.attribute import attribution
 from repaudit.stages.breakage import Breakage, last_words, stand_in
 from repaudit.stages.build import Bench, open_run
 from repaudit.stages.clues import DESIGN
@@ -23,6 +23,7 @@ from repaudit.stages.explain import MOST_CUT
 from repaudit.stages.findings import MOST_EVIDENCE, breakage_finding, merge
 from repaudit.stages.plan import Effect, effect
 from repaudit.stages.provenance import Provenance
+from repaudit.stages.scene import Scene
 from repaudit.stages.settle import Compared, Comparing, Settled, settle, struck_by_chance
 
 #: What buildah says of the first line of a heredoc, where it knows none.

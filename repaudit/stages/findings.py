@@ -12,6 +12,7 @@ from repaudit.model.difference import Difference, Place
 from repaudit.model.digest import sha256
 from repaudit.model.finding import (
     UNEXPLAINED,
+    Cause,
     Confidence,
     Evidence,
     EvidenceKind,
@@ -24,6 +25,12 @@ from repaudit.model.text import raw
 BREAKS = "build_breaks_when_varied"
 _FOLLOWS = "names_of_intermediate_images"
 _BASE = "/org.opencontainers.image.base.digest"
+#: The way out where there is no build to vary.
+_WHOSE = (
+    "Ask of each image which base, inputs and commands made what differs here. Whose source you "
+    "have, build again, and hold the result against both with `repaudit diff`: which of the two it "
+    "agrees with says where the other comes in."
+)
 _CONFIDENCES = list(Confidence)
 #: The most evidence that one finding shows.
 MOST_EVIDENCE = 6
@@ -102,11 +109,16 @@ def rooted(findings: list[Finding]) -> list[Finding]:
         replace(
             one,
             id=identity(UNEXPLAINED, one.id),
-            cause=cause(UNEXPLAINED),
+            cause=unexplained_of_two(),
             evidence=(said,) if any(map(_names_base, one.differences)) else (),
         )
         for one in findings
     ]
+
+
+def unexplained_of_two() -> Cause:
+    """Return the cause that stands for none, with what helps where no run made either image."""
+    return replace(cause(UNEXPLAINED), remedy=_WHOSE)
 
 
 def _names_base(difference: Difference) -> bool:
