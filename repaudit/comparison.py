@@ -14,7 +14,7 @@ from repaudit.host.scratch import cache_path, scratch
 from repaudit.host.store import Store
 from repaudit.model.difference import Aspect
 from repaudit.model.errors import MalformedError
-from repaudit.sources import Opened, open_image
+from repaudit.sources import Opened, open_image, without_place
 from repaudit.stages.compare import Comparison, Merged, compare, count_unread
 from repaudit.stages.reading import Reading, check_present, read_own
 
@@ -69,9 +69,10 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
         without = () if request.diffoscope else ("diffoscope",)
         differences = with_details(differences, contents, folder / "shown", jobs, without)
         findings = attribute(differences, contents, Scene())
+        names = _names(request, sides)
         report = Report(
             verdict=Verdict.UNREPRODUCIBLE if findings else Verdict.REPRODUCIBLE,
-            subject=Subject(left=request.left, right=request.right),
+            subject=Subject(left=names[0], right=names[1]),
             layers=LayerRecord.all_of(sides[0].images),
             findings=findings,
             views=tuple(map(_view, found.merged)),
@@ -79,6 +80,15 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
             ignored=ignored,
         )
         return refuse_if_blind(report, folder / "selftest", store)
+
+
+def _names(request: DiffRequest, sides: Sequence[Opened]) -> tuple[str, str]:
+    """Return what the report calls both images: where they lie on this machine is not in it."""
+    left, right = map(without_place, (request.left, request.right))
+    if left != right or request.left == request.right:
+        return left, right
+    one, other = (side.images.digest for side in sides)
+    return f"{left} ({one[:19]})", f"{right} ({other[:19]})"
 
 
 def _compared(request: DiffRequest, sides: Sequence[Opened], reading: Reading) -> Comparison:

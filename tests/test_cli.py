@@ -20,6 +20,7 @@ import pytest
 
 from repaudit.model.canonical import report_schema
 from repaudit.model.experiment import INTRINSIC, SETTABLE
+from repaudit.reporters import REPORTERS
 from tests import images, live
 from tests.live import GOLDEN, Done, Shell, bug
 
@@ -485,6 +486,24 @@ def test_equal_images_are_equal_and_others_are_not(shell: Shell) -> None:
         assert report["findings"][0]["differences"][0]["path"] == "file"
         jsonschema.validate(report, report_schema())
     assert shell.scratch == []
+
+
+def test_no_format_tells_where_images_lay(shell: Shell) -> None:
+    said = []
+    for place in ("here", "a/longer/way/there"):
+        for name, layer in (("old", ONE), ("new", TWO)):
+            file = shell.cwd / place / name / "app.tar"
+            file.parent.mkdir(parents=True)
+            file.write_bytes(images.archive(layout(layer)))
+        sides = [str(shell.cwd / place / name / "app.tar") for name in ("old", "new")]
+        formats = [f"--format={one}={shell.cwd / one}" for one in REPORTERS.names()]
+        assert shell("diff", *sides, *formats).status == 1
+        said.append([(shell.cwd / one).read_bytes() for one in REPORTERS.names()])
+
+    assert said[0] == said[1]
+    subject = json.loads(said[0][REPORTERS.names().index("json")])["subject"]
+    assert subject["left"].startswith("app.tar (sha256:")  # one name says nothing of two images
+    assert subject["left"] != subject["right"]
 
 
 def test_what_is_not_read_is_told(shell: Shell) -> None:

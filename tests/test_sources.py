@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from repaudit.model.errors import MalformedError, RepauditError, SourceError, UsageError
 from repaudit.oci.image import read_images
 from repaudit.oci.layer import contents, entries
-from repaudit.sources import SOURCES, Opened, open_image
+from repaudit.sources import SOURCES, Opened, open_image, without_place
 from repaudit.sources.skopeo import explain
 from tests.images import (
     Store,
@@ -401,6 +401,28 @@ def test_what_skopeo_says_becomes_a_message_and_a_hint(words: str, message: str,
     said, way_out = explain(words)
     assert said.startswith(message)
     assert hint in way_out
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("/srv/nosuch/app.tar", "app.tar"),
+        ("oci:/srv/nosuch/app:1", "oci:app:1"),
+        ("containers-storage:[vfs@/srv/root]app:1", "containers-storage:app:1"),
+        ("docker://registry.example/team/app:1", "docker://registry.example/team/app:1"),
+        ("builds/1/app.tar", "builds/1/app.tar"),
+        ("docker:dind", "docker:dind"),
+    ],
+)
+def test_where_an_image_lies_on_this_machine_is_no_part_of_its_name(reference: str, name: str):
+    assert without_place(reference) == name
+
+
+def test_a_tag_is_a_part_of_its_name_whatever_is_in_it(tmp_path: Path):
+    (tmp_path / "app.tar").touch()
+    reference = f"docker-archive:{tmp_path}/app.tar:registry.example/team/app:1"
+
+    assert without_place(reference) == "docker-archive:app.tar:registry.example/team/app:1"
 
 
 skopeo = pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from repaudit.host.registry import Registry
 from repaudit.model.errors import UsageError
+from repaudit.sources._reference import without_place
 from repaudit.sources.interface import Blobs, Opened, Source
 
 SOURCES: Registry[Source] = Registry("repaudit.sources", "SOURCE")
 
-__all__ = ["SOURCES", "Blobs", "Opened", "Source", "open_image"]
+__all__ = ["SOURCES", "Blobs", "Opened", "Source", "open_image", "without_place"]
 
 
 def open_image(reference: str, scratch: Path) -> Opened:

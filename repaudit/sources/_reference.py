@@ -24,6 +24,17 @@ def split(reference: str) -> tuple[str, str]:
     return transport, rest
 
 
+def without_place(reference: str) -> str:
+    """Return a reference without the folder, or the storage, in which its image lies here."""
+    transport, rest = split(reference)
+    if rest.startswith("/") and not rest.startswith("//"):
+        path, tag = find_path(rest, Path.exists) or (Path(rest), "")
+        rest = f"{path.name}:{tag}" if tag else path.name
+    elif transport == "containers-storage" and rest.startswith("["):
+        rest = rest.partition("]")[2]
+    return f"{transport}:{rest}" if transport else rest
+
+
 def find_path(rest: str, fits: Callable[[Path], bool]) -> tuple[Path, str] | None:
     """Return the path and the tag in `PATH[:TAG]`; None where no path that fits is there.
 
