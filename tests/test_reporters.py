@@ -26,8 +26,9 @@ from repaudit.model.gate import GateResult
 from repaudit.model.report import Report, Subject, Verdict
 from repaudit.reporters import REPORTERS, Surface
 from repaudit.reporters._gate import gate_page
-from repaudit.reporters._ranks import ranked
+from repaudit.reporters._ranks import ranked, summary
 from repaudit.reporters._sign_off import sign_off_page
+from repaudit.reporters._words import naming
 from repaudit.stages.allow import Rules
 from repaudit.stages.attribute import attribute
 from repaudit.stages.gate import judge
@@ -75,6 +76,50 @@ def test_the_unexplained_stands_first_and_what_follows_from_others_last():
     assert slugs[0] == "unexplained"
     assert slugs[-1] == "names_of_intermediate_images"
     assert slugs[1] == "different_due_to_umask"  # eight places, where the date has one
+
+
+def several(number: int) -> Report:
+    """Return a report of so many findings in as many places, a third of them unexplained."""
+    slugs = ("captures_build_date", "unexplained", "different_due_to_umask")
+    found = (
+        samples.finding(
+            n,
+            slugs[n % 3],
+            None,
+            samples.difference(f"srv/{n}"),
+            factors=() if n % 3 == 1 else BAD.findings[1].factors,
+            evidence=(),
+        )
+        for n in range(number)
+    )
+    return replace(BAD, findings=tuple(found))
+
+
+@pytest.mark.parametrize("name", ["text", "markdown"])
+def test_what_many_findings_come_to_stands_before_them(name: str):
+    told = html.unescape(render(name, several(30)).decode())
+    before = told.partition("the image as a whole")[0]
+
+    assert "30 findings (10 unexplained), 30 differences." in before
+    rows = [re.sub(r"[| ]+", " ", line).strip() for line in before.splitlines()]
+    (first, *_) = found = [row for row in rows if row.startswith("10 10 ")]
+    assert first == "10 10 unexplained srv/1, srv/4, srv/7 and 7 more"
+    assert [row.split()[2] for row in found] == [one.cause.slug for one in ranked(several(30))]
+
+
+@pytest.mark.parametrize("name", ["text", "markdown"])
+def test_few_findings_are_their_own_summary(name: str):
+    assert b" cause " in render(name, several(9))
+    assert b"places" not in render(name, several(8))
+
+
+def test_a_summary_counts_the_causes_for_which_it_has_no_room():
+    lines = summary(LARGE, naming(LARGE))
+
+    assert len(lines) == 8
+    assert sum(line.findings for line in lines) == len(LARGE.findings)
+    assert lines[-1].cause == f"{len(ranked(LARGE)) - 7} more causes"
+    assert lines[-1].told == ""
 
 
 # Markdown.
@@ -129,7 +174,7 @@ def test_a_fence_is_longer_than_any_in_the_difference():
 
 def test_markdown_counts_what_it_leaves_out():
     text = render("markdown", LARGE).decode()
-    rows = len(re.findall(r"(?m)^\| (?!factor|---)", text))
+    rows = len(re.findall(r"(?m)^\| (?!\d|-|findings|factor)", text))
     blocks = text.count("<details>")
 
     assert blocks == text.count("</details>")

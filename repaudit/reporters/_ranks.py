@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from repaudit.model.experiment import INTRINSIC, SETTABLE
 from repaudit.model.finding import Cause, Confidence, Finding
 from repaudit.model.report import Report
+from repaudit.reporters._words import Naming
 
 _CONFIDENCES = list(Confidence)
+#: A report of more findings begins with a summary, of so many causes.
+_FEW, _MOST_CAUSES, _MOST_PLACES = 8, 7, 3
 
 
 class Ranked(Struct, frozen=True, kw_only=True):
@@ -41,13 +46,58 @@ def ranked(report: Report) -> tuple[Ranked, ...]:
     return tuple(sorted(map(_group, groups.values()), key=_rank))
 
 
+class Line(Struct, frozen=True, kw_only=True):
+    """A line of the summary: how often a cause was found, in how many places, and what it is."""
+
+    findings: int
+    places: int
+    cause: str
+    told: str
+
+
+def summary(report: Report, call: Naming) -> tuple[Line, ...]:
+    """Return what a report of many findings comes to; nothing for one that is read at a glance."""
+    if len(report.findings) <= _FEW:
+        return ()
+    causes = ranked(report)
+    shown = causes if len(causes) <= _MOST_CAUSES + 1 else causes[:_MOST_CAUSES]
+    lines = [
+        Line(
+            findings=len(one.findings),
+            places=one.places,
+            cause=one.cause.slug,
+            told=_told(one, call),
+        )
+        for one in shown
+    ]
+    if rest := causes[len(shown) :]:
+        findings = tuple(finding for one in rest for finding in one.findings)
+        more = f"{len(rest)} more causes"
+        lines.append(Line(findings=len(findings), places=_places(findings), cause=more, told=""))
+    return tuple(lines)
+
+
+def _told(one: Ranked, call: Naming) -> str:
+    """Return where it is that nothing explains, or else the factors and the cause."""
+    if one.confidence is not Confidence.UNEXPLAINED:
+        return ": ".join(filter(None, (", ".join(one.factors), one.cause.title)))
+    own = (d for f in one.findings for d in f.differences if not d.derived_from)
+    names = list(dict.fromkeys(map(call, own)))
+    rest = len(names) - _MOST_PLACES
+    return ", ".join(names[:_MOST_PLACES]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _places(findings: Sequence[Finding]) -> int:
+    return len({d.place for finding in findings for d in finding.differences})
+
+
 def _group(findings: list[Finding]) -> Ranked:
     return Ranked(
         cause=findings[0].cause,
         findings=tuple(findings),
         factors=in_order({suspect.factor for f in findings for suspect in f.factors}),
         confidence=max((f.confidence for f in findings), key=_CONFIDENCES.index),
-        places=len({d.place for finding in findings for d in finding.differences}),
+        places=_places(findings),
     )
 
 

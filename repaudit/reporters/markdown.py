@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from repaudit.model.difference import Difference
 from repaudit.model.finding import Finding
 from repaudit.model.report import Report
-from repaudit.reporters._ranks import Ranked, ranked
+from repaudit.reporters._ranks import Ranked, ranked, summary
 from repaudit.reporters._words import (
     COPIED,
     Naming,
@@ -44,6 +44,7 @@ _MOST_EVIDENCE = 3
 #: What Markdown would see, and GitHub and GitLab: links, mentions, formulas, emoji.
 _MEANS_SOMETHING = re.compile(r"[\\`*_\[\]<>#|&$~@]|:(?=//)|www\.")
 _IN_PROSE = re.compile(rf"{_MEANS_SOMETHING.pattern}|:(?=\w)")
+_SUMMARY = "| findings | places | cause | |\n| ---: | ---: | --- | --- |"
 _HEAD = "| factor | cause | line | files | finding |\n| --- | --- | --- | --- | --- |\n"
 
 
@@ -52,10 +53,10 @@ class _Markdown:
     summary = "Markdown for a job's summary or a pull request, below 1 MiB"
 
     def render(self, report: Report, surface: Surface) -> bytes:
-        head = "\n".join(_header(report))
+        call = naming(report)
+        head = "\n".join(_header(report, call))
         groups = ranked(report)
         findings = [finding for group in groups for finding in group.findings]
-        call = naming(report)
         table = _fitting((_row(one, call) for one in findings), MOST_BYTES // 2)
         blocks = _fitting(_blocks(groups, call), MOST_BYTES - len(_bytes(head + "".join(table))))
         text = head + (f"\n{_HEAD}{''.join(table)}" if table else "")
@@ -100,9 +101,15 @@ def _entity(found: re.Match[str]) -> str:
     return f"&#{ord(found[0][0])};{found[0][1:]}"
 
 
-def _header(report: Report) -> Iterator[str]:
+def _header(report: Report, call: Naming) -> Iterator[str]:
     yield f"### {report.verdict}: {_code(subject(report))}\n"
     yield from (f"{_plain(sentence)}\n" for sentence in conclusion(report))
+    if lines := summary(report, call):
+        yield _SUMMARY
+        for line in lines:
+            told = _plain(cut(line.told, 300))
+            yield f"| {line.findings} | {line.places} | {_plain(line.cause)} | {told} |"
+        yield ""
     for name, value in scope(report):
         exact = name in {"built by", "runs"}
         yield f"* **{name}** {_code(value, 2_000) if exact else _prose(value)}"

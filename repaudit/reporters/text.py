@@ -16,6 +16,7 @@ from repaudit.model.difference import Aspect, Difference
 from repaudit.model.finding import Confidence, Finding, Fix
 from repaudit.model.report import Report, Verdict
 from repaudit.model.text import printable
+from repaudit.reporters._ranks import summary
 from repaudit.reporters._terminal import terminal
 from repaudit.reporters._words import (
     COPIED,
@@ -64,6 +65,7 @@ class _Text:
         _header(console, report)
         shown: set[Difference] = set()
         call = naming(report)
+        _summary(console, report, call)
         groups = _widespread(report.findings)
         apart = {finding.id for group in groups for finding in group}
         single = [finding for finding in report.findings if finding.id not in apart]
@@ -102,6 +104,23 @@ def _header(console: Console, report: Report) -> None:
         table.add_row(name, Text(printable(value)))
     if table.row_count:
         console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _summary(console: Console, report: Report, call: Naming) -> None:
+    lines = summary(report, call)
+    if not lines:
+        return
+    _footer(console, report)
+    table = Table.grid(padding=(0, 2))
+    for justify in ("right", "right", "left"):
+        table.add_column(no_wrap=True, justify=justify)
+    table.add_column()
+    table.add_row("findings", "places", "cause", "", style="dim")
+    for line in lines:
+        numbers = str(line.findings), str(line.places)
+        told = Text(cut(line.told, 160), no_wrap=True, overflow="ellipsis")
+        table.add_row(*numbers, Text(printable(line.cause)), told)
+    console.print(Padding(table, (0, 0, 0, 2)))
 
 
 def _widespread(findings: Sequence[Finding]) -> list[list[Finding]]:
