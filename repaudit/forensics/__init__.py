@@ -11,7 +11,7 @@ from repaudit.forensics._catalogue import (
     tells_all,
 )
 from repaudit.forensics._clocks import Blanked, without_clock
-from repaudit.forensics.interface import Case, Content, Forensic
+from repaudit.forensics.interface import Case, Clamp, Content, Forensic
 from repaudit.host.registry import Registry
 
 FORENSICS: Registry[Forensic] = Registry("repaudit.forensics", "FORENSIC")
@@ -21,6 +21,7 @@ __all__ = [
     "Blanked",
     "Case",
     "Change",
+    "Clamp",
     "Content",
     "Forensic",
     "Mend",

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 
 from repaudit.forensics._case import clue, moved, of_one_build, sides, umask_explains, values
-from repaudit.forensics.interface import Case, Forensic
-from repaudit.model.difference import Aspect
+from repaudit.forensics.interface import CLAMPED, Case, Forensic
+from repaudit.model.difference import Aspect, mtime
 from repaudit.model.finding import Clue
 
 #: An owner who is a person: login.defs(5), UID_MIN.
@@ -55,8 +55,9 @@ def _mode(case: Case, left: str, right: str) -> str | None:
     return "different_due_to_umask" if explained else None
 
 
-def _mtime(_case: Case, _left: str, _right: str) -> str:
-    return "layer_mtimes_not_clamped"
+def _mtime(case: Case, left: str, right: str) -> str:
+    clamps = case.clamped is not None and case.clamped.explains(*map(mtime, (left, right)))
+    return CLAMPED if clamps else "layer_mtimes_not_clamped"
 
 
 def _order(case: Case, _left: str, _right: str) -> str | None:

@@ -36,6 +36,23 @@ class Files(Hashable, Protocol):
         """Return the one that has these digests on the two sides, None where none has."""
 
 
+#: What two clamped times of two images show.
+CLAMPED = "times_clamped_differently"
+
+
+class Clamp(Struct, frozen=True):
+    """The times that two images are clamped to, each to another: instants in whole seconds."""
+
+    left: int
+    right: int
+
+    def explains(self, left: int, right: int) -> bool:
+        """Whether two times are what the clamps make of one: what is older keeps its own time."""
+        one, other = (left, right) if self.left < self.right else (right, left)
+        low, high = sorted((self.left, self.right))
+        return one == low < other <= high
+
+
 class Case(Struct, frozen=True, kw_only=True):
     """One difference to examine.
 
@@ -44,7 +61,8 @@ class Case(Struct, frozen=True, kw_only=True):
     `instruction` is the text of the Containerfile line that wrote the file, None where unknown.
     `files` are those that what differs may be digests of.
     `alike` is how many owners, or modes, of a layer differ as this one. `share` is how many cases,
-    the members of an archive, share the work that one file may take.
+    the members of an archive, share the work that one file may take. `clamped` is what the
+    times of both images are clamped to, None where that is not so, or not known.
     """
 
     difference: Difference
@@ -56,6 +74,7 @@ class Case(Struct, frozen=True, kw_only=True):
     files: Files | None = None
     alike: int = 1
     share: int = 1
+    clamped: Clamp | None = None
 
 
 class Forensic(Protocol):

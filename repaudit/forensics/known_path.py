@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
 from repaudit.forensics._case import clue, inflate, of_one_build
 from repaudit.forensics._catalogue import Record, known_at
-from repaudit.forensics.interface import Case, Forensic
+from repaudit.forensics.interface import CLAMPED, Case, Forensic
 from repaudit.forensics.text import decoded
 from repaudit.model.difference import Aspect
 from repaudit.model.finding import Clue
-from repaudit.model.text import is_time
+from repaudit.model.text import instant
 
 #: What runs: no log and no cache, whatever it is called.
 _PROGRAM = re.compile(
@@ -26,6 +25,8 @@ _PROGRAM = re.compile(
 )
 #: What people write, beside what a program keeps: pg_hba.conf, gpg.conf.
 _SETTINGS = re.compile(r"\.(?:cnf|conf|py|rules|service|sh)$")
+#: What a time of creation shows: whether it is clamped.
+_CREATED = {"creation_times_not_clamped": False, CLAMPED: True}
 # apk names a virtual package YYYYMMDD.hhmmss, the moment it was made at.
 _VIRTUAL = re.compile(rb"20\d{6}\.\d{6}")
 
@@ -53,8 +54,8 @@ def _differs(case: Case) -> bool:
 
 def _explains(record: Record, case: Case) -> bool:
     difference, slug = case.difference, record.cause.slug
-    if slug == "creation_times_not_clamped":
-        return _instants(difference.left, difference.right)
+    if slug in _CREATED:
+        return _created(case, clamped=_CREATED[slug])
     if record.trust and not of_one_build(case):
         return False
     hashed = _HASHED.search(difference.path) is not None
@@ -69,22 +70,14 @@ def _explains(record: Record, case: Case) -> bool:
     return all(_has_form(record, side) for side in data) and (check is None or check(*data))
 
 
-def _instants(left: str | None, right: str | None) -> bool:
-    """Whether these are two times, and not one that is written in two ways."""
-    if left is None or right is None or not (is_time(left) and is_time(right)):
+def _created(case: Case, *, clamped: bool) -> bool:
+    """Whether these are two times, and not one in two ways, and the two that are clamped to."""
+    left, right = case.difference.left, case.difference.right
+    one, other = (instant(side) if side else None for side in (left, right))
+    if one is None or other is None or one == other:
         return False
-    try:
-        return _instant(left) != _instant(right)
-    except (ValueError, OverflowError):
-        return False
-
-
-def _instant(text: str) -> tuple[datetime, str]:
-    """Return the second of a time, and the digits of its fraction."""
-    fraction = re.match(r"\.(\d+)", text[19:])
-    digits = fraction[1] if fraction else ""
-    zone = text[19:].removeprefix(f".{digits}")
-    return datetime.fromisoformat((text[:19] + zone).upper()), digits.rstrip("0")
+    clamps = case.clamped is not None and case.clamped.explains(one, other)
+    return clamps is clamped
 
 
 def _has_form(record: Record, data: bytes) -> bool:

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from repaudit.model.text import SECOND
+
 #: The layer in which something differs, with its platform where several images are compared.
 Within = int | None | tuple[str, int | None]
 #: Where something differs, whatever its values: layer, path, aspect.
@@ -28,6 +30,13 @@ class Aspect(StrEnum):
     HISTORY = "history"
     ANNOTATION = "annotation"
     COMPRESSION = "compression"
+
+
+def mtime(text: str) -> int:
+    """Return the instant that the readable form of a difference of times stands for."""
+    whole, _, fraction = text.partition(".")
+    rest = int(fraction.ljust(12, "0")) if fraction else 0
+    return int(whole) * SECOND + (-rest if text.startswith("-") else rest)
 
 
 class Process(Struct, frozen=True, kw_only=True):

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import islice
 
-from repaudit.forensics import Case
-from repaudit.model.difference import Aspect, Difference
+from repaudit.forensics import Case, Clamp
+from repaudit.model.difference import Aspect, Difference, mtime
 from repaudit.model.experiment import Level
+from repaudit.model.text import SECOND, instant
 from repaudit.stages.contents import Contents
 from repaudit.stages.derive import MOST_FILES, Digests
 
@@ -30,6 +31,7 @@ class Cases:
         self._levels = left, right
         self._files = _Files(differences, contents)
         some = (d for d in differences if d.aspect in _ALIKE)
+        self._clamped = _clamps(differences)
         self._alike = Counter((d.within, d.aspect, d.left, d.right) for d in some)
 
     def of(self, difference: Difference, line: str | None) -> Case:
@@ -47,7 +49,33 @@ class Cases:
             alike=self._alike[
                 difference.within, difference.aspect, difference.left, difference.right
             ],
+            clamped=self._clamped.get(difference.platform),
         )
+
+
+def _clamps(differences: Sequence[Difference]) -> dict[str | None, Clamp]:
+    """Return what the times of two images are clamped to, by platform, where they are.
+
+    A clock gives an image another time than its files, which are made before it, and with a
+    fraction. So they are clamped if `created` differs by whole seconds, files have the same two
+    times, and none has times that the clamps would not have left.
+    """
+    found: dict[str | None, Clamp] = {}
+    for one in differences:
+        if (one.layer, one.path) == (None, "/config/created"):
+            left, right = instant(one.left or ""), instant(one.right or "")
+            if left is not None and right is not None and left % SECOND == right % SECOND == 0:
+                found[one.platform] = Clamp(left, right)
+    files = set[str | None]()
+    for one in differences:
+        clamp = found.get(one.platform)
+        if one.aspect is Aspect.MTIME and clamp and one.left and one.right:
+            times = mtime(one.left), mtime(one.right)
+            if times == (clamp.left, clamp.right):
+                files.add(one.platform)
+            elif not clamp.explains(*times):
+                del found[one.platform]
+    return {platform: clamp for platform, clamp in found.items() if platform in files}
 
 
 class _Files:
