@@ -78,6 +78,7 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
             views=tuple(map(_view, found.merged)),
             unread=count_unread(sides[0].images, sides[1].images),
             ignored=ignored,
+            untold=found.untold,
         )
         return refuse_if_blind(report, folder / "selftest", store)
 

@@ -204,6 +204,7 @@ reports = st.builds(
         max_size=2,
     ).map(tuple),
     unread=st.integers(0, 9),
+    untold=st.lists(hostile_texts, max_size=2).map(tuple),
     ignored=st.lists(
         st.builds(Ignored, kind=hostile_texts, count=st.integers(0, 9)), max_size=2
     ).map(tuple),

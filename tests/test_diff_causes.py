@@ -6,7 +6,7 @@ Beside each stands a neighbour that looks like it and has not.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from repaudit.cli.app import app
-from tests.images import Store, member, tar, write_files
+from tests.images import Store, archive, digest_of, member, tar, write_files
 
 _NIGHT = "2023-11-14T22:13:20", 1_700_000_000
 _LATER = "2024-03-09T16:00:00", 1_710_000_000
@@ -97,3 +97,83 @@ def test_of_a_clamped_image_a_step_of_another_time_is_none_of_the_clamp(tmp_path
     found = causes(diff(one, two))
     assert found["creation_times_not_clamped"] == {"/history/0/created"}
     assert found["times_clamped_differently"] == {"/config/created", "a"}
+
+
+# --- docker archives ---------------------------------------------------------------------------
+
+_NO_MANIFEST = "what the manifest says, and its digest, as a docker archive has none"
+
+
+def saved(folder: Path, *layers: bytes, compress: bool, other: Sequence[bytes] = ()) -> list[str]:
+    """An image in a layout, and in what `docker save` writes of it, with `other` layers."""
+    store = Store()
+    root = store.image(*layers, compress=compress)
+    layout = write_files(folder / "layout", store.layout(root))
+    inner = Store()
+    manifest = json.loads(inner.blobs[inner.image(*(other or layers))["digest"]])
+    config = inner.blobs[manifest["config"]["digest"]]
+    names = [f"{digest_of(layer)[7:]}/layer.tar" for layer in other or layers]
+    name = f"{digest_of(config)[7:]}.json"
+    listed = [{"Config": name, "RepoTags": ["app:1"], "Layers": names}]
+    files = {"manifest.json": json.dumps(listed).encode(), name: config}
+    file = folder / "saved.tar"
+    file.write_bytes(archive({**files, **dict(zip(names, other or layers, strict=True))}))
+    return [str(layout), f"docker-archive:{file}"]
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_docker_archive_of_an_image_has_no_manifest_and_lacks_nothing_else(
+    tmp_path: Path, compress: bool
+):
+    layers = tar(*files("a")), tar(*files("b"))
+    sides = saved(tmp_path, *layers, compress=compress)
+    for left, right in (sides, sides[::-1]):
+        report = diff(left, right)
+        assert causes(report) == {"no_manifest_in_docker_archive": {"/manifest"}}
+        assert report["untold"] == [_NO_MANIFEST]
+        (only,) = report["findings"][0]["differences"]
+        assert "layers that hold the same: 2 of 2" in only["detail"]
+        assert ("compressed on one side" in only["detail"]) is compress
+        asked = diff(left, right, "--semantic")
+        assert (asked["verdict"], asked["findings"]) == ("reproducible", [])
+        assert asked["ignored"] == [{"count": 1, "kind": "no-manifest"}]
+        assert asked["untold"] == [_NO_MANIFEST]
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_docker_archive_of_another_image_differs_in_that_too(tmp_path: Path, compress: bool):
+    layers = tar(*files("a")), tar(*files("b"))
+    sides = saved(tmp_path, *layers, compress=compress, other=(layers[0], tar(*files("evil"))))
+    report = diff(*sides)
+    found = causes(report)
+    assert found.pop("no_manifest_in_docker_archive") == {"/manifest"}
+    assert found == {"unexplained": {"b", "evil"}}
+    detail = next(d for f in report["findings"] for d in f["differences"] if d["path"][:1] == "/")
+    assert "layers that hold the same: 1 of 2" in detail["detail"]
+    assert "the config" not in detail["detail"]
+    asked = diff(*sides, "--semantic")
+    assert asked["verdict"] == "unreproducible"
+    assert causes(asked) == found
+
+
+def test_two_manifests_are_compared_whatever_asked(tmp_path: Path):
+    layer = tar(*files("a"))
+    sides = [image(tmp_path / word, layer, compress=word == "r") for word in "lr"]
+    for report in (diff(*sides), diff(*sides, "--semantic")):
+        assert causes(report) == {"layer_compression_differs": {""}}
+        assert report["untold"] == []
+
+
+# --- what was not compared ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_how_hard_layers_were_compressed_is_asked_of_compressed_ones_alone(
+    tmp_path: Path, compress: bool
+):
+    sides = [
+        image(tmp_path / word, tar(member(b"a", word.encode())), compress=compress) for word in "lr"
+    ]
+    how = "how hard layers whose entries differ were compressed"
+    assert diff(*sides)["untold"] == [how] * compress
+    assert (how in shown(*sides)) is compress

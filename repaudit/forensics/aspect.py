@@ -26,6 +26,7 @@ _READ_IT = (
     "an attestation or artifact beside the images is another one: read what both say; "
     "`docker buildx build --provenance=false --sbom=false` makes none"
 )
+_BESIDE_IT = "all that the other side has, config and layers, is compared"
 
 
 class _Aspect:
@@ -39,6 +40,8 @@ class _Aspect:
                 side = "right" if difference.left is None else "left"
                 yield clue("other_number_of_layers", f"layer {difference.layer}: the {side} alone")
             return
+        if difference.aspect is Aspect.PRESENCE and difference.path == "/manifest":
+            yield clue("no_manifest_in_docker_archive", _BESIDE_IT)
         if difference.aspect is Aspect.ANNOTATION and _ATTACHED.fullmatch(difference.path):
             yield clue("unexplained", _READ_IT)
         pair = values(case)

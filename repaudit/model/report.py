@@ -138,7 +138,7 @@ class Report(Struct, frozen=True, kw_only=True):
     is inconclusive. `trial` are the runs in which the findings' fixes were tried. `views` are the
     platforms that were compared as merged file systems, and `ignored` is what stands in no finding
     though it differs. `unread` counts the layers of two images that were not read, as they have the
-    same digest on both sides.
+    same digest on both sides, and `untold` says what else of them was not compared.
     """
 
     schema: str = SCHEMA
@@ -156,3 +156,4 @@ class Report(Struct, frozen=True, kw_only=True):
     views: tuple[View, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     unread: int = 0
+    untold: tuple[str, ...] = ()

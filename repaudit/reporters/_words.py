@@ -87,21 +87,10 @@ def limits(report: Report) -> Iterator[tuple[str, str]]:
     if report.unread:
         its = "its digest is" if report.unread == 1 else "their digests are"
         yield "not read", f"{count(report.unread, 'layer')}, as {its} the same on both sides"
-    if untold := _untold(report):
+    for untold in report.untold:
         yield "not told", untold
     if report.ignored:
         yield "ignored", ", ".join(f"{some.count} {some.kind}" for some in report.ignored)
-
-
-def _untold(report: Report) -> str:
-    """Return what of layers was not compared; "" where that is nothing, or they were built here."""
-    if report.runs:
-        return ""
-    if report.views:
-        return "how layers that do not correspond are written: spare bytes of headers, padding"
-    layers = (d.layer for finding in report.findings for d in finding.differences)
-    differ = report.ignored or any(layer is not None for layer in layers)
-    return "how hard layers whose entries differ were compressed" if differ else ""
 
 
 def conclusion(report: Report) -> Iterator[str]:

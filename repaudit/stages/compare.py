@@ -27,16 +27,23 @@ from repaudit.stages.reading import (
     read_pair,
 )
 
+#: What is said not to have been compared.
+_NO_MANIFEST = "what the manifest says, and its digest, as a docker archive has none"
+_HOW_PACKED = "how hard layers whose entries differ were compressed"
+_HOW_WRITTEN = "how layers that do not correspond are written: spare bytes of headers, padding"
+
 
 class Comparison(Struct, frozen=True, kw_only=True):
     """All differences of two image sets, sorted, and the pairs of layers that were opened.
 
     `merged` are the platforms whose layers do not correspond: these are shown as file systems.
+    `untold` says what was not compared.
     """
 
     differences: tuple[Difference, ...]
     pairs: tuple[tuple[Layer, Layer], ...]
     merged: tuple[Merged, ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 class Merged(Struct, frozen=True, kw_only=True):
@@ -55,32 +62,57 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
         return Comparison(differences=(), pairs=())
     a, b = left.images.named, right.images.named
     several = len(a.keys() | b.keys()) > 1
-    found = list(compare_indexes(left.images, right.images, several=several))
-    pairs: list[tuple[Layer, Layer]] = []
-    merged: list[Merged] = []
+    found = _Found()
+    found.differences += compare_indexes(left.images, right.images, several=several)
     for platform in sorted(a.keys() | b.keys()):
         one, other = a.get(platform), b.get(platform)
         if one is None or other is None:
-            found.append(presence(None, f"/platforms/{platform}", one, other))
+            found.take(presence(None, f"/platforms/{platform}", one, other), platform)
         elif _identity(one) != _identity(other):
-            shared = len(found)
-            found.extend(compare_documents(one, other))
+            shared = len(found.differences)
+            found.differences += compare_documents(one, other)
+            if _one_has_none(one, other):
+                found.untold.add(_NO_MANIFEST)
             for what in _layers(one, other, (left.blobs, right.blobs), reading):
-                # What was read of many entries is larger than what is told, and is let go of here.
-                if isinstance(what, LayerPair):
-                    pairs.append((what.left, what.right))
-                    found.extend(compare_entries(what))
-                elif isinstance(what, MergedPair):
-                    merged.append(Merged(platform=platform, counts=what.counts))
-                    found.extend(_changes(what.changed))
-                else:
-                    found.append(what)
+                found.take(what, platform)
             if several:
-                found[shared:] = [replace(own, platform=platform) for own in found[shared:]]
-    if not found:
-        found.append(_rest(left.images, right.images))
-    found.sort(key=lambda difference: difference.key)
-    return Comparison(differences=tuple(found), pairs=tuple(pairs), merged=tuple(merged))
+                own = found.differences[shared:]
+                found.differences[shared:] = [replace(one, platform=platform) for one in own]
+    if not found.differences:  # other bytes of one meaning: white space, the order of keys
+        found.differences.append(_other_bytes(None, "", left.images.digest, right.images.digest))
+    return found.sorted()
+
+
+class _Found:
+    """What was found so far."""
+
+    def __init__(self) -> None:
+        self.differences: list[Difference] = []
+        self.untold = set[str]()
+        self._pairs: list[tuple[Layer, Layer]] = []
+        self._merged: list[Merged] = []
+
+    def take(self, what: Difference | LayerPair | MergedPair, platform: str) -> None:
+        """Take in what is told. What was read of many entries is larger, and is let go of here."""
+        if isinstance(what, LayerPair):
+            self._pairs.append((what.left, what.right))
+            self.differences += compare_entries(what)
+            self.untold.update([_HOW_PACKED] if what.packed else ())
+        elif isinstance(what, MergedPair):
+            self._merged.append(Merged(platform=platform, counts=what.counts))
+            self.differences += _changes(what.changed)
+            self.untold.add(_HOW_WRITTEN)
+        else:
+            self.differences.append(what)
+
+    def sorted(self) -> Comparison:
+        """Return all of it."""
+        return Comparison(
+            differences=tuple(sorted(self.differences, key=lambda difference: difference.key)),
+            pairs=tuple(self._pairs),
+            merged=tuple(self._merged),
+            untold=tuple(sorted(self.untold)),
+        )
 
 
 def count_unread(left: ImageSet, right: ImageSet) -> int:
@@ -93,18 +125,6 @@ def count_unread(left: ImageSet, right: ImageSet) -> int:
         if len(layers) == len(others)  # else all are read
         for one, other in zip(layers, others, strict=True)
     )
-
-
-def _rest(left: ImageSet, right: ImageSet) -> Difference:
-    """Return what is left where nothing differs but the digest.
-
-    That is a manifest, which docker-archive has none of, or bytes of one meaning: white space, the
-    order of keys.
-    """
-    one, other = (side.images[0].manifest for side in (left, right))
-    if (one is None) != (other is None):
-        return presence(None, "/manifest", one, other)
-    return _other_bytes(None, "", left.digest, right.digest)
 
 
 def _identities(images: ImageSet) -> tuple[object, ...]:
@@ -148,17 +168,26 @@ def _layers(
         yield from _counts(left, right)
         yield _merged(left, right, blobs, reading)
         return
+    # How a docker archive stores its layers is told with the manifest that it has not.
+    told = _one_has_none(left, right)
     for one, other in zip(left.layers, right.layers, strict=True):
         if one.descriptor.digest == other.descriptor.digest:
             continue
         types = one.descriptor.media_type, other.descriptor.media_type
         if one.diff_id == other.diff_id:
-            yield _compression(one, other, check((blobs[0], one), (blobs[1], other), reading))
+            headers = check((blobs[0], one), (blobs[1], other), reading)
+            if not told:
+                yield _compression(one, other, headers)
             continue
         packed = packed_otherwise(*types)
-        if packed:
+        if packed and not told:
             yield _compression(one, other)
-        yield read_pair((blobs[0], one), (blobs[1], other), reading, packed=packed)
+        yield read_pair((blobs[0], one), (blobs[1], other), reading, packed=packed or told)
+
+
+def _one_has_none(left: Image, right: Image) -> bool:
+    """Whether one image has a manifest, and the other is of a docker archive, which keeps none."""
+    return (left.manifest is None) != (right.manifest is None)
 
 
 def _compression(left: Layer, right: Layer, headers: Sequence[str] = ()) -> Difference:

@@ -61,6 +61,8 @@ def compare_documents(left: Image, right: Image) -> Iterator[Difference]:
             skip = _told_with_layers(*pair, alike=alike)
             where = f"/manifest/layers/{number}"
             yield from compare_json(where, *pair, Aspect.ANNOTATION, skip=skip)
+    elif (left.manifest is None) != (right.manifest is None):
+        yield _alone(left, right)
     one, other = load(left.config), load(right.config)
     yield from compare_json("/config", one, other, Aspect.CONFIG, skip=("rootfs", "history"))
     sides = one["rootfs"], other["rootfs"]
@@ -73,6 +75,38 @@ def compare_documents(left: Image, right: Image) -> Iterator[Difference]:
     steps = all(isinstance(side, list) for side in histories)  # else it is none, and no reader's
     aspect = Aspect.HISTORY if steps else Aspect.CONFIG
     yield from compare_json("/history", *histories, aspect)
+
+
+def _alone(left: Image, right: Image) -> Difference:
+    """Return the difference that one side has a manifest, and what can be told without the other.
+
+    It is by the manifest's digest that registries, signatures and verifiers know an image.
+    """
+    side, none = ("right", left) if left.manifest is None else ("left", right)
+    name = left.manifest_digest or right.manifest_digest
+    lines = [
+        f"on the {side} alone: the other side is a docker archive, and those keep no manifest",
+        f"not compared: what it says, and its digest, by which a verifier knows the image: {name}",
+    ]
+    if left.config_digest == right.config_digest:
+        lines.append(f"the config, which lists the layers, is the same: {none.config_digest}")
+    pairs = list(zip(left.layers, right.layers, strict=False))
+    same = sum(one.diff_id == other.diff_id for one, other in pairs)
+    stored = sum(
+        one.diff_id == other.diff_id and one.descriptor.digest != other.descriptor.digest
+        for one, other in pairs
+    )
+    lines.append(f"layers that hold the same: {same} of {max(len(left.layers), len(right.layers))}")
+    if stored:
+        lines.append(f"of those, compressed on one side alone, or in another way: {stored}")
+    return Difference(
+        layer=None,
+        path="/manifest",
+        aspect=Aspect.PRESENCE,
+        left=left.manifest_digest,
+        right=right.manifest_digest,
+        detail="\n".join(lines),
+    )
 
 
 def _told_with_layers(

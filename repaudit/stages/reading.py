@@ -44,6 +44,7 @@ class LayerPair(Struct, frozen=True, kw_only=True):
 
     `decides` says what hangs on that order, if anything does, and `written` how the layers are
     written otherwise, whatever differs besides; `means` is whether a reader may take that for more.
+    `packed` says that both are compressed.
     """
 
     left: Layer
@@ -53,6 +54,7 @@ class LayerPair(Struct, frozen=True, kw_only=True):
     decides: str | None = None
     written: tuple[str, ...] = ()
     means: bool = False
+    packed: bool = False
 
 
 def check_present(opened: Opened) -> None:
@@ -91,12 +93,13 @@ def check(left: Side, right: Side, reading: Reading) -> tuple[str, ...]:
 def read_pair(left: Side, right: Side, reading: Reading, *, packed: bool = False) -> LayerPair:
     """Return where two layers differ; what differs in content lies in the spool then.
 
-    That they are `packed` otherwise is told already.
+    That they are `packed` otherwise is told elsewhere.
     """
     one, other = reading.shelf.read(left, right, reading.spool)
     with closing(one), closing(other):
         found = find_changes(one, other)
         headers = () if packed else tuple(wrapped(one.foot, other.foot))
+        forms = [dict(side.foot.wrapper).get("form") for side in (one, other)]
     changed = with_contents(found.changed, ((left,), (right,)), reading.spool)
     return LayerPair(
         left=left[1],
@@ -106,6 +109,7 @@ def read_pair(left: Side, right: Side, reading: Reading, *, packed: bool = False
         decides=found.decides,
         written=found.written + headers,
         means=found.means,
+        packed="tar" not in forms,
     )
 
 

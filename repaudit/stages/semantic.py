@@ -2,7 +2,8 @@
 
 The names of the classes are those that diffoci has for what it can ignore (`--ignore-NAME`). Its
 `canonical-paths` and `file-mode-redundant-bits` are ways to write one name or one mode in a tar
-header; here they are the same, so what is left of them is `tar-format`.
+header; here they are the same, so what is left of them is `tar-format`. `no-manifest` is ours: what
+a docker archive is packed in.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ CLASSES = (
     "history",
     "image-name",
     "image-timestamps",
+    "no-manifest",
     "tar-format",
 )
 _CREATED = re.compile(
@@ -56,6 +58,8 @@ def class_of(difference: Difference) -> str | None:
             return "image-timestamps" if times else None
         if _NAME.fullmatch(path):
             return "image-name"
+        if aspect is Aspect.PRESENCE and path == "/manifest":
+            return "no-manifest"
         return "history" if aspect is Aspect.HISTORY else None
     if aspect is Aspect.MTIME:
         return "file-timestamps"
