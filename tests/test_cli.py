@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import pty
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -514,6 +516,25 @@ def test_what_is_not_read_is_told(shell: Shell) -> None:
         assert report["unread"] == count
         text = shell("diff", one, right).stdout.decode()
         assert ("not read  1 layer, as its digest is the same" in text) == bool(count)
+
+
+def test_the_jar_of_a_service_with_all_that_it_needs_is_looked_into(shell: Shell) -> None:
+    """Such jars are 30 to 100 MB long, and their directory stands at the end."""
+
+    def service(day: int, *more: tuple[str, bytes]) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as jar:
+            for name, data in (("BOOT-INF/lib/big.jar", bytes(40 << 20)), *more):
+                jar.writestr(zipfile.ZipInfo(name, (2026, 1, day, 0, 0, 0)), data)
+        return images.tar(images.member(b"srv/app.jar", out.getvalue()))
+
+    one, later = folder(shell, "one", layout(service(1))), folder(shell, "2", layout(service(2)))
+    report = json.loads(shell("diff", one, later, "--format", "json").stdout)
+    assert [finding["cause"]["slug"] for finding in report["findings"]] == ["timestamps_in_jar"]
+
+    other = folder(shell, "other", layout(service(2, ("BOOT-INF/lib/x.jar", b"x"))))
+    report = json.loads(shell("diff", one, other, "--format", "json").stdout)
+    assert report["findings"][0]["cause"]["slug"] == "unexplained"
 
 
 @pytest.mark.parametrize("damage", ["gone", "longer", "shorter"])

@@ -177,7 +177,7 @@ def test_only_what_is_kept_whole_is_cut(tmp_path: Path):
 
 
 def test_of_a_large_file_without_a_clue_it_is_said_how_much_was_read(tmp_path: Path):
-    for size, said in ((1, []), (MOST_OF_ONE + 1, ["of files as large as f, the first 32 MiB"])):
+    for size, said in ((1, []), (MOST_OF_ONE + 1, ["of files as large as f, the first 128 MiB"])):
         kept = Kept(left=tmp_path / "a", right=tmp_path / "b", left_size=1, right_size=size)
         kept.left.write_bytes(b"\0a")
         kept.right.write_bytes(b"\0b")

@@ -21,7 +21,7 @@ from repaudit.model.experiment import Level
 from repaudit.model.finding import Clue, EvidenceKind
 
 #: No forensic unpacks more than this.
-UNPACKED_LIMIT = 64 * 2**20
+UNPACKED_LIMIT = 256 * 2**20
 #: Stands between an archive's path and its member's.
 NESTED = "!/"
 #: How a text may stand in a file.

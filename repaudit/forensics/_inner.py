@@ -25,8 +25,8 @@ _OPENED = (*_ARCHIVES, "bzip2", "xz", "zstd")
 _MOST_OPENED = 1_000
 # Archives of an archive are opened as long as they are not larger than this together, in bytes of
 # both sides, and so deep: each may unpack to hundreds of megabytes. The jar of an application may
-# hold a hundred.
-_MOST_OF_ARCHIVES, _DEEPEST = 64 << 20, 2
+# hold a hundred, and is itself not longer than half of this.
+_MOST_OF_ARCHIVES, _DEEPEST = 256 << 20, 2
 
 
 def changed(left: Members, right: Members, field: str) -> list[tuple[str, Hashable, Hashable]]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
-from repaudit.forensics._case import UNPACKED_LIMIT
-from repaudit.formats import FORMATS, HEAD, STEP, Bounds, Budget, Part
+from repaudit.formats import BOUNDS, FORMATS, HEAD, STEP, Budget, Part
 from repaudit.model.errors import UnreadableError
 
-_BOUNDS = Bounds(total=4 * UNPACKED_LIMIT)
 MEMBER = "member "
 #: A member's owner; what the header of a tar file holds where records say it too.
 OWNERS = ("owner", "header owner")
@@ -46,38 +44,37 @@ def claims(format_: str, data: bytes, path: str = "") -> bool:
 def both_are(format_: str, data: Sequence[bytes], path: str = "") -> bool:
     """Whether both sides begin as files of that format do, and of one some part can be read."""
     claimed = all(claims(format_, side, path) for side in data)
-    return claimed and any(next(parts(format_, side), None) for side in data)
+    return claimed and any(parts(format_, side) for side in data)
 
 
-def parts(format_: str, data: bytes) -> Iterator[Part]:
-    """Yield what is in `data`; of a broken file, and of one that is cut off, what is before."""
-    with suppress(UnreadableError):
-        yield from _read(format_, data)
+def parts(format_: str, data: bytes) -> Sequence[Part]:
+    """Return what is in `data`; of a broken file, and of one that is cut off, what is before."""
+    return _read(format_, data)[0]
 
 
 def whole_parts(format_: str, data: bytes) -> dict[str, Part]:
     """Return what is in `data`, by name; nothing of a file that is broken anywhere."""
-    try:
-        return {part.name: part for part in _read(format_, data)}
-    except UnreadableError:
-        return {}
+    found, sound = parts_until(format_, data)
+    return found if sound else {}
 
 
 def parts_until(format_: str, data: bytes) -> tuple[dict[str, Part], bool]:
     """Return what is in `data`, by name, and whether that is all: whether it could be read."""
-    found: dict[str, Part] = {}
+    found, sound = _read(format_, data)
+    return {part.name: part for part in found}, sound
+
+
+# Several forensics ask for the same in turn, of both sides.
+@lru_cache(maxsize=2)
+def _read(format_: str, data: bytes) -> tuple[Sequence[Part], bool]:
+    budget, found = Budget(BOUNDS.of(len(data))), []
     try:
-        found.update((part.name, part) for part in _read(format_, data))
+        for part in FORMATS.load(format_).parts(data, budget):
+            budget.count(part)
+            found.append(part)
     except UnreadableError:
         return found, False
     return found, True
-
-
-def _read(format_: str, data: bytes) -> Iterator[Part]:
-    budget = Budget(_BOUNDS)
-    for part in FORMATS.load(format_).parts(data, budget):
-        budget.count(part)
-        yield part
 
 
 def members(found: Iterable[Part]) -> dict[str, Member]:

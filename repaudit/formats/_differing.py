@@ -25,7 +25,7 @@ Rewrite = Callable[[str, Sequence[bytes]], Sequence[bytes]]
 def differing(
     sides: Sequence[bytes],
     name: str = "",
-    bounds: Bounds = BOUNDS,
+    bounds: Bounds | None = None,
     rewrite: Rewrite | None = None,
     known: Known | None = None,
 ) -> Differing:
@@ -35,10 +35,12 @@ def differing(
     parts (checksums, sizes), and how a file is encoded, is told only where nothing else of that
     file differs. Nothing comes back if and only if all sides are equal. Texts are compared as
     `rewrite` returns them; where it leaves no difference, their one region has equal values. A file
-    within that is `known` has one region with an empty value on each side.
+    within that is `known` has one region with an empty value on each side. Without `bounds`, those
+    of the longest side hold.
     """
     if len(set(sides)) < 2:
         return {}
+    bounds = bounds or BOUNDS.of(max(map(len, sides)))
     budgets = {side: Budget(bounds) for side in sides}
     walk = _Walk([budgets[side] for side in sides], bounds.depth, rewrite, known)
     return walk.file(sides, name, "", 0)

@@ -21,13 +21,13 @@ _MOST_BYTES, _MOST_TEXT = 4 << 10, 64 << 10
 _MOST_LINES = 5_000
 
 
-def regions(data: bytes, name: str = "", bounds: Bounds = BOUNDS) -> dict[str, bytes]:
+def regions(data: bytes, name: str = "", bounds: Bounds | None = None) -> dict[str, bytes]:
     """Return the value of every region of a file called `name`, by its locator.
 
     Two files of different bytes never have the same regions. A long value is its digest.
     """
     found: dict[str, bytes] = {}
-    _Walk(bounds).into(data, name, "", 0, found)
+    _Walk(bounds or BOUNDS.of(len(data))).into(data, name, "", 0, found)
     return found
 
 

@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from repaudit.model.errors import UnreadableError
 from repaudit.model.text import printable
@@ -45,11 +46,16 @@ class Part(Struct, frozen=True):
     of: str | Kind = ""
 
 
+#: What is unpacked of one file is in memory, of all sides at a time.
+_MOST_TOTAL = 1 << 30
+
+
 class Bounds(Struct, frozen=True, kw_only=True):
     """How far files are looked into; what lies beyond is one opaque region.
 
     `depth` counts files within files. `total` is the most bytes that one file may unpack to, its
     files within files included; one stream may give `free` bytes, or `ratio` times its length.
+    Long files may hold more (`of`): the jar of a service with all that it needs.
     """
 
     depth: int = 6
@@ -57,6 +63,11 @@ class Bounds(Struct, frozen=True, kw_only=True):
     free: int = 16 << 20
     ratio: int = 200
     parts: int = 300_000
+
+    def of(self, size: int) -> Bounds:
+        """Return the bounds of a file of `size` bytes: sixteen times that, and a part each 128."""
+        total = max(self.total, min(16 * size, _MOST_TOTAL))
+        return replace(self, total=total, parts=max(self.parts, size // 128))
 
 
 BOUNDS = Bounds()

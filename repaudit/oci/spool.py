@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 #: The most bytes of one content that are kept, and of all that one comparison brings.
-MOST_OF_ONE = 32 << 20
+MOST_OF_ONE = 128 << 20
 MOST_OF_ALL = 4 << 30
 #: The most bytes of contents that one audit puts into a store.
 _MOST_STORED = 64 << 20

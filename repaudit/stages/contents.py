@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import count
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import Protocol
 
 from msgspec import Struct
@@ -18,6 +20,8 @@ from repaudit.oci.spool import MOST_OF_ONE, Source, Spool
 
 #: The most files whose difference is shown in full.
 MOST_SHOWN = 60
+#: Longer ones are looked into one at a time: what is read of a file may take ten times its length.
+_LONG = 32 << 20
 
 
 class Kept(Struct, frozen=True, kw_only=True):
@@ -31,7 +35,12 @@ class Kept(Struct, frozen=True, kw_only=True):
     @property
     def whole(self) -> bool:
         """Whether nothing was cut off on either side."""
-        return max(self.left_size, self.right_size) <= MOST_OF_ONE
+        return self.length <= MOST_OF_ONE
+
+    @property
+    def length(self) -> int:
+        """Of the longer side, in bytes."""
+        return max(self.left_size, self.right_size)
 
     def load(self) -> tuple[Content, Content]:
         """Return both sides' bytes."""
@@ -83,11 +92,16 @@ def with_details(
     folder.mkdir(exist_ok=True)
     some = [one for one in COMPARATORS.all() if one.name not in without]
     comparators = sorted(some, key=lambda c: c.rank)
+    alone = Lock()
 
     def shown(number: int, difference: Difference) -> Difference:
         kept = contents.get((difference.left, difference.right))
         if kept is None or not kept.whole:
             return difference
+        with alone if kept.length > _LONG else nullcontext():
+            return compared(number, difference, kept)
+
+    def compared(number: int, difference: Difference, kept: Kept) -> Difference:
         name = PurePosixPath(difference.path).name
         left = _as_file(kept.left, folder / f"{number}-left")
         right = _as_file(kept.right, folder / f"{number}-right")

@@ -12,7 +12,7 @@ from repaudit.oci.spool import Source
 from repaudit.stages.contents import Contents, Kept
 
 #: More bytes than this, in all versions of a file together, are not cut into regions.
-_MOST_BYTES = 96 << 20
+_MOST_BYTES = 512 << 20
 
 
 class Observed(Struct, frozen=True):
