@@ -554,7 +554,7 @@ def test_of_a_log_two_images_have_times_in_common_and_no_more(tmp_path: Path):
         return {finding.cause.slug for finding in attribute([place], contents, scene)}
 
     assert of_sides("good", Scene()) == {"apt_and_dpkg_logs"}
-    assert of_sides("evil", Scene()) == {"apt_and_dpkg_logs", "unexplained"}
+    assert of_sides("evil", Scene()) == {"unexplained"}
     assert of_sides("evil", MOVED) == {"apt_and_dpkg_logs"}
 
 

@@ -8,10 +8,10 @@ from repaudit.forensics._catalogue import (
     fix_of,
     general_cause,
     leaves_nothing,
-    tells_all,
 )
 from repaudit.forensics._clocks import Blanked, without_clock
 from repaudit.forensics.interface import Case, Clamp, Content, Forensic
+from repaudit.forensics.known_path import place_of
 from repaudit.host.registry import Registry
 
 FORENSICS: Registry[Forensic] = Registry("repaudit.forensics", "FORENSIC")
@@ -30,6 +30,6 @@ __all__ = [
     "fix_of",
     "general_cause",
     "leaves_nothing",
-    "tells_all",
+    "place_of",
     "without_clock",
 ]

@@ -91,11 +91,6 @@ def leaves_nothing(slug: str) -> bool:
     return record(slug).gone
 
 
-def tells_all(slug: str) -> bool:
-    """Whether what shows a cause is checked whole, so that a file is nothing besides."""
-    return record(slug).whole
-
-
 def fix_of(slug: str) -> tuple[Mend, ...]:
     """Return the remedy of a cause as changes of the Containerfile, none where it has no such."""
     return record(slug).fix

@@ -2,7 +2,8 @@
 
 A place explains what its program writes there, and no more: bytes of the form that those have, and
 in runs of one build that a file is there which nobody can execute. A mode, an owner and another
-kind of file are not its doing.
+kind of file are not its doing. Of two images it explains all of a file only where the grammar of
+that file says so (`_grammars.py`); else the place gives what is unexplained there a name.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from repaudit.forensics._case import clue, inflate, of_one_build
+from msgspec.structs import replace
+
+from repaudit.forensics._case import clue, inflate, of_one_build, whole
 from repaudit.forensics._catalogue import Record, known_at
+from repaudit.forensics._grammars import accounts_for_all
 from repaudit.forensics.interface import CLAMPED, Case, Forensic
 from repaudit.forensics.text import decoded
 from repaudit.model.difference import Aspect
@@ -43,7 +47,39 @@ class _KnownPath:
         for record, glob in known_at(path, difference.aspect):
             others = glob.endswith("*") and _SETTINGS.search(path)
             if not others and _explains(record, case):
-                yield clue(record.cause.slug, f"{path} is at a known place: {glob}")
+                found = clue(record.cause.slug, f"{path} is at a known place: {glob}")
+                yield replace(found, whole=_tells_all(record, case))
+
+
+def place_of(case: Case) -> str | None:
+    """Return the slug of the cause that is known where a file of one of two images is, if any.
+
+    That is a file of the form that its program writes, which nobody can execute; one that decides
+    whom a container trusts has no such place, nor has one of which the bytes are not known.
+    """
+    aspect, path = case.difference.aspect, case.difference.path.lstrip("/")
+    sides = [side.data for side in (case.left, case.right) if side is not None]
+    usual = aspect is Aspect.CONTENT or (aspect is Aspect.PRESENCE and not case.difference.detail)
+    if of_one_build(case) or not usual or not sides or _HASHED.search(path):
+        return None
+    for record, glob in known_at(path, aspect):
+        others = glob.endswith("*") and _SETTINGS.search(path)
+        check = _SYMPTOMS.get(record.cause.slug)
+        if record.trust or others or not all(_has_form(record, side) for side in sides):
+            continue
+        if check is None or check(sides[0], sides[-1]):
+            return record.cause.slug
+    return None
+
+
+def _tells_all(record: Record, case: Case) -> bool:
+    """Whether what is checked of a file is all of it, so that it is nothing besides."""
+    if case.difference.aspect is not Aspect.CONTENT or case.left is None or case.right is None:
+        return record.whole
+    if record.whole or of_one_build(case) or not whole(case):
+        return record.whole
+    path = case.difference.path.lstrip("/")
+    return accounts_for_all(path, case.left.data, case.right.data)
 
 
 def _differs(case: Case) -> bool:

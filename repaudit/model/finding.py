@@ -64,12 +64,18 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
 
 class Clue(Struct, frozen=True, kw_only=True):
-    """What a detector says about one difference: a cause by its slug, and the factors it blames."""
+    """What a detector says about one difference: a cause by its slug, and the factors it blames.
+
+    `whole` says that this accounts for all that differs there. `place`, where what differs is
+    unexplained, is the slug of the cause that is known to show there.
+    """
 
     slug: str
     factors: tuple[str, ...]
     kind: EvidenceKind
     detail: str
+    whole: bool = False
+    place: str = ""
 
 
 class FixOutcome(StrEnum):

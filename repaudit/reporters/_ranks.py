@@ -40,9 +40,9 @@ def ranked(report: Report) -> tuple[Ranked, ...]:
 
     What has no factor of its own follows from other causes, and goes with them; it stands last.
     """
-    groups: dict[str, list[Finding]] = {}
-    for finding in report.findings:
-        groups.setdefault(finding.cause.slug, []).append(finding)
+    groups: dict[Cause, list[Finding]] = {}
+    for finding in report.findings:  # what is unexplained at a known place has its own remedy
+        groups.setdefault(finding.cause, []).append(finding)
     return tuple(sorted(map(_group, groups.values()), key=_rank))
 
 
@@ -102,9 +102,9 @@ def _group(findings: list[Finding]) -> Ranked:
 
 
 def _rank(one: Ranked) -> tuple[int, int, str]:
-    unexplained = one.confidence is Confidence.UNEXPLAINED
-    first = 0 if unexplained else 1 if one.factors else 2
-    return (first, -one.places, one.cause.slug)
+    if one.confidence is Confidence.UNEXPLAINED:
+        return (0, 0, "")  # in the order of the report
+    return (1 if one.factors else 2, -one.places, one.cause.slug)
 
 
 def in_order(factors: set[str]) -> tuple[str, ...]:

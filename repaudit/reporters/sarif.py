@@ -50,15 +50,17 @@ def _run(report: Report) -> _Object:
         # A comparison of two images knows no source, and an alert needs a line.
         room = len(placed) < _MOST_RESULTS and source(report, finding)
         (placed if room else left_out).append(finding)
-    rules = [one.cause for one in ranked(report)]
-    numbers = {cause.slug: number for number, cause in enumerate(rules)}
+    rules: dict[str, Cause] = {}
+    for one in ranked(report):
+        rules.setdefault(one.cause.slug, one.cause)
+    numbers = {slug: number for number, slug in enumerate(rules)}
     return {
         "tool": {
             "driver": {
                 "name": "repaudit",
                 "version": __version__,
                 "semanticVersion": __version__,
-                "rules": list(map(_rule, rules)),
+                "rules": list(map(_rule, rules.values())),
             }
         },
         # Alerts of another image's run stay open: up to the last slash it is GitHub's category.

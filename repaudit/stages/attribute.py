@@ -6,12 +6,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from repaudit.forensics import FORENSICS
+from repaudit.forensics import FORENSICS, place_of
 from repaudit.model.difference import Difference, Place
 from repaudit.model.finding import UNEXPLAINED, Clue, Finding
 from repaudit.stages.cases import Cases
 from repaudit.stages.chains import Told, causeless, heir, holder, read_for, reader
-from repaudit.stages.clues import DESIGN, Sourced, clocked, cut_off, seen, sharpened, spoken
+from repaudit.stages.clues import (
+    DESIGN,
+    Sourced,
+    clocked,
+    cut_off,
+    placed,
+    seen,
+    sharpened,
+    spoken,
+)
 from repaudit.stages.contents import Contents
 from repaudit.stages.derive import derived, inherited
 from repaudit.stages.findings import order, rooted
@@ -95,6 +104,8 @@ def _examined(
         if _possible(clue, scene)
     ]
     clues = spoken([*found, *cut_off(difference, contents)], one_build=bool(scene.left))
+    place = None if scene.left else place_of(case)
+    clues = placed(clues, place) if place else clues
     decoded = scene.decoded.get(difference.place)
     if decoded is not None:
         clues = sharpened(clues, decoded, scene.apart)

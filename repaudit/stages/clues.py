@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from repaudit.forensics import general_cause, leaves_nothing, tells_all
+from repaudit.forensics import general_cause, leaves_nothing
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import INTRINSIC
 from repaudit.model.finding import UNEXPLAINED, Clue, EvidenceKind
@@ -102,6 +102,31 @@ def seen(author: Author, clue: Clue) -> Sourced:
 @lru_cache(maxsize=1_000)
 def _words(author: Author, factors: tuple[str, ...]) -> str:
     return author.words(factors)
+
+
+def placed(clues: list[Sourced], slug: str) -> list[Sourced]:
+    """Return what is said of a file of one of two images, at the known place of a cause.
+
+    Where all is accounted for, that; else that what differs there is unexplained, once, and beside
+    it what is accounted for. Where nothing is said but that the place is known, nobody looked.
+    """
+    others = [found for found in clues if found.source != "known_path"]
+    if any(found.clue.whole for found in clues):
+        return clues
+    if others and all(found.clue.slug != UNEXPLAINED for found in others):
+        return clues
+    if not others:
+        kind, detail = EvidenceKind.SIGNATURE, "nobody can say that its program wrote what differs"
+        unknown = Clue(slug=UNEXPLAINED, factors=(), kind=kind, detail=detail)
+        others = [Sourced("known_path", unknown)]
+
+    def told(found: Sourced) -> Sourced:
+        known = found.clue.slug != UNEXPLAINED
+        detail = f"accounted for: {found.clue.detail}" if known else found.clue.detail
+        blamed = replace(found.clue, slug=UNEXPLAINED, factors=(), place=slug, detail=detail)
+        return replace(found, clue=blamed)
+
+    return list(map(told, others))
 
 
 def spoken(clues: list[Sourced], *, one_build: bool) -> list[Sourced]:
@@ -213,9 +238,8 @@ def _erratic(clues: Sequence[Sourced], decoded: Decoded, followed: set[str]) -> 
 
 def _goes(found: Sourced, *, one_build: bool) -> bool:
     """Whether nobody need explain the rest of a file, for there is none or it goes away."""
-    slug = found.clue.slug
     return found.source == "known_path" and (
-        tells_all(slug) or (one_build and leaves_nothing(slug))
+        found.clue.whole or (one_build and leaves_nothing(found.clue.slug))
     )
 
 

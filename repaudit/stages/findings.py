@@ -31,6 +31,8 @@ _WHOSE = (
     "have, build again, and hold the result against both with `repaudit diff`: which of the two it "
     "agrees with says where the other comes in."
 )
+#: What is said of a known place behind the title of its cause.
+_NOT_ALL = "; but not all that differs there is known to come of that"
 _CONFIDENCES = list(Confidence)
 #: The most evidence that one finding shows.
 MOST_EVIDENCE = 6
@@ -121,6 +123,12 @@ def unexplained_of_two() -> Cause:
     return replace(cause(UNEXPLAINED), remedy=_WHOSE)
 
 
+def unexplained_at(slug: str) -> Cause:
+    """Return the cause that stands for none where another one, that of `slug`, is known to show."""
+    known = cause(slug)
+    return replace(known, slug=UNEXPLAINED, title=f"{known.title}{_NOT_ALL}")
+
+
 def _names_base(difference: Difference) -> bool:
     """Whether it is the base image that has two names."""
     comments = difference.left or "", difference.right or ""
@@ -161,7 +169,9 @@ def identity(slug: str, place: str) -> str:
 
 
 def order(finding: Finding) -> tuple[int, int, str, str]:
-    """Unexplained first; then line by line, what concerns the whole image last."""
-    unexplained = finding.confidence is Confidence.UNEXPLAINED
+    """Unexplained first, at known places last; then by line, what concerns the whole image last."""
+    rank = 2
+    if finding.confidence is Confidence.UNEXPLAINED:
+        rank = 1 if finding.cause.title.endswith(_NOT_ALL) else 0
     line = finding.instruction.line if finding.instruction else sys.maxsize
-    return (0 if unexplained else 1, line, finding.cause.slug, finding.id)
+    return (rank, line, finding.cause.slug, finding.id)

@@ -23,7 +23,12 @@ from repaudit.model.finding import (
 )
 from repaudit.stages.chains import Follower, Told
 from repaudit.stages.clues import Best, Sourced
-from repaudit.stages.findings import MOST_EVIDENCE, identity, unexplained_of_two
+from repaudit.stages.findings import (
+    MOST_EVIDENCE,
+    identity,
+    unexplained_at,
+    unexplained_of_two,
+)
 from repaudit.stages.scene import Scene
 
 #: Aspects that the builder decides for the whole image, not one instruction for its files.
@@ -41,6 +46,8 @@ class Group(Struct):
     """What is told of one cause at one place, as it comes."""
 
     instruction: Instruction | None
+    #: The cause that is known to show where what differs is unexplained, if there is one.
+    known: str = ""
     differences: list[Difference] = field(default_factory=list)
     processes: list[Process | None] = field(default_factory=list)
     clues: Best = field(default_factory=Best)
@@ -68,8 +75,11 @@ def add(
         place = f"layer {difference.layer}"
     if slug == UNEXPLAINED:  # nobody knows whether two unexplained files have one cause
         image = f"{difference.platform} " if difference.platform else ""
-        place = f"{image}{place} {difference.aspect} {PurePosixPath(difference.path).parent}"
-    group = groups.setdefault((slug, place), Group(instruction))
+        known = found.clue.place if found else ""
+        apart = known or f"{difference.aspect} {PurePosixPath(difference.path).parent}"
+        group = groups.setdefault((slug, f"{image}{place} {apart}"), Group(instruction, known))
+    else:
+        group = groups.setdefault((slug, place), Group(instruction))
     if not group.differences or group.differences[-1] != difference:
         group.differences.append(difference)
         group.processes.append(told.author.process if told.author else None)
@@ -100,7 +110,7 @@ def finding(slug: str, place: str, group: Group, scene: Scene) -> Finding:
     process = _commonest(group.processes)
     return Finding(
         id=identity(slug, place),
-        cause=_cause(slug, scene),
+        cause=_cause(slug, group.known, scene),
         factors=tuple(sorted(suspects, key=lambda s: _CONFIDENCES.index(s.confidence))),
         instruction=group.instruction,
         process=process,
@@ -109,8 +119,10 @@ def finding(slug: str, place: str, group: Group, scene: Scene) -> Finding:
     )
 
 
-def _cause(slug: str, scene: Scene) -> Cause:
-    """Return a cause, with the way out that this scene leaves where it stands for none."""
+def _cause(slug: str, known: str, scene: Scene) -> Cause:
+    """Return a cause; one that stands for none has the way out that there is."""
+    if known:
+        return unexplained_at(known)
     if slug != UNEXPLAINED:
         return cause(slug)
     if not scene.runs:

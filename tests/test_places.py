@@ -1,0 +1,225 @@
+"""Known places in two images: one finding a place, and never a payload behind it.
+
+Each case is a file that differs in what its program writes anew, which its grammar accounts for,
+and the same file with a payload beside that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from repaudit.forensics import cause
+from repaudit.model.difference import Aspect
+from repaudit.model.finding import Confidence, Finding
+from repaudit.stages.attribute import attribute
+from repaudit.stages.scene import Scene
+from tests.test_attribute import MOVED, a, contents_of
+
+ONE, OTHER = "a1" * 20, "b2" * 20
+SHADOW = "root:*:{}:0:99999:7:::\napp:!:{}:0:99999:7:::\n"
+REFLOG = "0000000000000000000000000000000000000000 {} A B <a@b> {} +0000\t{}\n"
+HSTS = "# HSTS 1.0 Known Hosts database for GNU Wget.\na.example\t0\t{}\t{}\t31536000\n"
+NPM = (
+    '{{"key":"make-fetch-happen:request-cache:https://r.example/a","integrity":"{}",'
+    '"time":{},"size":3,"metadata":{{"time":{},"url":"https://r.example/a",'
+    '"resHeaders":{{"date":"Sat, 28 Nov 2026 01:42:{} GMT"}}}}}}'
+)
+
+
+def entry(json: str, digest: str = "") -> str:
+    return f"\n{digest or hashlib.sha1(json.encode()).hexdigest()}\t{json}"
+
+
+def findings(folder: Path, path: str, left: bytes, right: bytes, scene: Scene) -> list[Finding]:
+    place = a(path, Aspect.CONTENT, "sha256:a", "sha256:b")
+    return list(attribute([place], contents_of(folder, left, right), scene))
+
+
+FILES = [
+    (
+        "shadow_last_change_date",
+        "etc/shadow",
+        SHADOW.format(20779, 20779),
+        SHADOW.format(20779, 20790),
+        [
+            SHADOW.format(20779, 20790).replace("!", ""),
+            SHADOW.format(20779, 20790) + "eve::20790:0:99999:7:::\n",
+            SHADOW.format(20779, 20790).replace("99999", "0", 1),
+            SHADOW.format(20779, 0),
+            SHADOW.format(20779, 99999),
+        ],
+    ),
+    (
+        "account_file_backups",
+        "etc/shadow-",
+        SHADOW.format(20779, 20779),
+        SHADOW.format(20779, 20790),
+        [SHADOW.format(20779, 20790).replace("!", "")],
+    ),
+    (
+        "files_injected_by_runtime",
+        "etc/hostname",
+        "host-one\n",
+        "host-two.example",
+        ["host-two\nevil\n", "-x\n", "$(evil)\n", "a" * 64 + "\n"],
+    ),
+    (
+        "files_injected_by_runtime",
+        "etc/hosts",
+        "127.0.0.1 localhost\n172.17.0.2\t0a1b2c3d4e5f\n",
+        "127.0.0.1 localhost\n172.17.0.3\t5f4e3d2c1b0a\n",
+        [
+            "127.0.0.1 localhost\n172.17.0.3\tmirror.example\n",
+            "127.0.0.1 localhost\n172.17.0.3\t5f4e3d2c1b0a mirror.example\n",
+            "6.6.6.6 localhost\n172.17.0.3\t5f4e3d2c1b0a\n",
+            "127.0.0.1 localhost\n172.17.0.3\t5f4e3d2c1b0a\n6.6.6.6 mirror.example\n",
+        ],
+    ),
+    (
+        "git_checkout_state",
+        "srv/app/.git/logs/HEAD",
+        REFLOG.format(ONE, 1700000000, "clone: from https://git.example/app"),
+        REFLOG.format(OTHER, 1700009999, "clone: from https://git.example/app"),
+        [
+            REFLOG.format(OTHER, 1700009999, "clone: from https://evil.example/app"),
+            REFLOG.format(OTHER, 1700009999, "clone: from https://git.example/app") * 2,
+            REFLOG.format(OTHER[1:], 1700009999, "clone: from https://git.example/app"),
+            REFLOG.format(OTHER, "x", "clone: from https://git.example/app"),
+        ],
+    ),
+    (
+        "git_checkout_state",
+        "srv/app/.git/refs/heads/main",
+        f"{ONE}\n",
+        f"{OTHER}\n",
+        ["ref: refs/heads/evil\n", f"{OTHER}\n{OTHER}\n", f"{OTHER}evil\n"],
+    ),
+    (
+        "git_checkout_state",
+        "srv/app/.git/packed-refs",
+        f"# pack-refs with: peeled\n{ONE} refs/tags/v1\n",
+        f"# pack-refs with: peeled\n{OTHER} refs/tags/v1\n",
+        [f"# pack-refs with: peeled\n{OTHER} refs/tags/v2\n"],
+    ),
+    (
+        "wget_hsts",
+        "root/.wget-hsts",
+        HSTS.format(0, 1700000000),
+        HSTS.format(0, 1700009999),
+        [HSTS.format(1, 1700009999), HSTS.format(0, 1700009999) + "evil.example\t0\t0\t1\t1\n"],
+    ),
+    (
+        "npm_cache_and_logs",
+        "root/.npm/_cacache/index-v5/00/11/22",
+        entry(NPM.format("sha512-aa", 1795830151110, 1795830151064, 31)),
+        entry(NPM.format("sha512-aa", 1795830999999, 1795830999998, 59)),
+        [
+            entry(NPM.format("sha512-bb", 1795830999999, 1795830999998, 59)),
+            entry(NPM.format("sha512-aa", 1795830999999, 1795830999998, 59), "0" * 40),
+            entry(NPM.format("sha512-aa", 1795830999999, 1795830999998, "$(x)")),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("slug", "path", "left", "right", "payloads"), FILES)
+def test_where_a_grammar_accounts_for_each_byte_the_place_is_all_that_is_told(
+    slug: str, path: str, left: str, right: str, payloads: list[str], tmp_path: Path
+):
+    for sides in ((left, right), (right, left)):
+        (only,) = findings(tmp_path, path, *(side.encode() for side in sides), Scene())
+        assert (only.cause.slug, only.confidence) == (slug, Confidence.INDICATED)
+    for payload in payloads:
+        for sides in ((left, payload), (payload, right)):
+            (only,) = findings(tmp_path, path, *(side.encode() for side in sides), Scene())
+            assert only.confidence is Confidence.UNEXPLAINED, payload
+            assert only.evidence
+
+
+@pytest.mark.parametrize(
+    ("path", "left", "right", "slug"),
+    [
+        (
+            "var/log/apt/history.log",
+            "Start-Date: 2023-01-01  00:00:00\nInstall: a\n",
+            "Start-Date: 2024-01-01  00:00:00\nInstall: evil\n",
+            "apt_and_dpkg_logs",
+        ),
+        ("var/lib/apt/lists/a_InRelease", "Date: x\n", "Date: y\n", "apt_package_lists"),
+        (
+            "root/.wget-hsts",
+            HSTS.format(0, 1700000000),
+            HSTS.format(1, 1700009999),
+            "wget_hsts",
+        ),
+    ],
+)
+def test_what_no_grammar_accounts_for_is_one_finding_that_names_the_place(
+    path: str, left: str, right: str, slug: str, tmp_path: Path
+):
+    sides = left.encode(), right.encode()
+    (only,) = findings(tmp_path, path, *sides, Scene())
+    assert only.confidence is Confidence.UNEXPLAINED
+    assert only.cause.title.startswith(cause(slug).title)
+    assert only.cause.remedy == cause(slug).remedy
+    # Two runs of one build come of the same lines, so that the remedy does away with it all.
+    assert {found.cause.slug for found in findings(tmp_path, path, *sides, MOVED)} >= {slug}
+
+
+def test_files_at_one_place_are_one_finding_behind_what_is_at_none(tmp_path: Path):
+    for folder in ("usual", "strange"):
+        (tmp_path / folder).mkdir()
+    usual = contents_of(tmp_path / "usual", b"Date: x\n", b"Date: y\n")
+    script = b"#!/bin/sh\nevil\n"
+    strange = contents_of(tmp_path / "strange", b"Date: x\n", script, ("sha256:a", "sha256:c"))
+    lists = [a(f"var/lib/apt/lists/{n}/x", Aspect.CONTENT, "sha256:a", "sha256:b") for n in "abc"]
+    payload = a("var/lib/apt/lists/d/x", Aspect.CONTENT, "sha256:a", "sha256:c")
+    other = a("srv/x", Aspect.CONTENT, "sha256:a", "sha256:b")
+
+    found = attribute([*lists, payload, other], usual | strange, Scene())
+    assert all(one.confidence is Confidence.UNEXPLAINED for one in found)
+    told = {one.differences: cause("apt_package_lists").title in one.cause.title for one in found}
+    assert told == {(payload,): False, (other,): False, tuple(lists): True}
+    assert found[-1].differences == tuple(lists)
+
+
+def git(folder: Path, *argv: str) -> None:
+    subprocess.run(
+        ["git", "-c", "user.name=a", "-c", "user.email=b@c", *argv], cwd=folder, check=True
+    )
+
+
+def test_an_index_of_git_differs_in_what_it_saw_of_the_files_and_in_no_more(tmp_path: Path):
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    for name in ("a", "b/c", "a-longer-name"):
+        (origin / name).parent.mkdir(exist_ok=True)
+        (origin / name).write_text(name)
+    git(origin, "init", "-q")
+    git(origin, "add", ".")
+    git(origin, "commit", "-qm", "x")
+    indexes = []
+    for clone in ("one", "two", "other"):
+        if clone == "other":
+            (origin / "a").write_text("evil")
+            git(origin, "commit", "-qam", "y")
+        git(tmp_path, "clone", "-q", "origin", clone)
+        indexes.append((tmp_path / clone / ".git/index").read_bytes())
+    one, two, other = indexes
+    path = "srv/.git/index"
+
+    (only,) = findings(tmp_path, path, one, two, Scene())
+    assert only.cause.slug == "git_checkout_state"
+    damaged = two[:-30] + b"evil" + two[-26:]
+    for payload in (
+        other,
+        damaged,
+        two + b"x",
+        damaged[:-20] + hashlib.sha1(damaged[:-20]).digest(),
+    ):
+        (only,) = findings(tmp_path, path, one, payload, Scene())
+        assert only.confidence is Confidence.UNEXPLAINED
