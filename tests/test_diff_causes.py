@@ -177,3 +177,61 @@ def test_how_hard_layers_were_compressed_is_asked_of_compressed_ones_alone(
     how = "how hard layers whose entries differ were compressed"
     assert diff(*sides)["untold"] == [how] * compress
     assert (how in shown(*sides)) is compress
+
+
+# --- layers that are cut differently -----------------------------------------------------------
+
+_STEPS = [
+    {"created_by": "ADD rootfs.tar /"},
+    {"created_by": "ENV A=1", "empty_layer": True},
+    {"created_by": "RUN make"},
+    {"created_by": "RUN make install"},
+]
+_HOLDS = [("a",), ("b",), ("c",)]
+#: Histories of a squashed image: as Docker, as others, and as buildah writes it.
+_SQUASHED = [
+    [*({**step, "empty_layer": True} for step in _STEPS), {"comment": "merge a to b"}],
+    [{**step, "empty_layer": number < 3} for number, step in enumerate(_STEPS)],
+    [{"created_by": "buildah"}],
+]
+
+
+def squashed(folder: Path, history: list[dict[str, Any]], *more: bytes) -> list[str]:
+    apart = image(folder / "l", *(tar(*files(*paths)) for paths in _HOLDS), history=_STEPS)
+    one = tar(*(entry for paths in _HOLDS for entry in files(*paths)), *more)
+    return [apart, image(folder / "r", one, history=history)]
+
+
+@pytest.mark.parametrize("history", _SQUASHED)
+def test_a_squashed_image_is_one_finding(tmp_path: Path, history: list[dict[str, Any]]):
+    sides = squashed(tmp_path, history)
+    for report in (diff(*sides), diff(*sides[::-1])):
+        (only,) = report["findings"]
+        assert only["cause"]["slug"] == "other_number_of_layers"
+        layers = [d["layer"] for d in only["differences"] if d["path"] == ""]
+        assert layers == [1, 2]
+
+
+@pytest.mark.parametrize("history", _SQUASHED)
+def test_and_what_differs_in_its_files_stands_apart(tmp_path: Path, history: list[dict[str, Any]]):
+    found = causes(diff(*squashed(tmp_path, history, *files("evil"))))
+    assert found["unexplained"] == {"evil"}
+    assert found.keys() == {"other_number_of_layers", "unexplained"}
+
+
+def test_a_step_that_says_another_thing_is_no_matter_of_the_cut(tmp_path: Path):
+    steps = [*_STEPS[:2], {"created_by": "RUN make evil", "empty_layer": True}, *_STEPS[3:]]
+    found = causes(diff(*squashed(tmp_path, steps)))
+    assert found["unexplained"] == {"/history/2/created_by"}
+    told = {"created_by": "RUN make install", "empty_layer": "evil"}
+    found = causes(diff(*squashed(tmp_path / "told", [*_STEPS[:3], told])))
+    assert found["unexplained"] == {"/history/3/empty_layer"}
+
+
+def test_of_as_many_layers_nothing_in_the_history_is_a_matter_of_the_cut(tmp_path: Path):
+    layers = [tar(*files(*paths)) for paths in _HOLDS]
+    one = image(tmp_path / "l", *layers, history=_STEPS)
+    more = image(tmp_path / "m", *layers, history=[*_STEPS, {"created_by": "CMD evil"}])
+    assert causes(diff(one, more)) == {"unexplained": {"/history/4"}}
+    flag = image(tmp_path / "f", *layers, history=[*_STEPS[:3], {**_STEPS[3], "empty_layer": True}])
+    assert causes(diff(one, flag)) == {"unexplained": {"/history/3/empty_layer"}}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from repaudit.forensics._case import clue, moved, of_one_build, sides, umask_explains, values
 from repaudit.forensics.interface import CLAMPED, Case, Forensic
-from repaudit.model.difference import Aspect, mtime
+from repaudit.model.difference import Aspect, Difference, mtime
 from repaudit.model.finding import Clue
 
 #: An owner who is a person: login.defs(5), UID_MIN.
@@ -22,6 +22,7 @@ _OF_HOSTS = re.compile(
 #: What stands beside the images of an index: a provenance holds times and IDs of its build, and
 #: may say that somebody else built it.
 _ATTACHED = re.compile(r"/index/manifests/\d+/(?:manifests/\d+/)?digest")
+_BY_LAYERS = "a history has a step for each layer, and says which steps made none"
 _READ_IT = (
     "an attestation or artifact beside the images is another one: read what both say; "
     "`docker buildx build --provenance=false --sbom=false` makes none"
@@ -35,11 +36,11 @@ class _Aspect:
     def examine(self, case: Case) -> Iterator[Clue]:
         """Yield the cause that this aspect differs by, where it can have but one."""
         difference = case.difference
-        if difference.aspect is Aspect.PRESENCE and difference.layer is not None:
-            if not difference.path:
-                side = "right" if difference.left is None else "left"
-                yield clue("other_number_of_layers", f"layer {difference.layer}: the {side} alone")
-            return
+        if difference.is_layer:
+            side = "right" if difference.left is None else "left"
+            yield clue("other_number_of_layers", f"layer {difference.layer}: the {side} alone")
+        if case.recut and _of_layers(difference):
+            yield clue("other_number_of_layers", _BY_LAYERS)
         if difference.aspect is Aspect.PRESENCE and difference.path == "/manifest":
             yield clue("no_manifest_in_docker_archive", _BESIDE_IT)
         if difference.aspect is Aspect.ANNOTATION and _ATTACHED.fullmatch(difference.path):
@@ -49,6 +50,16 @@ class _Aspect:
         slug = judge(case, *pair) if pair and judge else None
         if pair and slug:
             yield clue(slug, f"{case.difference.aspect} {sides(*pair)}")
+
+
+def _of_layers(difference: Difference) -> bool:
+    """Whether it is a step that one history alone has, or only that a step made a layer."""
+    if difference.aspect is not Aspect.HISTORY:
+        return False
+    if re.fullmatch(r"/history/\d+", difference.path):
+        return True
+    flag = re.fullmatch(r"/history/\d+/empty_layer", difference.path)
+    return bool(flag) and {difference.left, difference.right} <= {None, "true", "false"}
 
 
 def _mode(case: Case, left: str, right: str) -> str | None:

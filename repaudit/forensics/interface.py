@@ -61,7 +61,8 @@ class Case(Struct, frozen=True, kw_only=True):
     `instruction` is the text of the Containerfile line that wrote the file, None where unknown.
     `files` are those that what differs may be digests of.
     `alike` is how many owners, or modes, of a layer differ as this one. `share` is how many cases,
-    the members of an archive, share the work that one file may take. `clamped` is what the
+    the members of an archive, share the work that one file may take. `recut` says that one
+    image has more layers than the other. `clamped` is what the
     times of both images are clamped to, None where that is not so, or not known.
     """
 
@@ -74,6 +75,7 @@ class Case(Struct, frozen=True, kw_only=True):
     files: Files | None = None
     alike: int = 1
     share: int = 1
+    recut: bool = False
     clamped: Clamp | None = None
 
 

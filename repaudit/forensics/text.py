@@ -50,6 +50,8 @@ _PEM = re.compile(
     rf"(?:[A-Za-z0-9+/=]++{_EOL})*+-----END \1-----"
 )
 _STRINGS = frozenset({Aspect.LINK, Aspect.CONFIG, Aspect.HISTORY, Aspect.ANNOTATION})
+#: A whole step of a history, which has no counterpart.
+_STEP = re.compile(r"history/[0-9]+")
 # Controls that no text holds; NUL among them.
 _BINARY = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f\x80-\x84\x86-\x9f]")
 
@@ -88,6 +90,8 @@ def _keys(case: Case, first: str) -> Clue:
 def _texts(case: Case) -> tuple[str, str] | None:
     if case.difference.aspect in _STRINGS:
         path = case.difference.path.lstrip("/")
+        if _STEP.fullmatch(path):
+            return None
         known = next(known_at(path, case.difference.aspect), None)
         return values(case) if known is None else None
     data = contents(case)

@@ -76,6 +76,11 @@ class Difference(Struct, frozen=True, kw_only=True):
         return (self.platform, self.layer) if self.platform else self.layer
 
     @property
+    def is_layer(self) -> bool:
+        """Whether it is that only one side has a layer."""
+        return self.aspect is Aspect.PRESENCE and self.layer is not None and not self.path
+
+    @property
     def place(self) -> Place:
         """Where it is, whatever its values."""
         return (self.within, self.path, self.aspect._value_)

@@ -31,6 +31,7 @@ class Cases:
         self._levels = left, right
         self._files = _Files(differences, contents)
         some = (d for d in differences if d.aspect in _ALIKE)
+        self._recut = {one.platform for one in differences if one.is_layer}
         self._clamped = _clamps(differences)
         self._alike = Counter((d.within, d.aspect, d.left, d.right) for d in some)
 
@@ -49,6 +50,7 @@ class Cases:
             alike=self._alike[
                 difference.within, difference.aspect, difference.left, difference.right
             ],
+            recut=difference.platform in self._recut,
             clamped=self._clamped.get(difference.platform),
         )
 

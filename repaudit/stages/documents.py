@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 from msgspec import Struct
@@ -17,6 +18,8 @@ from repaudit.oci.blob import check_nesting
 #: The fields of a descriptor that say which blob it is; the blobs are compared themselves.
 ADDRESS = ("digest", "size")
 _MISSING = object()
+#: No builder writes more; longer histories are compared as a whole.
+_MOST_STEPS = 1_000
 _COMPRESSED = re.compile(r"[+.](gzip|zstd)$")
 
 
@@ -72,9 +75,44 @@ def compare_documents(left: Image, right: Image) -> Iterator[Difference]:
             where = f"/config/rootfs/diff_ids/{here.index}"
             yield from compare_json(where, here.diff_id, there.diff_id, Aspect.CONFIG)
     histories = one.get("history") or [], other.get("history") or []
-    steps = all(isinstance(side, list) for side in histories)  # else it is none, and no reader's
-    aspect = Aspect.HISTORY if steps else Aspect.CONFIG
-    yield from compare_json("/history", *histories, aspect)
+    if all(isinstance(side, list) for side in histories):
+        yield from _compare_histories(*histories)
+    else:  # it is none, and no reader's
+        yield from compare_json("/history", *histories, Aspect.CONFIG)
+
+
+def _compare_histories(left: list[Any], right: list[Any]) -> Iterator[Difference]:
+    """Yield how two histories differ; of two lengths, which steps one alone has.
+
+    As many steps between two that both have are compared one by one; else they are told whole, each
+    with the number that it has.
+    """
+    if len(left) == len(right) or max(len(left), len(right)) > _MOST_STEPS:
+        yield from compare_json("/history", left, right, Aspect.HISTORY)
+        return
+    words = [*map(_words, left)], [*map(_words, right)]
+    blocks = SequenceMatcher(None, words[0], words[1], autojunk=False).get_opcodes()
+    lone: tuple[dict[int, str], dict[int, str]] = ({}, {})
+    for _, i, i_end, j, j_end in blocks:
+        if i_end - i == j_end - j:
+            for number, pair in enumerate(zip(left[i:i_end], right[j:j_end], strict=True), i):
+                yield from compare_json(f"/history/{number}", *pair, Aspect.HISTORY)
+        else:
+            lone[0].update((number, _exact(left[number])) for number in range(i, i_end))
+            lone[1].update((number, _exact(right[number])) for number in range(j, j_end))
+    for number in sorted(lone[0].keys() | lone[1].keys()):
+        yield Difference(
+            layer=None,
+            path=f"/history/{number}",
+            aspect=Aspect.HISTORY,
+            left=lone[0].get(number),
+            right=lone[1].get(number),
+        )
+
+
+def _words(step: object) -> str:
+    """Return what a step of a history did, as it says."""
+    return _exact(step.get("created_by", _MISSING) if isinstance(step, dict) else step)
 
 
 def _alone(left: Image, right: Image) -> Difference:

@@ -204,7 +204,7 @@ def _images(images: Images) -> Iterator[tuple[str, str, str, _Root]]:
     yield "presence", "what a later layer hides", gone, images.image(layer, upper, whiteout)
     yield "config", "a variable", "/config/config", images.image(layer, config=env)
     yield "config", "a field", "/config/x-unknown", images.image(layer, config=unknown)
-    yield "history", "a step", "/history", images.image(layer, config=history)
+    yield "history", "a step", "/history/0", images.image(layer, config=history)
     place = "/manifest/annotations"
     yield "annotation", "of the manifest", place, images.image(layer, manifest=notes)
     place = "/manifest/layers/0/annotations"

@@ -69,7 +69,7 @@ def add(
     instruction = None if difference.aspect in BUILDERS else scene.instruction(difference)
     if instruction:
         place = f"{instruction.file} {instruction.stage} {instruction.text}"
-    elif difference.aspect in BUILDERS:
+    elif difference.aspect in BUILDERS or difference.is_layer:
         place = "image"
     else:
         place = f"layer {difference.layer}"
