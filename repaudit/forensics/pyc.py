@@ -1,14 +1,14 @@
-"""Python bytecode: the source's time in its header (PEP 552), a temporary folder in its code."""
+"""Python bytecode: the source's time in its header (PEP 552), the folder that its code names."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from repaudit.forensics._case import clue, contents, sides, without_canaries
+from repaudit.forensics._case import clue, contents, of_one_build, sides, without_canaries
 from repaudit.forensics._members import claims, whole_parts
+from repaudit.forensics._paths import blamed, moved
 from repaudit.forensics.interface import Case, Forensic
-from repaudit.formats.pyc import HEADER_SIZE
 from repaudit.model.finding import Clue
 
 _PIP = re.compile(rb"/tmp/pip-target-[a-z0-9_]{8}")
@@ -19,7 +19,7 @@ class _Pyc:
     name = "pyc"
 
     def examine(self, case: Case) -> Iterator[Clue]:
-        """Yield the source's time, a temporary folder in the code, or that the code differs."""
+        """Yield the source's time, the source's folder, or that the code differs."""
         data = contents(case)
         if data is None or not all(claims("pyc", side) for side in data):
             return
@@ -31,19 +31,48 @@ class _Pyc:
             yield clue("timestamps_in_pyc_headers", f"source time {seen}")
         elif left.get("source hash") != right.get("source hash"):
             yield clue("unexplained", "the source's hash in the header differs")
-        yield from _code(case, *(side[HEADER_SIZE:] for side in data))
+        names = left.get("source path"), right.get("source path")
+        if names[0] and names[1]:
+            yield from _name(case, names[0].data, names[1].data)
+        elif names[0] or names[1]:
+            yield clue("unexplained", "the code of one side alone names its source")
+        drawn = of_one_build(case) or not (names[0] or names[1])
+        yield from _code(case, left["code"].data, right["code"].data, drawn=drawn)
 
 
-def _code(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
+def _name(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
+    """Yield what the name of the source shows; no program is found by it.
+
+    Python names it anew when it imports the code beside its source.
+    """
+    for found, one, other in _drawn(left, right):
+        yield found
+        left, right = one, other
+    pair = moved(left, right)
+    if pair:
+        yield from blamed(case, [pair], "co_filename")
+    elif left != right:
+        yield clue("unexplained", f"co_filename: {sides(left, right)}")
+
+
+def _code(case: Case, left: bytes, right: bytes, *, drawn: bool) -> Iterator[Clue]:
+    """Yield that the code differs; `drawn` lets temporary folders in it speak for themselves."""
     left, right = without_canaries(case, left, right)
-    for pattern, slug in ((_PIP, "temporary_path_in_pyc"), (_TEMPORARY, "captures_temporary_path")):
-        a, b = pattern.search(left), pattern.search(right)
-        if a and b and a[0] != b[0]:
-            yield clue(slug, f"co_filename: {sides(a[0], b[0])}")
-            left, right = left.replace(a[0], b""), right.replace(b[0], b"")
+    for found, one, other in _drawn(left, right) if drawn else ():
+        yield found
+        left, right = one, other
     # The lengths of the paths stand before them; both are the same where the names are random.
     if left != right:
         yield clue("unexplained", "the code itself differs")
+
+
+def _drawn(left: bytes, right: bytes) -> Iterator[tuple[Clue, bytes, bytes]]:
+    """Yield each kind of temporary folder that differs, with both sides without it."""
+    for pattern, slug in ((_PIP, "temporary_path_in_pyc"), (_TEMPORARY, "captures_temporary_path")):
+        a, b = pattern.search(left), pattern.search(right)
+        if a and b and a[0] != b[0]:
+            left, right = left.replace(a[0], b""), right.replace(b[0], b"")
+            yield clue(slug, f"co_filename: {sides(a[0], b[0])}"), left, right
 
 
 FORENSIC: Forensic = _Pyc()

@@ -1,0 +1,116 @@
+"""Folders that a build lay in: where one stands on the left and another one on the right.
+
+A path shows no more than that. Whether it decides what is run or loaded depends on where it stands,
+so that only who knows the place may call it innocent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from repaudit.forensics._case import clue, clues, of_one_build, sides
+from repaudit.forensics._tokens import compare_lines
+from repaudit.forensics.interface import Case
+from repaudit.model.finding import Clue
+
+#: A folder of the left side, and the one in its place on the right.
+Moved = tuple[bytes, bytes]
+
+_NAME = rb"[\w.,+~@%=-]"
+#: An absolute path that ends where a C string does.
+_PATH = re.compile(rb"(?<![\w.,+~@%%=/-])(?:/%b++)++(?=\0|\Z)" % _NAME)
+_ABSOLUTE = re.compile(rb"(?:/[^/\0-\x1f\x7f]++)++")
+#: What compilers read, and no program: a path to one names where something was compiled.
+_SOURCES = (
+    rb"\.(?:[chsS]|cc|cpp|cxx|c\+\+|hh|hpp|hxx|adb|ads|cu|d|f|f90|go|l|ll|m|ml|mli|mm|pyx|rs|swift"
+    rb"|vala|y|yy|zig)"
+)
+#: So many folders are told of one file, found by as many of its paths.
+_MOST_FOLDERS, _MOST_PATHS, _MOST_ALIKE = 4, 2_000, 8
+
+
+def paths(data: bytes) -> Iterator[bytes]:
+    """Yield the absolute paths in `data` that end with a NUL, or with it."""
+    return (hit[0] for hit in _PATH.finditer(data))
+
+
+def moved(left: bytes, right: bytes) -> Moved | None:
+    """Return the folders by which two absolute paths differ, where what stands in them is alike."""
+    if left == right or not (_ABSOLUTE.fullmatch(left) and _ABSOLUTE.fullmatch(right)):
+        return None
+    one, other = left.split(b"/"), right.split(b"/")
+    most = min(len(one), len(other)) - 1
+    same = next((n for n in range(most) if one[-1 - n] != other[-1 - n]), most)
+    if not same:
+        return None
+    return b"/".join(one[:-same]) or b"/", b"/".join(other[:-same]) or b"/"
+
+
+def folders(left: Iterable[bytes], right: Iterable[bytes]) -> tuple[Moved, ...]:
+    """Return the folders that stand for each other in two lists of paths, the commonest first."""
+    one, other = Counter(left), Counter(right)
+    gone = list((one - other).elements())[:_MOST_PATHS]
+    come = list((other - one).elements())[:_MOST_PATHS]
+    found: list[Moved] = []
+    while gone and come and len(found) < _MOST_FOLDERS:
+        best = _likeliest(gone, come)
+        found.append(best)
+        waiting, rest = Counter(come), list[bytes]()
+        for path in gone:
+            if waiting[new := renamed(path, (best,))] and new != path:
+                waiting[new] -= 1
+            else:
+                rest.append(path)
+        if len(rest) == len(gone):
+            return tuple(found[:-1])
+        gone, come = rest, list(waiting.elements())
+    return tuple(found)
+
+
+def _likeliest(gone: Sequence[bytes], come: Sequence[bytes]) -> Moved:
+    named: defaultdict[bytes, list[bytes]] = defaultdict(list)
+    for path in come:
+        named[path.rpartition(b"/")[2]].append(path)
+    votes = Counter(
+        pair
+        for path in gone
+        for other in named[path.rpartition(b"/")[2]][:_MOST_ALIKE]
+        if (pair := moved(path, other)) and b"/" not in pair
+    )
+    if votes:
+        return max(votes, key=lambda pair: (votes[pair], pair))
+    return min(gone, key=len), min(come, key=len)  # the folders themselves
+
+
+def renamed(data: bytes, known: Sequence[Moved]) -> bytes:
+    """Return `data` with the folders of the left side replaced by those of the right one."""
+    return _replaced(data, known, b"", rb"(?!%b)" % _NAME)
+
+
+def sources_renamed(data: bytes, known: Sequence[Moved]) -> bytes:
+    """Return `data` with the folders replaced in those C strings that are a path of a source."""
+    return _replaced(data, known, rb"(?<![^\0])", rb"(?=/(?:/|%b)*?%b\0)" % (_NAME, _SOURCES))
+
+
+def _replaced(data: bytes, known: Sequence[Moved], before: bytes, behind: bytes) -> bytes:
+    if not known:
+        return data
+    others = dict(reversed(known))
+    some = b"|".join(re.escape(folder) for folder in sorted(others, key=len, reverse=True))
+    pattern = re.compile(b"%b(?:%b)%b" % (before, some, behind))
+    return pattern.sub(lambda hit: others[hit[0]], data)
+
+
+def blamed(case: Case, known: Iterable[Moved], where: str) -> Iterator[Clue]:
+    """Yield the cause of each of these folders; `where` says what of a file tells them.
+
+    Of one build none can be another, but by what its runs were told, or by chance.
+    """
+    for pair in known:
+        left, right = (folder.decode("utf-8", "replace") for folder in pair)
+        if of_one_build(case):
+            yield from clues(compare_lines(case, left, right))
+        else:
+            yield clue("captures_build_path", f"{where}: {sides(left, right)}")
