@@ -6,8 +6,12 @@ Where a path decides what is run or loaded, the same two folders stay unexplaine
 from __future__ import annotations
 
 import marshal
+import os
+import shutil
 import struct
+import subprocess
 from importlib.util import MAGIC_NUMBER
+from pathlib import Path
 from types import CodeType
 
 import pytest
@@ -73,3 +77,167 @@ def test_a_constant_that_is_the_name_of_the_source_counts_as_a_constant(first: b
         return bytecode(inner.replace(co_consts=consts))
 
     assert diff(of("/usr/lib"), of("/tmp/evil"), "m.pyc").keys() == UNKNOWN
+
+
+# --- programs ----------------------------------------------------------------------------------
+
+needs_gcc = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
+MAIN = """
+#include <stdio.h>
+int twice(int);
+struct point { int x, y; const char *name; };
+static struct point at = {1, 2, "origin"};
+int main(int argc, char **argv) { printf("%s%d", at.name, twice(argc)); return RESULT; }
+"""
+
+
+class Shop:
+    """Compiles in a folder of any name below the test's own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def folder(self, name: str) -> Path:
+        folder = self.home / name
+        (folder / "src").mkdir(parents=True, exist_ok=True)
+        (folder / "src" / "main.c").write_text(MAIN)
+        (folder / "src" / "twice.c").write_text("int twice(int a) { return 2 * a; }\n")
+        return folder
+
+    def built(self, name: str, *flags: str, result: int = 1) -> bytes:
+        folder = self.folder(name)
+        sources = ["src/twice.c", folder / "src" / "main.c"]
+        if "-c" in flags:
+            del sources[0]
+        argv = ["gcc", f"-DRESULT={result}", *flags, *sources, "-o", "out"]
+        subprocess.run(argv, cwd=folder, check=True)
+        return (folder / "out").read_bytes()
+
+    def program(self, text: str, *flags: str) -> bytes:
+        """One that holds `text`."""
+        (self.home / "m.c").write_text(f"#include <stdio.h>\nint main(void){{{text}}}\n")
+        argv = ["gcc", *flags, "m.c", "-o", "m"]
+        subprocess.run(argv, cwd=self.home, check=True)
+        return (self.home / "m").read_bytes()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+@needs_gcc
+@pytest.mark.parametrize(
+    ("other", "flags"),
+    [
+        ("two", ()),
+        ("another", ()),
+        ("two", ("-gdwarf-4",)),
+        ("another", ("-gdwarf-4",)),
+        ("two", ("-gz=zlib",)),
+        ("another", ("-c",)),
+    ],
+)
+def test_debug_information_differs_in_the_folder_and_what_follows(
+    shop: Shop, other: str, flags: tuple[str, ...]
+):
+    one, two, changed = (
+        shop.built(name, "-g", *flags, result=result)
+        for name, result in (("one", 1), (other, 1), (other, 3))
+    )
+    found = diff(one, two)
+    assert found.keys() == BUILD_PATH
+    assert found["captures_build_path"].startswith("debug information: ")
+    assert ".text" in diff(one, changed)["unexplained"]
+
+
+@needs_gcc
+def test_debug_information_that_says_another_thing_is_no_folder(shop: Shop):
+    one, two = (shop.built(name, "-g") for name in ("one", "two"))
+    assert diff(one, two).keys() == BUILD_PATH
+    for name, at in ((".debug_info", 40), (".debug_line", 60), (".debug_abbrev", 3)):
+        start, size = section(two, name)
+        tampered = bytearray(two)
+        tampered[start + min(at, size - 1)] ^= 1
+        assert name in diff(one, bytes(tampered))["unexplained"]
+    renamed = two.replace(b"\0origin\0", b"\0stolen\0").replace(b"\0twice\0", b"\0trick\0")
+    assert diff(one, renamed).keys() >= UNKNOWN
+
+
+def section(data: bytes, name: str) -> tuple[int, int]:
+    table, count, names = (
+        struct.unpack_from("<Q", data, 40)[0],
+        *struct.unpack_from("<HH", data, 60),
+    )
+    headers = [struct.unpack_from("<IIQQQQ", data, table + 64 * n) for n in range(count)]
+    texts = headers[names][4]
+    return next(
+        (offset, size)
+        for at, _, _, _, offset, size in headers
+        if data.startswith(name.encode() + b"\0", texts + at)
+    )
+
+
+@needs_gcc
+@pytest.mark.parametrize("source", ["lib/m.c", "x.hpp", "a/b.rs"])
+def test_the_name_of_a_source_tells_the_folder(shop: Shop, source: str):
+    pair = [shop.program(f'puts("{folder}/{source}");') for folder in ("/build/a", "/build/b")]
+    assert diff(*pair).keys() == BUILD_PATH
+
+
+@needs_gcc
+@pytest.mark.parametrize(
+    "text",
+    [
+        'puts("{}/python");',  # what is run
+        'puts("{}/a.so");',  # what is loaded
+        'puts("{}/a.py");',
+        'puts("{}/a.c.sh");',
+        'puts("{}");',
+        'puts("sh {}/a.c");',  # no path alone
+        'puts("https:/{}/a.c");',
+        'asm(".pushsection .debug_gdb_scripts,\\"MS\\",@progbits,1;.byte 1;'
+        '.asciz \\"{}/a.py\\";.popsection");',
+    ],
+)
+def test_a_path_that_a_program_may_use_is_no_build_path(shop: Shop, text: str):
+    pair = [shop.program(text.replace("{}", f)) for f in ("/usr/lib64", "/tmp/evil1")]
+    assert diff(*pair).keys() == UNKNOWN
+
+
+@needs_gcc
+@pytest.mark.parametrize("flag", ["-Wl,-rpath,{}", "-Wl,--dynamic-linker={}/ld.so"])
+def test_where_a_program_finds_its_libraries_is_no_build_path(shop: Shop, flag: str):
+    pair = [shop.program("", flag.format(f)) for f in ("/usr/lib64", "/tmp/evil1")]
+    assert diff(*pair).keys() == UNKNOWN
+
+
+@needs_gcc
+def test_a_folder_in_debug_information_hides_none_in_the_program(shop: Shop):
+    """An attacker may build in folders of his choice."""
+    text = 'puts("{}/python");'
+    pair = [
+        shop.program(text.replace("{}", folder), "-g", f"-fdebug-prefix-map={shop.home}={folder}")
+        for folder in ("/usr/lib64", "/tmp/evil1")
+    ]
+    found = diff(*pair)
+    assert found.keys() == BUILD_PATH | UNKNOWN and ".rodata" in found["unexplained"]
+
+
+@pytest.mark.skipif(not shutil.which("go"), reason="needs Go")
+def test_a_go_program_names_its_sources_and_the_build_id_follows(tmp_path: Path):
+    def of(name: str, text: str = "x", *flags: str) -> bytes:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        (folder / "go.mod").write_text("module example.org/hello\n")
+        (folder / "main.go").write_text(f'package main\nfunc main() {{ println("{text}") }}\n')
+        argv = ["go", "build", "-buildvcs=false", *flags, "-o", "out", "."]
+        subprocess.run(argv, cwd=folder, check=True, env=os.environ | {"GOTOOLCHAIN": "local"})
+        return (folder / "out").read_bytes()
+
+    one = of("one")
+    assert diff(one, of("two")).keys() == BUILD_PATH
+    assert "rodata" in diff(one, of("two", "y"))["unexplained"]
+    named = "-ldflags=-buildid=evil"
+    assert ".note.go.buildid" in diff(one, of("two", "x", named))["unexplained"]
+    assert of("one", "x", "-trimpath") == of("two", "x", "-trimpath")

@@ -22,11 +22,8 @@ _NAME = rb"[\w.,+~@%=-]"
 #: An absolute path that ends where a C string does.
 _PATH = re.compile(rb"(?<![\w.,+~@%%=/-])(?:/%b++)++(?=\0|\Z)" % _NAME)
 _ABSOLUTE = re.compile(rb"(?:/[^/\0-\x1f\x7f]++)++")
-#: What compilers read, and no program: a path to one names where something was compiled.
-_SOURCES = (
-    rb"\.(?:[chsS]|cc|cpp|cxx|c\+\+|hh|hpp|hxx|adb|ads|cu|d|f|f90|go|l|ll|m|ml|mli|mm|pyx|rs|swift"
-    rb"|vala|y|yy|zig)"
-)
+#: What compilers read, and nothing that runs: a path to one names where something was compiled.
+_SOURCES = rb"[chsS]|cc|cpp|cxx|c\+\+|hh|hpp|hxx|adb|ads|cu|f|f90|ll|mm|pyx|rs|vala|y|yy"
 #: So many folders are told of one file, found by as many of its paths.
 _MOST_FOLDERS, _MOST_PATHS, _MOST_ALIKE = 4, 2_000, 8
 
@@ -89,9 +86,14 @@ def renamed(data: bytes, known: Sequence[Moved]) -> bytes:
     return _replaced(data, known, b"", rb"(?!%b)" % _NAME)
 
 
-def sources_renamed(data: bytes, known: Sequence[Moved]) -> bytes:
-    """Return `data` with the folders replaced in those C strings that are a path of a source."""
-    return _replaced(data, known, rb"(?<![^\0])", rb"(?=/(?:/|%b)*?%b\0)" % (_NAME, _SOURCES))
+def sources_renamed(data: bytes, known: Sequence[Moved], more: bytes = b"") -> bytes:
+    """Return `data` with the folders replaced in those C strings that are a path of a source.
+
+    `more` are endings of sources beside those that nothing runs, as a pattern.
+    """
+    endings = _SOURCES + (b"|" + more if more else b"")
+    behind = rb"(?=/(?:/|%b)*?\.(?:%b)\0)" % (_NAME, endings)
+    return _replaced(data, known, rb"(?<![^\0])", behind)
 
 
 def _replaced(data: bytes, known: Sequence[Moved], before: bytes, behind: bytes) -> bytes:

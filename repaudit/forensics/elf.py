@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from repaudit.forensics._case import Blame, clue, clues, contents, quote, whole
+from repaudit.forensics._case import Blame, clue, clues, contents, quote, sides, whole
+from repaudit.forensics._debug import Debug, Sections
 from repaudit.forensics._members import claims, whole_parts
+from repaudit.forensics._paths import Moved, blamed, folders, paths, sources_renamed
 from repaudit.forensics._tokens import compare_lines, sample, unseen
 from repaudit.forensics.interface import Case, Forensic
-from repaudit.formats import Kind
+from repaudit.formats import STEP, Kind
+from repaudit.formats.elf import BUILD_ID, GO_BUILD_ID
 from repaudit.model.finding import Clue
 
-# They follow whatever else differs: the build ID is a hash, the link holds a checksum.
-FOLLOWING = frozenset({".note.gnu.build-id", ".gnu_debuglink"})
+# They follow whatever else differs: build IDs are hashes, the link holds a checksum.
+FOLLOWING = frozenset({BUILD_ID, GO_BUILD_ID, ".gnu_debuglink"})
+#: What Go writes there: hashes of what was compiled and linked, and of what came of it.
+_GO_BUILD_ID = re.compile(rb"(?:[\w-]{20}/){3}[\w-]{20}\0*")
+#: Endings of sources in sections that name sources alone.
+_NAMED_IN = {".gopclntab": b"go"}
 _STRING = re.compile(rb"[\t\x20-\x7e]{6,}")
 _MOST_STRINGS = 20_000
+_FLAGS, _ALLOC = re.compile(rb"flags 0x([0-9a-f]+),"), 2
 _MACRO = re.compile(r"(?:[A-Z][a-z]{2} [ \d]\d \d{4})?(?: ?\d\d:\d\d:\d\d)?")
 
 
@@ -31,9 +39,15 @@ class _Elf:
         if not left or not right:
             return
         names = [n for n in sorted(left.keys() | right.keys()) if left.get(n) != right.get(n)]
-        primary = [name for name in names if name not in FOLLOWING]
+        primary = [n for n in names if not _follows(n, left.get(n, b""), right.get(n, b""))]
         if names and not primary and _without(data[0], left) == _without(data[1], right):
             yield clue("build_id_differences_only", f"only {', '.join(names)} differs")
+        known = folders(*(paths(b"\0".join(side.values())) for side in _of(primary, left, right)))
+        told = _told(data, left, right, primary, known)
+        for where, some in told.items():
+            held = [pair for pair in known if any(pair[0] in left[name] for name in some)]
+            yield from blamed(case, held, where)
+        primary = [name for name in primary if not any(name in some for some in told.values())]
         blames, open_ends = [], []
         for name in primary:
             found = list(_strings(case, left.get(name, b""), right.get(name, b""), len(primary)))
@@ -42,13 +56,56 @@ class _Elf:
                 open_ends.append(name)
         yield from clues(blames)
         if open_ends:
-            yield clue("unexplained", f"the sections {quote(', '.join(open_ends), 120)} differ")
+            beside = f"; {sides(*known[0], 40)}" if known else ""
+            shown = quote(", ".join(open_ends), 60 if beside else 120)
+            yield clue("unexplained", f"the sections {shown} differ{beside}")
+
+
+def _of(names: Iterable[str], *both: Sections) -> Iterator[dict[str, bytes]]:
+    return ({name: side[name] for name in names if name in side} for side in both)
+
+
+def _told(
+    data: tuple[bytes, bytes],
+    left: Sections,
+    right: Sections,
+    names: Sequence[str],
+    known: Sequence[Moved],
+) -> dict[str, list[str]]:
+    """Return the sections that differ in the folders of a build alone, by what tells those."""
+    if not known:
+        return {}
+    loaded = {name for side in data for name in _loaded(side)}
+    debug = Debug(left, right, "little" if data[0][5] == 1 else "big", known)
+    both = [name for name in names if name in left and name in right]
+    return {
+        "debug information": [n for n in both if n not in loaded and debug.tells_folders(n)],
+        "names of sources": [
+            n
+            for n in both
+            if n in loaded and sources_renamed(left[n], known, _NAMED_IN.get(n, b"")) == right[n]
+        ],
+    }
+
+
+def _loaded(data: bytes) -> Iterator[str]:
+    """Yield the sections that are in memory when the program runs."""
+    for name, part in whole_parts("elf", data).items():
+        flags = _FLAGS.search(part.data) if name.endswith(f"{STEP}header") else None
+        if flags and int(flags[1], 16) & _ALLOC:
+            yield name.removesuffix(f"{STEP}header")
+
+
+def _follows(name: str, *both: bytes) -> bool:
+    return name in FOLLOWING and (name != GO_BUILD_ID or all(map(_GO_BUILD_ID.fullmatch, both)))
 
 
 def _without(data: bytes, sections: dict[str, bytes]) -> bytes:
-    """Return a file without its build ID and debug link."""
+    """Return a file without its build IDs and debug link."""
     for name in FOLLOWING & sections.keys():
-        data = data.replace(bytes.fromhex(sections[name].decode("ascii")), b"", 1)
+        told = sections[name]
+        told = told if name == GO_BUILD_ID else bytes.fromhex(told.decode("ascii"))
+        data = data.replace(told, b"", 1)
     return data
 
 

@@ -23,7 +23,7 @@ _NO_BITS, _COMPRESSED = 8, 0x800
 #: So much of a section's name is read: a table of names could else be given out again for each.
 _LONGEST = 4096
 _ZLIB, _LOADED = 1, 1
-BUILD_ID = ".note.gnu.build-id"
+BUILD_ID, GO_BUILD_ID = ".note.gnu.build-id", ".note.go.buildid"
 #: It names the file with debug information, and holds its checksum.
 _DEBUG_LINK = ".gnu_debuglink"
 _FIELDS = (
@@ -171,10 +171,10 @@ def _section(label: str, section: _Section, budget: Budget, packed: Struct) -> I
     body = section.body
     if body is None:
         yield Part(label, b"%d bytes" % section.size)
-    elif label == BUILD_ID:
+    elif label in (BUILD_ID, GO_BUILD_ID):
         # A hash of the rest, or random: whoever compares sees by what else differs.
         yield Part(f"{label}{STEP}note", body[:16].hex().encode())
-        yield Part(label, body[16:].hex().encode())
+        yield Part(label, body[16:].hex().encode() if label == BUILD_ID else body[16:])
     elif label == _DEBUG_LINK:
         yield Part(label, body.hex().encode(), Kind.DERIVED)
     elif section.flags & _COMPRESSED:
