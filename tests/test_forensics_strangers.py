@@ -317,6 +317,17 @@ def test_of_a_key_it_is_said_that_it_may_be_somebodys():
     assert told(*sides).keys() == {"embeds_random_key"}  # two runs of one build made them
 
 
+@pytest.mark.parametrize("form", ["AGE-SECRET-KEY-1{}", PEM.format("PRIVATE KEY", "{}")])
+def test_what_is_not_shown_of_a_key_is_told_apart(form: str):
+    one, other = (form.format(letter * 58) for letter in "AB")
+
+    for left, right in ((one, other), (f"{one}\n{other}\n{one}", f"{one}\n{other}\n{other}")):
+        assert set(told(left.encode(), right.encode(), vary=None)) == {"unexplained"}
+        (cause,) = told(left.encode(), right.encode())
+        assert cause.startswith("embeds_random_")
+    assert differ(one, "(not shown)") == {"unexplained"}
+
+
 # --- digests -----------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from repaudit.comparators.interface import Comparator, bounded
+from repaudit.model.withheld import covered
 
 #: How many bytes a row shows, how many rows a side, and where rows are looked for.
 _ROW, _ROWS, _NEAR = 16, 8, 1 << 16
@@ -22,7 +23,10 @@ class _Bytes:
         start = _parting(one, other)
         if start is None:
             return None
-        return bounded([_head(start, one, other), *islice(_rows(start, one, other), 2 * _ROWS)])
+        head, shown = _head(start, one, other), (covered(one), covered(other))
+        if shown != (one, other):
+            head += "; private keys and password hashes are not shown"
+        return bounded([head, *islice(_rows(start, *shown), 2 * _ROWS)])
 
 
 def _parting(one: bytes, other: bytes) -> int | None:

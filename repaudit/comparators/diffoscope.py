@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from repaudit.comparators import _sandbox
 from repaudit.comparators.interface import Comparator, bounded
 from repaudit.host import process
 from repaudit.model.text import printable
+from repaudit.model.withheld import WITHHELD, covered, withheld
 
 #: Of what it cannot open either it makes hex dumps, a second for each megabyte.
 _MOST_BYTES = 8 << 20
+_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]+-----")
+#: A line of a block, and one that is as long as few others are.
+_BODY = re.compile(r"(\s*[-+ ])\s*[A-Za-z0-9+/=]{4,}\s*")
+_LONG = re.compile(r"\s*[-+ ]\s*[A-Za-z0-9+/=]{60,76}\s*")
 
 
 class _Diffoscope:
@@ -28,6 +33,8 @@ class _Diffoscope:
             return None
         if max(left.stat().st_size, right.stat().st_size) > _MOST_BYTES:
             return None
+        if any(covered(data) != data for data in (left.read_bytes(), right.read_bytes())):
+            return None  # it would show a key as hexadecimal digits
         # Names decide how diffoscope reads a file; odd characters decide nothing.
         plain = re.sub(r"[^A-Za-z0-9._+-]", "_", name)[-80:].lstrip(".-") or "file"
         inside = [f"/tmp/{side}/{plain}" for side in ("left", "right")]  # noqa: S108
@@ -41,7 +48,28 @@ class _Diffoscope:
             return None
         # A tool that diffoscope calls may name its input, which lies at a path of ours.
         ours = re.compile("|".join(map(re.escape, inside)))
-        return bounded([ours.sub(plain, line) for line in _lines(answer, 0)])
+        return bounded([ours.sub(plain, line) for line in _safe(_lines(answer, 0))])
+
+
+def _safe(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of differences without those of keys, and those of which nobody can tell.
+
+    What is in a container is shown in pieces, so that a key may begin before what is shown.
+    """
+    inside, last = "", ""
+    for line in lines:
+        if begin := _BEGIN.search(line):
+            inside = "a private key" if "PRIVATE" in begin[0] else "a public one"
+        elif "-----END " in line or line.lstrip().startswith("@@"):
+            inside = ""
+        elif inside != "a public one" and (_BODY if inside else _LONG).fullmatch(line):
+            inside = inside or "perhaps a private key"
+            line = _BODY.sub(rf"\1{WITHHELD}: lines of {inside})", line)
+            if line == last:
+                continue
+        last = line
+        indent = len(line) - len(line.lstrip())
+        yield line[:indent] + withheld(line[indent:])
 
 
 def _lines(node: object, depth: int) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -9,6 +10,7 @@ from threading import Lock
 from repaudit.comparators.interface import MOST_LINES, Comparator, bounded
 from repaudit.formats import CONTENT, STEP, differing, digest
 from repaudit.model.text import printable
+from repaudit.model.withheld import WITHHELD, withheld
 
 #: How much of a value is shown, and of that before the place where the two sides part.
 _ROOM, _BEFORE = 60, 20
@@ -24,7 +26,7 @@ class _Native:
 
     def compare(self, name: str, left: Path, right: Path) -> str | None:
         with _ALONE:
-            told = differing((left.read_bytes(), right.read_bytes()), name)
+            told = differing((left.read_bytes(), right.read_bytes()), name, rewrite=_withheld)
         if not told or CONTENT in told:
             return None
         # Of a thousand members whose times differ alike, one stands for all.
@@ -36,8 +38,13 @@ class _Native:
         return bounded(lines, len(alike) - len(lines))
 
 
+def _withheld(_: str, texts: Sequence[bytes]) -> list[bytes]:
+    return list(map(withheld, texts))  # before lines are made of them
+
+
 def _line(locators: list[str], one: bytes | None, other: bytes | None) -> str:
     more = f" (and {len(locators) - 1} more)" if len(locators) > 1 else ""
+    one, other = (side and withheld(side) for side in (one, other))
     start = _parting(one, other)
     return f"{locators[0]}{more}: {_shown(one, start)} → {_shown(other, start)}"
 
@@ -48,6 +55,9 @@ def _parting(one: bytes | None, other: bytes | None) -> int:
         return 0
     pairs = enumerate(zip(one, other, strict=False))
     first = next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+    said = one.rfind(WITHHELD.encode(), 0, first)
+    if said >= 0 and b")" not in one[said:first]:
+        return said
     return first - _BEFORE if first > _ROOM - _BEFORE else 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from repaudit.comparators.interface import MOST_LINES, Comparator, bounded
 from repaudit.model.text import printable
+from repaudit.model.withheld import withheld
 
 _MOST_BYTES = 1 << 20
 _MOST_DIFF = MOST_LINES * 50
@@ -38,7 +39,7 @@ def _lines(path: Path) -> list[str] | None:
         text = data.decode()
     except UnicodeDecodeError:
         return None
-    return None if "\0" in text else [printable(line) for line in text.split("\n")]
+    return None if "\0" in text else [printable(line) for line in withheld(text).split("\n")]
 
 
 COMPARATOR: Comparator = _Text()

@@ -8,7 +8,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import AnyStr, NamedTuple, Protocol
 
 import zstandard
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from repaudit.formats import zstd
 from repaudit.model.difference import Aspect
 from repaudit.model.experiment import Level
 from repaudit.model.finding import Clue, EvidenceKind
+from repaudit.model.withheld import withheld
 
 #: No forensic unpacks more than this.
 UNPACKED_LIMIT = 256 * 2**20
@@ -34,6 +35,8 @@ _SECRET = re.compile(
     r"|(?:[^/]*[._-])?(?:secret|password|private|key)s?(?:[._-][^/]*)?)(?:$|[-/])",
     re.IGNORECASE,
 )
+#: In so much of a value what shall not be shown is looked for.
+_MOST_READ = 1 << 16
 _MEMORY_LIMIT = 256 * 2**20
 #: So many streams of a file are read, one after the other.
 _MOST_STREAMS = 20_000
@@ -139,16 +142,17 @@ def without_canaries(case: Case, left: bytes, right: bytes) -> tuple[bytes, byte
     return left, right
 
 
-def quote(value: str | bytes, room: int = 60) -> str:
-    """Return `value` printable, in ASCII, in at most `room` characters."""
+def quote(value: AnyStr, room: int = 60) -> str:
+    """Return `value` printable, in ASCII, in at most `room` characters; no key, and no password."""
     # Cut before escaping: a value may be megabytes long.
+    value = withheld(value[:_MOST_READ])
     text = ascii(value[: room + 1]).removeprefix("b")
     return (
         text if len(text) <= room and len(value) <= room else text[: room - 4].rstrip("\\") + "...'"
     )
 
 
-def sides(left: str | bytes, right: str | bytes, room: int = 60) -> str:
+def sides(left: AnyStr, right: AnyStr, room: int = 60) -> str:
     """Return both sides, quoted."""
     return f"{quote(left, room)} on the left, {quote(right, room)} on the right"
 

@@ -14,6 +14,7 @@ from repaudit.forensics._order import decide
 from repaudit.forensics._stamps import Stamp, stamps
 from repaudit.forensics._told import MARK, mask
 from repaudit.forensics._units import unordered
+from repaudit.forensics._withheld import hide
 from repaudit.forensics.interface import Case, Files
 from repaudit.formats import matcher
 from repaudit.model.difference import Aspect, Difference
@@ -78,6 +79,10 @@ def _differing(left: str, right: str) -> list[tuple[str, str]]:
 
 def compare_lines(case: Case, left: str, right: str) -> Iterator[Blame]:
     """Yield a cause for each pair of words that differs; `unexplained` for what is not known."""
+    left, right, hidden = hide(case, left, right)
+    yield from hidden
+    if left == right:
+        return
     start = _shared(left, right) if max(len(left), len(right)) > LINE_LIMIT else 0
     start = max(0, start - _CONTEXT)
     window = slice(start, start + LINE_LIMIT)

@@ -23,6 +23,7 @@ from repaudit.forensics._catalogue import known_at
 from repaudit.forensics._order import decide
 from repaudit.forensics._tokens import compare_lines, sample, unseen
 from repaudit.forensics._units import listing, moved, unordered
+from repaudit.forensics._withheld import hide
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats import matcher, reordered
 from repaudit.model.difference import Aspect
@@ -65,9 +66,11 @@ class _Text:
         if pair is None:
             return
         left, right = (_PEM.sub(r"<\1>", text) for text in pair)
-        keys = [tuple(hit[0] for hit in _PEM.finditer(text)) for text in pair]
+        keys = [[(hit[0], hit[1]) for hit in _PEM.finditer(text)] for text in pair]
         if keys[0] != keys[1] and keys[0] and keys[1]:
-            yield _keys(case, keys[0][0])
+            yield _keys(case, keys[0][0][1])
+        left, right, hidden = hide(case, left, right)
+        yield from clues(hidden)
         lines = _split(left), _split(right)
         yield from _compare_texts(case, *lines)
         rest = [text.split("\n", _MOST_LINES)[_MOST_LINES:] for text in (left, right)]
@@ -78,9 +81,9 @@ class _Text:
             yield clue("unexplained", "the lines end otherwise")
 
 
-def _keys(case: Case, first: str) -> Clue:
+def _keys(case: Case, word: str) -> Clue:
     """Return what is said of keys that differ: in two images somebody else's may be trusted."""
-    label = first.partition("\n")[0]
+    label = f"-----BEGIN {word}-----"
     if of_one_build(case):
         return clue("embeds_random_key", f"the blocks that start with {label} differ")
     made = "a key that is made during the build does, and so does one that somebody put there"

@@ -91,7 +91,8 @@ class _Walk:
             rewritten = self._rewrite(where, sides)
             if len(set(rewritten)) < 2:
                 return {where or CONTENT: tuple(map(kept, rewritten))}
-            word, values = self._values(reader, rewritten)
+            if [*rewritten] != [*sides]:
+                word, values = self._values(reader, rewritten)
         return {prefix + label: _kept(some) for label, some in aligned(values, word)}
 
     def _values(self, reader: Format, sides: Sequence[bytes]) -> tuple[str, list[list[bytes]]]:

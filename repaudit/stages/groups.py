@@ -21,6 +21,7 @@ from repaudit.model.finding import (
     Instruction,
     Suspect,
 )
+from repaudit.model.withheld import withheld
 from repaudit.stages.chains import Follower, Told
 from repaudit.stages.clues import Best, Sourced
 from repaudit.stages.findings import (
@@ -33,6 +34,8 @@ from repaudit.stages.scene import Scene
 
 #: Aspects that the builder decides for the whole image, not one instruction for its files.
 BUILDERS = {Aspect.MTIME, Aspect.HISTORY, Aspect.CONFIG, Aspect.ANNOTATION, Aspect.COMPRESSION}
+#: Aspects of which a side is a text that somebody wrote.
+_TEXTS = {Aspect.CONFIG, Aspect.HISTORY, Aspect.ANNOTATION, Aspect.XATTR, Aspect.LINK}
 _MOST_ROOTS = 20
 #: The way out where `--explain` has been asked.
 _LOOK = (
@@ -108,6 +111,7 @@ def finding(slug: str, place: str, group: Group, scene: Scene) -> Finding:
     factors = {f: None for found in clues for f in found.clue.factors if scene.moved(f)}
     suspects = tuple(Suspect(factor=f, confidence=_sure(f, group, scene)) for f in factors)
     process = _commonest(group.processes)
+    alone = set(group.processes) == {process}
     return Finding(
         id=identity(slug, place),
         cause=_cause(slug, group.known, scene),
@@ -115,7 +119,7 @@ def finding(slug: str, place: str, group: Group, scene: Scene) -> Finding:
         instruction=group.instruction,
         process=process,
         evidence=tuple(_evidence(clues, scene)),
-        differences=tuple(group.differences if set(group.processes) == {process} else _each(group)),
+        differences=tuple(map(_shown, group.differences if alone else _each(group))),
     )
 
 
@@ -140,6 +144,14 @@ def _each(group: Group) -> Iterator[Difference]:
     """Yield the differences, each with the process that wrote it."""
     for difference, process in zip(group.differences, group.processes, strict=True):
         yield replace(difference, process=process)
+
+
+def _shown(difference: Difference) -> Difference:
+    """Return a difference as reports may hold it; a file's content is there as a digest."""
+    if difference.aspect not in _TEXTS:
+        return difference
+    sides = [side and withheld(side) for side in (difference.left, difference.right)]
+    return replace(difference, left=sides[0], right=sides[1])
 
 
 def _sure(factor: str, group: Group, scene: Scene) -> Confidence:
