@@ -41,13 +41,14 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
     with scratch() as folder:
         phase("opening the images")
         sides = [_opened(request.left, folder / "0"), _opened(request.right, folder / "1")]
-        reading = Reading.below(folder, store)
+        reading = Reading.below(folder, store, alone=True)
         phase("comparing")
         found = _compared(request, sides, reading)
         # What is needed from here on is loaded here: a thread that loads it while the layers are
         # read takes the interpreter's lock from those that read, and gains nothing.
         from repaudit.formats import FORMATS
         from repaudit.model.report import Ignored, LayerRecord, Report, Subject, Verdict
+        from repaudit.stages.alone import Alone
         from repaudit.stages.attribute import attribute
         from repaudit.stages.contents import Library, with_details
         from repaudit.stages.indexes import count_listed
@@ -68,7 +69,9 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
             FORMATS.all()  # several threads that load them would wait for each other
         without = () if request.diffoscope else ("diffoscope",)
         differences = with_details(differences, contents, folder / "shown", jobs, without)
-        findings = attribute(differences, contents, Scene())
+        alone = Alone(differences, found.alone, reading.spool)
+        scene = Scene(alone=alone, elsewhere=alone.elsewhere())
+        findings = alone.shown(attribute(differences, contents, scene))
         names = _names(request, sides)
         report = Report(
             verdict=Verdict.UNREPRODUCIBLE if findings else Verdict.REPRODUCIBLE,

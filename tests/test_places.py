@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from repaudit.comparison import DiffRequest, compare_images
 from repaudit.forensics import cause
 from repaudit.model.difference import Aspect
 from repaudit.model.finding import Confidence, Finding
 from repaudit.stages.attribute import attribute
 from repaudit.stages.scene import Scene
+from tests.images import Store, member, tar, write_files
 from tests.test_attribute import MOVED, a, contents_of
 
 ONE, OTHER = "a1" * 20, "b2" * 20
@@ -223,3 +225,100 @@ def test_an_index_of_git_differs_in_what_it_saw_of_the_files_and_in_no_more(tmp_
     ):
         (only,) = findings(tmp_path, path, one, payload, Scene())
         assert only.confidence is Confidence.UNEXPLAINED
+
+
+# --- what one side alone has -------------------------------------------------------------------
+
+
+def layout(folder: Path, *layers: dict[str, bytes], modes: dict[str, int] | None = None) -> Path:
+    """An image of these files, layer by layer."""
+    store = Store()
+    tars = [
+        tar(
+            *(
+                member(name.encode(), data, mode=(modes or {}).get(name, 0o644))
+                for name, data in sorted(files.items())
+            )
+        )
+        for files in layers
+    ]
+    return write_files(folder, store.layout(store.image(*tars)))
+
+
+def compared(
+    folder: Path, left: dict[str, bytes], right: dict[str, bytes], **more
+) -> list[Finding]:
+    sides = [layout(folder / name, files, **more) for name, files in (("l", left), ("r", right))]
+    request = DiffRequest(left=str(sides[0]), right=str(sides[1]), diffoscope=False)
+    return list(compare_images(request, lambda _: None, 1).findings)
+
+
+LOG = "root/.npm/_logs/2026-11-{}T00_00_00_000Z-debug-0.log"
+
+
+def test_what_one_side_alone_has_at_a_known_place_is_one_finding_there(tmp_path: Path):
+    left = {LOG.format(n): b"0 verbose cli %d\n" % n for n in (10, 11, 12)}
+    right = {LOG.format(n): b"0 verbose cli %d\n" % n for n in (13, 14)}
+    right |= {"root/.npm/_cacache/content-v2/sha512/aa/bb/cc": b"\x1f\x8b"}
+
+    (only,) = compared(tmp_path, left, right)
+    assert only.confidence is Confidence.UNEXPLAINED
+    assert only.cause.title.startswith(cause("npm_cache_and_logs").title)
+    assert only.cause.remedy == cause("npm_cache_and_logs").remedy
+    assert len(only.differences) == 6
+    details = {one.path: one.detail for one in only.differences}
+    assert details[LOG.format(10)] == "only on the left\n-0 verbose cli 10"
+    assert details[LOG.format(13)] == "only on the right\n+0 verbose cli 13"
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "mode"),
+    [
+        (LOG.format(13), b"\x7fELF\2\1\1" + bytes(80), 0o644),
+        (LOG.format(13), b"#!/bin/sh\nevil\n", 0o644),
+        (LOG.format(13), b"0 verbose\n", 0o755),
+        ("root/.npmrc", b"0 verbose\n", 0o644),
+    ],
+)
+def test_and_a_program_there_stands_apart_and_first(
+    path: str, data: bytes, mode: int, tmp_path: Path
+):
+    left, right = {LOG.format(10): b"0 verbose cli\n"}, {path: data}
+
+    payload, known = compared(tmp_path, left, right, modes={path: mode})
+    assert [one.path for one in payload.differences] == [path]
+    assert payload.confidence is known.confidence is Confidence.UNEXPLAINED
+    assert payload.cause.title == cause("unexplained").title
+
+
+def test_the_same_bytes_under_another_name_are_said_to_be_that_and_stay_unexplained(tmp_path: Path):
+    text = b"one\ntwo\nthree\nfour\n"
+    left = {"srv/app-1.0/a": text, "srv/x": b"left alone has this"}
+    right = {"etc/cron.d/a": text, "srv/y": b"right alone has that"}
+
+    found = compared(tmp_path, left, right)
+    assert all(one.confidence is Confidence.UNEXPLAINED for one in found)
+    named = {tuple(d.path for d in one.differences): one for one in found}
+    moved = named["etc/cron.d/a", "srv/app-1.0/a"]
+    assert moved.cause.title == cause("same_bytes_under_another_name").title
+    assert {d.detail for d in moved.differences} == {
+        "only on the right\nthe same bytes are at srv/app-1.0/a on the left",
+        "only on the left\nthe same bytes are at etc/cron.d/a on the right",
+    }
+    (others,) = (one for one in found if one is not moved)
+    assert others.cause.title == cause("unexplained").title
+
+
+def test_short_files_are_the_same_by_chance(tmp_path: Path):
+    (only,) = compared(tmp_path, {"srv/a": b"1\n"}, {"srv/b": b"1\n"})
+    assert only.cause.title == cause("unexplained").title
+
+
+def test_what_layers_make_together_is_looked_into_as_well(tmp_path: Path):
+    left = layout(tmp_path / "l", {"srv/a": b"a"}, {LOG.format(10): b"0 verbose\n"})
+    right = layout(tmp_path / "r", {"srv/a": b"a"})
+    request = DiffRequest(left=str(left), right=str(right), diffoscope=False)
+    for _ in range(2):  # the second time what is in the cache is taken
+        found = compare_images(request, lambda _: None, 1).findings
+        (known,) = (one for one in found if LOG.format(10) in {d.path for d in one.differences})
+        assert known.cause.title.startswith(cause("npm_cache_and_logs").title)

@@ -11,7 +11,7 @@ from repaudit.forensics._catalogue import (
 )
 from repaudit.forensics._clocks import Blanked, without_clock
 from repaudit.forensics.interface import Case, Clamp, Content, Forensic
-from repaudit.forensics.known_path import place_of
+from repaudit.forensics.known_path import at_known_place, place_of
 from repaudit.host.registry import Registry
 
 FORENSICS: Registry[Forensic] = Registry("repaudit.forensics", "FORENSIC")
@@ -25,6 +25,7 @@ __all__ = [
     "Content",
     "Forensic",
     "Mend",
+    "at_known_place",
     "cause",
     "causes",
     "fix_of",

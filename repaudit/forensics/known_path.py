@@ -18,7 +18,7 @@ from repaudit.forensics._catalogue import Record, known_at
 from repaudit.forensics._grammars import accounts_for_all
 from repaudit.forensics.interface import CLAMPED, Case, Forensic
 from repaudit.forensics.text import decoded
-from repaudit.model.difference import Aspect
+from repaudit.model.difference import Aspect, Difference
 from repaudit.model.finding import Clue
 from repaudit.model.text import instant
 
@@ -70,6 +70,12 @@ def place_of(case: Case) -> str | None:
         if check is None or check(sides[0], sides[-1]):
             return record.cause.slug
     return None
+
+
+def at_known_place(difference: Difference) -> bool:
+    """Whether some cause is known to show where a difference is, whatever differs there."""
+    path = difference.path.lstrip("/")
+    return next(known_at(path, difference.aspect), None) is not None
 
 
 def _tells_all(record: Record, case: Case) -> bool:

@@ -83,17 +83,34 @@ class Spool:
         """Whether an entry's content is kept, or its beginning."""
         return entry.digest in self._small or entry.digest in self._large or self._fetched(entry)
 
+    def recall(self, entry: Entry) -> str | None:
+        """Return the sha256 digest of an entry's content if that is kept, whatever it says."""
+        if entry.digest is not None:
+            return entry.digest if self.has(entry) else None
+        data = self._stored(entry)
+        if data is None:
+            return None
+        digest = f"sha256:{sha256(data).hexdigest()}"
+        self._put(data, digest, len(data))
+        return digest
+
     def _fetched(self, entry: Entry) -> bool:
-        if self._store is None or entry.digest is None or entry.fingerprint is None:
+        data = None if entry.digest is None else self._stored(entry)
+        if entry.digest is None or data is None:
             return False
+        self._put(data, entry.digest, len(data))
+        return True
+
+    def _stored(self, entry: Entry) -> bytes | None:
+        if self._store is None or entry.fingerprint is None:
+            return None
         name = entry.fingerprint.hex()
         with suppress(OSError):
             data = self._store.path(name).read_bytes()
             if blake3(data).digest() == entry.fingerprint:
-                self._put(data, entry.digest, len(data))
-                return True
+                return data
             self._store.drop(name)
-        return False
+        return None
 
     def draft(self, seen: Iterable[memoryview] = ()) -> Draft:
         """Begin a content, of which `seen` was read already."""

@@ -17,6 +17,7 @@ from repaudit.stages.clues import (
     clocked,
     cut_off,
     placed,
+    renamed,
     seen,
     sharpened,
     spoken,
@@ -60,7 +61,7 @@ def attribution(
     follow = {**holds, **inherits}
     new = [d for d in differences if d.place not in scene.told]
     same: _Same = {}
-    cases = Cases(differences, contents, scene.left, scene.right)
+    cases = Cases(differences, contents, scene.left, scene.right, scene.alone)
     examined = [_examined(d, cases, contents, scene, same) for d in new if d.place not in follow]
     read = read_for([told for told, _ in examined], differences, follow)
     holding = [holder(d, holds[d.place]) for d in new if d.place in holds]
@@ -105,7 +106,10 @@ def _examined(
     ]
     clues = spoken([*found, *cut_off(difference, contents)], one_build=bool(scene.left))
     place = None if scene.left else place_of(case)
-    clues = placed(clues, place) if place else clues
+    if place:
+        clues = placed(clues, place)
+    elif other := scene.elsewhere.get(difference.place):
+        clues = [*clues, renamed(difference, other)]
     decoded = scene.decoded.get(difference.place)
     if decoded is not None:
         clues = sharpened(clues, decoded, scene.apart)

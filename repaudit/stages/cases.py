@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import islice
 
-from repaudit.forensics import Case, Clamp
+from repaudit.forensics import Case, Clamp, Content, at_known_place
 from repaudit.model.difference import Aspect, Difference, mtime
 from repaudit.model.experiment import Level
 from repaudit.model.text import SECOND, instant
+from repaudit.stages.alone import Alone
 from repaudit.stages.contents import Contents
 from repaudit.stages.derive import MOST_FILES, Digests
 
@@ -18,7 +19,10 @@ _ALIKE = {Aspect.MODE, Aspect.OWNER}
 
 
 class Cases:
-    """The cases of one comparison; `left` and `right` are the levels of both runs, if any."""
+    """The cases of one comparison; `left` and `right` are the levels of both runs, if any.
+
+    `alone` has the bytes of files that one of two images alone has, for known places.
+    """
 
     def __init__(
         self,
@@ -26,7 +30,9 @@ class Cases:
         contents: Contents,
         left: tuple[Level, ...],
         right: tuple[Level, ...],
+        alone: Alone | None = None,
     ) -> None:
+        self._alone = alone
         self._contents = contents
         self._levels = left, right
         self._files = _Files(differences, contents)
@@ -38,7 +44,11 @@ class Cases:
     def of(self, difference: Difference, line: str | None) -> Case:
         """Return the case of a difference that `line` brought about, if that is known."""
         kept = self._contents.get((difference.left, difference.right))
+        sides: tuple[Content | None, Content | None]
         sides = kept.load() if kept and difference.aspect is Aspect.CONTENT else (None, None)
+        if difference.aspect is Aspect.PRESENCE and self._alone and at_known_place(difference):
+            content = self._alone.content(difference.place)
+            sides = (None, content) if difference.left is None else (content, None)
         return Case(
             difference=difference,
             left=sides[0],

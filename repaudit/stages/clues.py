@@ -17,7 +17,7 @@ from repaudit.oci.spool import MOST_OF_ONE
 from repaudit.stages.chains import causeless
 from repaudit.stages.contents import Contents
 from repaudit.stages.decode import Decoded
-from repaudit.stages.findings import MOST_EVIDENCE, RANKS
+from repaudit.stages.findings import MOST_EVIDENCE, RANKS, RENAMED
 
 if TYPE_CHECKING:
     from repaudit.stages.provenance import Author
@@ -127,6 +127,15 @@ def placed(clues: list[Sourced], slug: str) -> list[Sourced]:
         return replace(found, clue=blamed)
 
     return list(map(told, others))
+
+
+def renamed(difference: Difference, other: str) -> Sourced:
+    """Say where the other side has the bytes of a file: a name may decide what becomes of them."""
+    side, its = ("left", "right") if difference.left is None else ("right", "left")
+    detail = f"the {its} has at {difference.path} what the {side} has at {other}"
+    kind = EvidenceKind.SIGNATURE
+    told = Clue(slug=UNEXPLAINED, factors=(), kind=kind, detail=detail, place=RENAMED)
+    return Sourced("contents", told)
 
 
 def spoken(clues: list[Sourced], *, one_build: bool) -> list[Sourced]:

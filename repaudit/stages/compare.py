@@ -5,14 +5,14 @@ What has equal digests is never opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from repaudit.model.difference import Aspect, Difference
-from repaudit.model.image import Image, ImageSet, Layer
+from repaudit.model.difference import Aspect, Difference, Place
+from repaudit.model.image import Image, ImageSet, Kind, Layer
 from repaudit.oci.changes import Change
 from repaudit.sources import Blobs, Opened
 from repaudit.stages.documents import compare_documents, packed_otherwise
@@ -37,13 +37,15 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """All differences of two image sets, sorted, and the pairs of layers that were opened.
 
     `merged` are the platforms whose layers do not correspond: these are shown as file systems.
-    `untold` says what was not compared.
+    `untold` says what was not compared. `alone` are the digests of the files that one side alone
+    has and of which the bytes were kept, by place; of folders it is "".
     """
 
     differences: tuple[Difference, ...]
     pairs: tuple[tuple[Layer, Layer], ...]
     merged: tuple[Merged, ...] = ()
     untold: tuple[str, ...] = ()
+    alone: Mapping[Place, str] = field(default_factory=dict)
 
 
 class Merged(Struct, frozen=True, kw_only=True):
@@ -62,7 +64,7 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
         return Comparison(differences=(), pairs=())
     a, b = left.images.named, right.images.named
     several = len(a.keys() | b.keys()) > 1
-    found = _Found()
+    found = _Found(several=several, alone=reading.alone)
     found.differences += compare_indexes(left.images, right.images, several=several)
     for platform in sorted(a.keys() | b.keys()):
         one, other = a.get(platform), b.get(platform)
@@ -86,7 +88,10 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
 class _Found:
     """What was found so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, several: bool, alone: bool) -> None:
+        self._several = several
+        self._notes_alone = alone
+        self._alone: dict[Place, str] = {}
         self.differences: list[Difference] = []
         self.untold = set[str]()
         self._pairs: list[tuple[Layer, Layer]] = []
@@ -94,6 +99,9 @@ class _Found:
 
     def take(self, what: Difference | LayerPair | MergedPair, platform: str) -> None:
         """Take in what is told. What was read of many entries is larger, and is let go of here."""
+        if isinstance(what, LayerPair | MergedPair) and self._notes_alone:
+            base = what.left.index if isinstance(what, LayerPair) else 0
+            what = replace(what, changed=self._noted(what.changed, platform, base))
         if isinstance(what, LayerPair):
             self._pairs.append((what.left, what.right))
             self.differences += compare_entries(what)
@@ -105,6 +113,17 @@ class _Found:
         else:
             self.differences.append(what)
 
+    def _noted(self, changed: Iterable[Change], platform: str, base: int) -> Iterator[Change]:
+        for change in changed:
+            entry = change.right if change.left is None else change.left
+            if entry is not None and None in (change.left, change.right):
+                layer = base + change.layers[1 if change.left is None else 0]
+                within = (platform, layer) if self._several else layer
+                digest = "" if entry.kind is Kind.DIRECTORY else entry.digest
+                if digest is not None and entry.stored == entry.size:
+                    self._alone[within, change.path, Aspect.PRESENCE.value] = digest
+            yield change
+
     def sorted(self) -> Comparison:
         """Return all of it."""
         return Comparison(
@@ -112,6 +131,7 @@ class _Found:
             pairs=tuple(self._pairs),
             merged=tuple(self._merged),
             untold=tuple(sorted(self.untold)),
+            alone=self._alone,
         )
 
 

@@ -31,6 +31,8 @@ _WHOSE = (
     "have, build again, and hold the result against both with `repaudit diff`: which of the two it "
     "agrees with says where the other comes in."
 )
+#: What is known of a file that has another name on the other side.
+RENAMED = "same_bytes_under_another_name"
 #: What is said of a known place behind the title of its cause.
 _NOT_ALL = "; but not all that differs there is known to come of that"
 _CONFIDENCES = list(Confidence)
@@ -126,7 +128,8 @@ def unexplained_of_two() -> Cause:
 def unexplained_at(slug: str) -> Cause:
     """Return the cause that stands for none where another one, that of `slug`, is known to show."""
     known = cause(slug)
-    return replace(known, slug=UNEXPLAINED, title=f"{known.title}{_NOT_ALL}")
+    said = "" if slug == RENAMED else _NOT_ALL
+    return replace(known, slug=UNEXPLAINED, title=f"{known.title}{said}")
 
 
 def _names_base(difference: Difference) -> bool:

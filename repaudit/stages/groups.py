@@ -26,6 +26,7 @@ from repaudit.stages.chains import Follower, Told
 from repaudit.stages.clues import Best, Sourced
 from repaudit.stages.findings import (
     MOST_EVIDENCE,
+    RENAMED,
     identity,
     unexplained_at,
     unexplained_of_two,
@@ -80,6 +81,9 @@ def add(
         image = f"{difference.platform} " if difference.platform else ""
         known = found.clue.place if found else ""
         apart = known or f"{difference.aspect} {PurePosixPath(difference.path).parent}"
+        if other := scene.elsewhere.get(difference.place) if known == RENAMED else None:
+            folders = sorted(str(PurePosixPath(path).parent) for path in (difference.path, other))
+            apart = " ".join([known, *folders])  # a name for both sides
         group = groups.setdefault((slug, f"{image}{place} {apart}"), Group(instruction, known))
     else:
         group = groups.setdefault((slug, place), Group(instruction))

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from repaudit.host.store import Store
-from repaudit.model.image import Entry, Layer
+from repaudit.model.image import Entry, Kind, Layer
 from repaudit.oci import layer as oci_layer
 from repaudit.oci.blob import check_size
 from repaudit.oci.changes import Change, find_changes
@@ -25,18 +25,28 @@ from repaudit.sources import Blobs, Opened
 _ELSEWHERE = re.compile(r"\.layer\.nondistributable\.|\.rootfs\.foreign\.")
 #: A layer, and where its blob is.
 Side = tuple[Blobs, Layer]
+#: Entries to be read, each up to a number of bytes, by the side and the layer's number.
+_Wanted = dict[tuple[int, int], list[tuple[Entry, int]]]
+#: Digests of entries, by the same and their position.
+_Known = dict[tuple[int, int, int], str | None]
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """How layers are read: the listings that are known, and where contents that differ go."""
+    """How layers are read: the listings that are known, and where contents that differ go.
+
+    `alone` says that contents are kept which one side alone has: in two runs of one build, where a
+    file is tells enough of it.
+    """
 
     shelf: Shelf
     spool: Spool
+    alone: bool = False
 
     @classmethod
-    def below(cls, folder: Path, store: Store | None = None) -> Reading:
+    def below(cls, folder: Path, store: Store | None = None, *, alone: bool = False) -> Reading:
         """Return a reading that keeps all in a folder of ours, and beyond the audit in a store."""
-        return cls(shelf=Shelf(folder / "listings", store), spool=Spool(folder / "contents", store))
+        spool = Spool(folder / "contents", store)
+        return cls(shelf=Shelf(folder / "listings", store), spool=spool, alone=alone)
 
 
 class LayerPair(Struct, frozen=True, kw_only=True):
@@ -100,7 +110,7 @@ def read_pair(left: Side, right: Side, reading: Reading, *, packed: bool = False
         found = find_changes(one, other)
         headers = () if packed else tuple(wrapped(one.foot, other.foot))
         forms = [dict(side.foot.wrapper).get("form") for side in (one, other)]
-    changed = with_contents(found.changed, ((left,), (right,)), reading.spool)
+    changed = with_contents(found.changed, ((left,), (right,)), reading)
     return LayerPair(
         left=left[1],
         right=right[1],
@@ -129,7 +139,7 @@ def read_merged(left: Sequence[Side], right: Sequence[Side], reading: Reading) -
         ]
         own = only_there(left, right), only_there(right, left)
         found = find_merged_changes(listings[: len(left)], listings[len(left) :], own)
-    changed = with_contents(found, (left, right), reading.spool)
+    changed = with_contents(found, (left, right), reading)
     return MergedPair(counts=(len(left), len(right)), changed=changed)
 
 
@@ -146,29 +156,21 @@ def only_there(left: Sequence[Side], right: Sequence[Side]) -> list[int]:
 
 
 def with_contents(
-    changed: tuple[Change, ...], sides: tuple[Sequence[Side], Sequence[Side]], spool: Spool
+    changed: tuple[Change, ...], sides: tuple[Sequence[Side], Sequence[Side]], reading: Reading
 ) -> Iterator[Change]:
     """Yield the changes; of what differs in content, and was not met in step, bytes are read first.
 
-    `sides` are the layers that the changes' `layers` count.
+    So are, where the reading says so, those of files that one side alone has, as far as there is
+    room. `sides` are the layers that the changes' `layers` count.
     """
-    wanted: dict[tuple[int, int], list[tuple[Entry, int]]] = {}
-    room = MOST_OF_ALL // 2
-    for change in changed:
-        if not differs_in_content(change):
-            continue
-        pair = [entry for entry in (change.left, change.right) if entry]
-        room -= min(max(entry.stored for entry in pair), MOST_OF_ONE)
-        limit = MOST_OF_ONE if room >= 0 else 0
-        for side, entry in enumerate(pair):
-            if entry.digest is None or not (limit == 0 or spool.has(entry)):
-                wanted.setdefault((side, change.layers[side]), []).append((entry, limit))
-    known: dict[tuple[int, int, int], str | None] = {}
+    known: _Known = {}
+    wanted: _Wanted = {}
+    _want(changed, reading, wanted, known)
     for (side, number), some in wanted.items():
         blobs, layer = sides[side][number]
         for entry, data in oci_layer.contents(blobs, layer, some):
             known[side, number, entry.position] = entry.digest
-            spool.keep(entry, data)
+            reading.spool.keep(entry, data)
 
     def settled(change: Change, side: int) -> Entry | None:
         entry = (change.left, change.right)[side]
@@ -181,6 +183,35 @@ def with_contents(
         yield (
             replace(change, left=settled(change, 0), right=settled(change, 1)) if known else change
         )
+
+
+def _want(changed: Iterable[Change], reading: Reading, wanted: _Wanted, known: _Known) -> None:
+    """Add what has to be read, as far as there is room, and what is known without."""
+    spool, room = reading.spool, MOST_OF_ALL // 2
+    for change in changed:
+        if not differs_in_content(change):
+            continue
+        pair = [entry for entry in (change.left, change.right) if entry]
+        room -= min(max(entry.stored for entry in pair), MOST_OF_ONE)
+        limit = MOST_OF_ONE if room >= 0 else 0
+        for side, entry in enumerate(pair):
+            if entry.digest is None or not (limit == 0 or spool.has(entry)):
+                wanted.setdefault((side, change.layers[side]), []).append((entry, limit))
+    for side, number, entry in _alone(changed) if reading.alone else ():
+        known[side, number, entry.position] = digest = spool.recall(entry)
+        room -= min(entry.stored, MOST_OF_ONE) // 2
+        if digest is None and room >= 0:
+            wanted.setdefault((side, number), []).append((entry, MOST_OF_ONE))
+
+
+def _alone(changed: Iterable[Change]) -> Iterator[tuple[int, int, Entry]]:
+    """Yield the regular files that one side alone has, with the side and the layer's number."""
+    for change in changed:
+        side = 1 if change.left is None else 0
+        entry = (change.left, change.right)[side]
+        if entry is not None and (change.left is None or change.right is None):
+            if entry.kind is Kind.FILE and entry.stored == entry.size:
+                yield side, change.layers[side], entry
 
 
 def differs_in_content(change: Change) -> bool:

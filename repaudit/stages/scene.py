@@ -14,6 +14,7 @@ from repaudit.model.finding import Instruction
 from repaudit.stages.decode import Decoded
 
 if TYPE_CHECKING:
+    from repaudit.stages.alone import Alone
     from repaudit.stages.provenance import Author, Provenance
 
 _WRITES_NO_BYTES = {"chmod", "chown", "chgrp", "chattr", "setfacl", "setcap", "mv", "set", "cd"}
@@ -35,6 +36,8 @@ class Scene(Struct, frozen=True, kw_only=True, dict=True):
     decoded: Mapping[Place, Decoded] = field(default_factory=dict)
     provenance: Provenance | None = None
     told: Collection[Place] = ()
+    alone: Alone | None = None
+    elsewhere: Mapping[Place, str] = field(default_factory=dict)
 
     def instruction(self, difference: Difference) -> Instruction | None:
         """Return the line that wrote what differs."""

@@ -1,0 +1,91 @@
+"""What one of two images alone has: its bytes, its first lines, and its name on the other side.
+
+A file may have another name there and decide another thing, so that it stays unexplained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from repaudit.forensics import Content
+from repaudit.forensics.text import decoded
+from repaudit.model.difference import Difference, Place
+from repaudit.model.finding import Finding
+from repaudit.oci.spool import Spool
+from repaudit.stages.contents import MOST_SHOWN
+from repaudit.stages.derive import LEAST_BYTES
+
+SIDES = ("left", "right")
+#: What is read of a file to show its first lines, in bytes, and so many of those.
+_MOST_READ, _MOST_LINES = 4096, 12
+#: Some bytes, by the platform and their digest.
+_Bytes = tuple[str | None, str]
+
+
+class Alone:
+    """What one of two images alone has, by place: the digest of a file, "" of a folder."""
+
+    def __init__(
+        self, differences: Iterable[Difference], digests: Mapping[Place, str], spool: Spool
+    ) -> None:
+        self._differences = [one for one in differences if one.place in digests]
+        self._digests = digests
+        self._spool = spool
+
+    def digest(self, place: Place) -> str | None:
+        """Return the sha256 digest of a file, "" for a folder, None where it is not known."""
+        return self._digests.get(place)
+
+    def content(self, place: Place) -> Content | None:
+        """Return the bytes of a file, a folder's none, and None where they were not kept."""
+        digest = self._digests.get(place)
+        if digest == "":
+            return Content(data=b"", size=0)
+        kept = self._spool.find(digest)
+        return Content(data=kept.source.read_bytes(), size=kept.size) if kept else None
+
+    def elsewhere(self) -> dict[Place, str]:
+        """Return, of each file whose bytes the other side alone has at another path, that path."""
+        sides: tuple[dict[_Bytes, str], dict[_Bytes, str]] = ({}, {})
+        some = {d.place: d for d in self._differences if self._long(d)}
+        for place, one in some.items():
+            sides[_side(one)].setdefault((one.platform, self._digests[place]), one.path)
+        both = sides[0].keys() & sides[1].keys()
+        named = ((place, one, (one.platform, self._digests[place])) for place, one in some.items())
+        return {place: sides[1 - _side(one)][of] for place, one, of in named if of in both}
+
+    def _long(self, one: Difference) -> bool:
+        kept = self._spool.find(self._digests.get(one.place))
+        return kept is not None and kept.size >= LEAST_BYTES
+
+    def shown(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Return findings with what the first MOST_SHOWN such files hold, or where else that is."""
+        room, known = MOST_SHOWN, self.elsewhere()
+        shown = []
+        for finding in findings:
+            told = []
+            for one in finding.differences:
+                if room and one.place in self._digests:
+                    room -= 1
+                    one = replace(one, detail=self._told(one, known.get(one.place)))
+                told.append(one)
+            shown.append(replace(finding, differences=tuple(told)))
+        return tuple(shown)
+
+    def _told(self, one: Difference, other: str | None) -> str | None:
+        side = _side(one)
+        told = [f"only on the {SIDES[side]}", *([one.detail] if one.detail else [])]
+        if other is not None:
+            return "\n".join([*told, f"the same bytes are at {other} on the {SIDES[1 - side]}"])
+        content = self.content(one.place)
+        text = decoded(content.data[:_MOST_READ], cut=True) if content else None
+        if not text:
+            return one.detail
+        lines = text.splitlines()[:_MOST_LINES]
+        return "\n".join([*told, *(f"{'-+'[side]}{line}" for line in lines)])
+
+
+def _side(one: Difference) -> int:
+    return 1 if one.left is None else 0
