@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from repaudit.cli.app import app
-from tests.images import Store, archive, digest_of, member, tar, write_files
+from tests.images import Store, archive, digest_of, member, pax, tar, write_files
 
 _NIGHT = "2023-11-14T22:13:20", 1_700_000_000
 _LATER = "2024-03-09T16:00:00", 1_710_000_000
@@ -235,3 +235,50 @@ def test_of_as_many_layers_nothing_in_the_history_is_a_matter_of_the_cut(tmp_pat
     assert causes(diff(one, more)) == {"unexplained": {"/history/4"}}
     flag = image(tmp_path / "f", *layers, history=[*_STEPS[:3], {**_STEPS[3], "empty_layer": True}])
     assert causes(diff(one, flag)) == {"unexplained": {"/history/3/empty_layer"}}
+
+
+# --- times in extended headers -----------------------------------------------------------------
+
+
+def extended(folder: Path, key: bytes, *values: bytes) -> str:
+    """A layer of a file for each value, with such a record."""
+    pieces = [
+        pax((key, value)) + member(b"file-%d" % number, b"x") for number, value in enumerate(values)
+    ]
+    return image(folder, tar(*pieces))
+
+
+@pytest.mark.parametrize("key", [b"atime", b"ctime", b"LIBARCHIVE.creationtime"])
+def test_other_times_of_files_are_shown_as_times(tmp_path: Path, key: bytes):
+    sides = [
+        extended(tmp_path / value.decode(), key, value, b"1") for value in (b"1700000000.25", b"-9")
+    ]
+    report = diff(*sides)
+    assert causes(report) == {"times_in_extended_headers": {""}}
+    (only,) = report["findings"][0]["differences"]
+    assert (only["left"], only["right"], only["layer"]) == ("1700000000.25", "-9", 0)
+    assert f"1 in record {key.decode()}, first file-0" in only["detail"]
+    assert diff(*sides, "--semantic")["ignored"] == [{"count": 1, "kind": "file-timestamps"}]
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        (b"atime", (b"1700000000", b"payload")),
+        (b"atime", (b"1700000000", b"1700000000.1234567890")),
+        (b"atime", (b"1700000000", b"1" * 40)),
+        (b"comment", (b"1700000000", b"1710000000")),
+        (b"SCHILY.dev", (b"17", b"18")),
+    ],
+)
+def test_what_is_no_time_stands_under_none(tmp_path: Path, key: bytes, values: tuple[bytes, ...]):
+    sides = [extended(tmp_path / str(n), key, value) for n, value in enumerate(values)]
+    assert causes(diff(*sides)) == {"unexplained": {""}}
+    beside = [extended(tmp_path / f"b{n}", key, b"%d" % n, v) for n, v in enumerate(values)]
+    assert "unexplained" in causes(diff(*beside))
+
+
+def test_a_time_that_one_side_alone_has_is_another_way_to_write(tmp_path: Path):
+    one = extended(tmp_path / "l", b"atime", b"1700000000")
+    other = image(tmp_path / "r", tar(member(b"file-0", b"x")))
+    assert causes(diff(one, other)) == {"unexplained": {""}}

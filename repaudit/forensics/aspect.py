@@ -71,6 +71,8 @@ def _mode(case: Case, left: str, right: str) -> str | None:
 
 def _mtime(case: Case, left: str, right: str) -> str:
     clamps = case.clamped is not None and case.clamped.explains(*map(mtime, (left, right)))
+    if not case.difference.path:
+        return "times_in_extended_headers"
     return CLAMPED if clamps else "layer_mtimes_not_clamped"
 
 

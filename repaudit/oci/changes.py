@@ -17,7 +17,7 @@ from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry
 from repaudit.oci.listing import Listing
 from repaudit.oci.order import Stretch, decided
-from repaudit.oci.otherwise import Otherwise
+from repaudit.oci.otherwise import Otherwise, Times
 from repaudit.oci.record import bare, text
 
 #: Above this many, two layers are not two builds of one thing. Each takes some kilobyte.
@@ -43,14 +43,15 @@ class Changes(Struct, frozen=True, kw_only=True):
     """All of them, sorted by path, and the first two paths that stand in another order, if any.
 
     `decides` says in words what hangs on that order, None where nothing does. `written` says in
-    words how the layers are written otherwise, whatever differs besides, and `means` whether a
-    reader may take that for more.
+    words how the layers are written otherwise, whatever differs besides, `times` what other times
+    they tell of files, and `means` whether a reader may take the former for more.
     """
 
     changed: tuple[Change, ...]
     order: tuple[str, str] | None
     decides: str | None = None
     written: tuple[str, ...] = ()
+    times: Times | None = None
     means: bool = False
 
 
@@ -75,6 +76,7 @@ def find_changes(left: Listing, right: Listing) -> Changes:
         order=order,
         decides=decides,
         written=written,
+        times=join.otherwise.times(),
         means=join.otherwise.means,
     )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
@@ -61,6 +62,9 @@ _SPELLING = frozenset(
         b"record LIBARCHIVE.creationtime",
     )
 )
+#: Times that a file has beside its own, and how they are written (pax(1)).
+_TIMES = frozenset(b"record " + key for key in (b"atime", b"ctime", b"LIBARCHIVE.creationtime"))
+_TIME = re.compile(rb"-?[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _Groups = dict[int | bytes, tuple[bytes, ...]]
 
 
@@ -73,11 +77,23 @@ class _Seen(Struct):
     right: tuple[bytes, ...]
 
 
+class Times(Struct, frozen=True, kw_only=True):
+    """Times that two layers have of files beside those of their contents, in words and the first.
+
+    They are seconds since 1970.
+    """
+
+    left: str
+    right: str
+    lines: tuple[str, ...]
+
+
 class Otherwise:
     """What was found so far. Memory does not grow with the layers."""
 
     def __init__(self) -> None:
         self._seen: dict[int | bytes, _Seen] = {}
+        self._times: dict[int | bytes, _Seen] = {}
         self._members = 0
         self._first = ""
         self._ends: list[str] = []
@@ -92,22 +108,18 @@ class Otherwise:
         differ = [at for at in one.keys() | other.keys() if one.get(at) != other.get(at)]
         if not differ and list(one) != list(other):
             differ = [_ORDER]
+        for key in _TIMES.intersection(differ):
+            if _are_times(one.get(key), other.get(key)):
+                differ.remove(key)
+                _count(self._times, key, path, one[key], other[key])
         if differ:
             self._members += 1
             self._first = min(self._first, path) if self._first else path
         self.means = self.means or not _SPELLING.issuperset(differ)
         for where in differ:
-            self._count(where, path, one.get(where, ()), other.get(where, ()))
-
-    def _count(
-        self, where: int | bytes, path: str, left: tuple[bytes, ...], right: tuple[bytes, ...]
-    ) -> None:
-        if where not in self._seen and len(self._seen) >= _MOST and isinstance(where, bytes):
-            where, left, right = _OTHER, (), ()
-        seen = self._seen.setdefault(where, _Seen(0, path, left, right))
-        seen.count += 1
-        if path < seen.path:
-            seen.path, seen.left, seen.right = path, left, right
+            if where not in self._seen and len(self._seen) >= _MOST and isinstance(where, bytes):
+                where = _OTHER
+            _count(self._seen, where, path, one.get(where, ()), other.get(where, ()))
 
     def end(self, left: Foot, right: Foot) -> None:
         """Take in how both layers end."""
@@ -121,17 +133,20 @@ class Otherwise:
         """Return all of it in words, the most frequent first; nothing where nothing is."""
         return (*self._headers(), *self._ends)
 
+    def times(self) -> Times | None:
+        """Return the times that differ, the most frequent kind first; None where there are none."""
+        if not self._times:
+            return None
+        first = _ordered(self._times)[0][1]
+        left, right = (side[0].decode("ascii") for side in (first.left, first.right))
+        return Times(left=left, right=right, lines=tuple(_lines(self._times)))
+
     def _headers(self) -> Iterator[str]:
         if not self._members:
             return
         members = "1 entry is" if self._members == 1 else f"{self._members:,} entries are"
         yield f"{members} written otherwise, first {_short(self._first)}"
-        order = sorted(self._seen.items(), key=lambda one: (-one[1].count, str(one[0])))
-        for where, seen in order[:_MOST_TOLD]:
-            values = f"{_values(where, seen.left)} → {_values(where, seen.right)}"
-            yield f"{seen.count:,} in {_place(where)}, first {_short(seen.path)}: {values}"
-        if len(order) > _MOST_TOLD:
-            yield f"and in {len(order) - _MOST_TOLD} other respects"
+        yield from _lines(self._seen)
 
 
 def wrapped(left: Foot, right: Foot) -> Iterator[str]:
@@ -142,6 +157,37 @@ def wrapped(left: Foot, right: Foot) -> Iterator[str]:
         if one.get(field) != other.get(field):
             values = [_short(side.get(field, "none")) for side in (one, other)]
             yield f"{field} in the compressed header: {values[0]} → {values[1]}"
+
+
+def _count(
+    seen: dict[int | bytes, _Seen],
+    where: int | bytes,
+    path: str,
+    left: tuple[bytes, ...],
+    right: tuple[bytes, ...],
+) -> None:
+    one = seen.setdefault(where, _Seen(0, path, left, right))
+    one.count += 1
+    if path < one.path:
+        one.path, one.left, one.right = path, left, right
+
+
+def _ordered(seen: Mapping[int | bytes, _Seen]) -> list[tuple[int | bytes, _Seen]]:
+    return sorted(seen.items(), key=lambda one: (-one[1].count, str(one[0])))
+
+
+def _lines(seen: Mapping[int | bytes, _Seen]) -> Iterator[str]:
+    order = _ordered(seen)
+    for where, one in order[:_MOST_TOLD]:
+        values = f"{_values(where, one.left)} → {_values(where, one.right)}"
+        yield f"{one.count:,} in {_place(where)}, first {_short(one.path)}: {values}"
+    if len(order) > _MOST_TOLD:
+        yield f"and in {len(order) - _MOST_TOLD} other respects"
+
+
+def _are_times(*sides: tuple[bytes, ...] | None) -> bool:
+    """Whether both sides have one value, and that is a time."""
+    return all(side and len(side) == 1 and _TIME.fullmatch(side[0]) for side in sides)
 
 
 def _needed(found: Record) -> bool:

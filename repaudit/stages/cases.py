@@ -81,7 +81,7 @@ def _clamps(differences: Sequence[Difference]) -> dict[str | None, Clamp]:
     files = set[str | None]()
     for one in differences:
         clamp = found.get(one.platform)
-        if one.aspect is Aspect.MTIME and clamp and one.left and one.right:
+        if one.aspect is Aspect.MTIME and one.path and clamp and one.left and one.right:
             times = mtime(one.left), mtime(one.right)
             if times == (clamp.left, clamp.right):
                 files.add(one.platform)

@@ -224,7 +224,7 @@ def _compression(left: Layer, right: Layer, headers: Sequence[str] = ()) -> Diff
 
 def compare_entries(pair: LayerPair) -> Iterator[Difference]:
     """Yield every aspect in which two layers differ; there is one at least."""
-    found = [*_changes(pair.changed, pair.left.index), *_order(pair)]
+    found = [*_changes(pair.changed, pair.left.index), *_order(pair), *_times(pair)]
     if pair.written or not found:
         other = _other_bytes(pair.left.index, "", pair.left.diff_id, pair.right.diff_id)
         # What some reader takes for an attribute is one, as far as we can know.
@@ -250,6 +250,19 @@ def _order(pair: LayerPair) -> Iterator[Difference]:
             left=one,
             right=other,
             detail=pair.decides,
+        )
+
+
+def _times(pair: LayerPair) -> Iterator[Difference]:
+    """Yield that files have other times beside those of their contents, in one for a layer."""
+    if pair.times:
+        yield Difference(
+            layer=pair.left.index,
+            path="",
+            aspect=Aspect.MTIME,
+            left=pair.times.left,
+            right=pair.times.right,
+            detail="\n".join(pair.times.lines),
         )
 
 

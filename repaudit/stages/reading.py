@@ -17,7 +17,7 @@ from repaudit.oci import layer as oci_layer
 from repaudit.oci.blob import check_size
 from repaudit.oci.changes import Change, find_changes
 from repaudit.oci.merged import find_merged_changes
-from repaudit.oci.otherwise import wrapped
+from repaudit.oci.otherwise import Times, wrapped
 from repaudit.oci.shelf import Shelf
 from repaudit.oci.spool import MOST_OF_ALL, MOST_OF_ONE, Spool
 from repaudit.sources import Blobs, Opened
@@ -54,7 +54,8 @@ class LayerPair(Struct, frozen=True, kw_only=True):
 
     `decides` says what hangs on that order, if anything does, and `written` how the layers are
     written otherwise, whatever differs besides; `means` is whether a reader may take that for more.
-    `packed` says that both are compressed.
+    `times` are those that both have of files beside those of their contents, and `packed` says that
+    both are compressed.
     """
 
     left: Layer
@@ -63,6 +64,7 @@ class LayerPair(Struct, frozen=True, kw_only=True):
     order: tuple[str, str] | None
     decides: str | None = None
     written: tuple[str, ...] = ()
+    times: Times | None = None
     means: bool = False
     packed: bool = False
 
@@ -118,6 +120,7 @@ def read_pair(left: Side, right: Side, reading: Reading, *, packed: bool = False
         order=found.order,
         decides=found.decides,
         written=found.written + headers,
+        times=found.times,
         means=found.means,
         packed="tar" not in forms,
     )
