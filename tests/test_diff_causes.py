@@ -282,3 +282,45 @@ def test_a_time_that_one_side_alone_has_is_another_way_to_write(tmp_path: Path):
     one = extended(tmp_path / "l", b"atime", b"1700000000")
     other = image(tmp_path / "r", tar(member(b"file-0", b"x")))
     assert causes(diff(one, other)) == {"unexplained": {""}}
+
+
+# --- umasks ------------------------------------------------------------------------------------
+
+
+def masked(folder: Path, umask: int, *layers: tuple[tuple[str, bytes, int], ...]) -> str:
+    """Layers of a path, a type and the mode that a program asks for."""
+    made = [
+        tar(*(member(path.encode(), b"", kind, mode=mode & ~umask) for path, kind, mode in layer))
+        for layer in layers
+    ]
+    return image(folder, *made)
+
+
+_FOLDER, _PROGRAM = ("d", b"5", 0o777), ("d/p", b"0", 0o777)
+
+
+@pytest.mark.parametrize("umask", [0o027, 0o077])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [(_FOLDER, _PROGRAM, ("d/f", b"0", 0o666))],
+        [(_FOLDER,), (_PROGRAM,), (("e", b"0", 0o666), ("f", b"0", 0o444))],
+    ],
+)
+def test_a_umask_is_told_by_all_that_it_made(tmp_path: Path, umask: int, layers: list[Any]):
+    sides = [masked(tmp_path / f"{mask}", mask, *layers) for mask in (0o022, umask)]
+    paths = {path for layer in layers for path, _, _ in layer}
+    assert causes(diff(*sides)) == {"different_due_to_umask": paths}
+
+
+def test_few_modes_are_what_somebody_may_have_decided(tmp_path: Path):
+    sides = [masked(tmp_path / f"{mask}", mask, (_FOLDER, _PROGRAM)) for mask in (0o022, 0o077)]
+    assert causes(diff(*sides)) == {"unexplained": {"d", "d/p"}}
+
+
+def test_other_rights_are_none_of_the_umask_beside_them(tmp_path: Path):
+    plain = [("a", b"0", 0o666), ("b", b"0", 0o666), ("c", b"0", 0o666)]
+    one = masked(tmp_path / "l", 0o022, (*plain, ("d", b"0", 0o600)))
+    two = masked(tmp_path / "r", 0o027, (*plain, ("d", b"0", 0o644)))
+    found = causes(diff(one, two))
+    assert found == {"different_due_to_umask": {"a", "b", "c"}, "unexplained": {"d"}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from itertools import islice
 
@@ -39,7 +39,7 @@ class Cases:
         some = (d for d in differences if d.aspect in _ALIKE)
         self._recut = {one.platform for one in differences if one.is_layer}
         self._clamped = _clamps(differences)
-        self._alike = Counter((d.within, d.aspect, d.left, d.right) for d in some)
+        self._alike = Counter(map(_kin, some))
 
     def of(self, difference: Difference, line: str | None) -> Case:
         """Return the case of a difference that `line` brought about, if that is known."""
@@ -57,12 +57,22 @@ class Cases:
             right_levels=self._levels[1],
             instruction=line,
             files=self._files,
-            alike=self._alike[
-                difference.within, difference.aspect, difference.left, difference.right
-            ],
+            alike=self._alike[_kin(difference)],
             recut=difference.platform in self._recut,
             clamped=self._clamped.get(difference.platform),
         )
+
+
+def _kin(difference: Difference) -> Hashable:
+    """Return what differences of modes, or of owners, have in common if they are of one kind.
+
+    A build has one umask, which takes the same rights to read and write from files, programs and
+    folders.
+    """
+    if difference.aspect is not Aspect.MODE:
+        return (difference.within, difference.aspect, difference.left, difference.right)
+    rights = (side and int(side, 8) & 0o066 for side in (difference.left, difference.right))
+    return (difference.platform, difference.aspect, *rights)
 
 
 def _clamps(differences: Sequence[Difference]) -> dict[str | None, Clamp]:
