@@ -99,6 +99,32 @@ def slugs(name: str, of: Case) -> set[str]:
 
 # --- text --------------------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize(
+    ("left", "right", "quoted"),
+    [
+        ('  "level": 1,', '  "level": 2,', ("'\"level\": 1,'", "'\"level\": 2,'")),
+        ("-O1", "-O2", ("'-O1'", "'-O2'")),
+        ("a line with x", "a line with x y", ("'a line with x'", "'a line with x y'")),
+        ("a" * 90 + " 1 " + "b" * 90, "a" * 90 + " 2 " + "b" * 90, (f"'{'a' * 24} 1 {'b' * 24}'",)),
+        ("took 37 ms", "took 41 ms", ("'took 37 ms'", "'took 41 ms'")),
+        ("port 8080", "port 9090", ("'8080' on the left", "'9090' on the right")),
+    ],
+)
+def test_what_is_too_short_to_mean_anything_is_quoted_with_its_line(left, right, quoted):
+    (found,) = clues("text", case(left, right))
+
+    assert [words for words in quoted if words not in found.detail] == []
+
+
+def test_no_half_of_a_password_is_quoted_with_what_stands_beside_it():
+    line = "root:$6$salt$" + "Zk3uP0vXw1yR5tL8mNbVcDx2" * 4 + ":{}:0:99999:7:::"
+    (found,) = clues("text", case(line.format(1), line.format(2)))
+
+    assert "tL8mNb" not in found.detail
+    assert "'1' on the left" in found.detail
+
+
 DATE = {"captures_build_date"}
 ZONE = {"captures_timezone"}
 UNKNOWN = {"unexplained"}

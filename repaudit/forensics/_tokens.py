@@ -19,6 +19,7 @@ from repaudit.forensics.interface import Case, Files
 from repaudit.formats import matcher
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import Level
+from repaudit.model.withheld import withheld
 
 #: No word is judged by where it stands.
 _ANY = Difference(layer=None, path="", aspect=Aspect.CONTENT, left=None, right=None)
@@ -26,6 +27,10 @@ _ANY = Difference(layer=None, path="", aspect=Aspect.CONTENT, left=None, right=N
 LINE_LIMIT = 4000
 _WORD_LIMIT = 300
 _CONTEXT = 120
+#: A shorter word is quoted with so much of its line on either side.
+_TELLING, _BESIDE = 4, 25
+#: A line, and where something stands in it.
+_Placed = tuple[str, tuple[int, int]]
 #: There may be thousands of lines: see `matcher`.
 _WORK = 300_000
 #: So many characters are compared word by word in seconds.
@@ -164,17 +169,36 @@ def _compare_words(case: Case, left: str, right: str) -> Iterator[Blame]:
         if verb == "equal":
             continue
         if i_end - i != j_end - j:
-            one = _spanned(hits[0][start + i : start + i_end])
-            other = _spanned(hits[1][start + j : start + j_end])
-            yield Blame("unexplained", _shown(one), _shown(other))
+            one = _span(hits[0], start + i, start + i_end)
+            other = _span(hits[1], start + j, start + j_end)
+            blame = Blame("unexplained", _shown(left[slice(*one)]), _shown(right[slice(*other)]))
+            yield _telling(blame, (left, one), (right, other))
             continue
         for k in range(i_end - i):
             after = a[i + k + 1] if i + k + 1 < len(a) else ""
-            yield from _compare_pair(case, left, a[i + k], b[j + k], after)
+            one, other = hits[0][start + i + k].span(), hits[1][start + j + k].span()
+            for blame in _compare_pair(case, left, a[i + k], b[j + k], after):
+                yield _telling(blame, (left, one), (right, other))
 
 
-def _spanned(hits: list[re.Match[str]]) -> str:
-    return hits[0].string[hits[0].start() : hits[-1].end()] if hits else ""
+def _span(hits: list[re.Match[str]], start: int, end: int) -> tuple[int, int]:
+    """Return where words stand; of none, where they would."""
+    at = hits[start - 1].end() if start else 0
+    return (hits[start].start(), hits[end - 1].end()) if start < end else (at, at)
+
+
+def _telling(blame: Blame, left: _Placed, right: _Placed) -> Blame:
+    """Return what is blamed with the line around it where it is too short to mean anything."""
+    if max(len(blame.left), len(blame.right)) >= _TELLING:
+        return blame
+    return blame._replace(left=_around(*left), right=_around(*right))
+
+
+def _around(line: str, span: tuple[int, int]) -> str:
+    start, end = span
+    if withheld(line) != line:  # half of a password would not be known for one
+        return _shown(line[start:end])
+    return _shown(line[max(0, start - _BESIDE) : end + _BESIDE]).strip()
 
 
 def _permuted(case: Case, left: str, right: str, a: list[str], b: list[str]) -> Blame:
