@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from functools import cached_property
@@ -15,6 +16,7 @@ from repaudit.stages.alone import Alone
 from repaudit.stages.contents import Contents
 from repaudit.stages.derive import MOST_FILES, Digests
 
+_OCTAL = re.compile(r"[0-7]{3,5}")
 _ALIKE = {Aspect.MODE, Aspect.OWNER}
 
 
@@ -71,8 +73,13 @@ def _kin(difference: Difference) -> Hashable:
     """
     if difference.aspect is not Aspect.MODE:
         return (difference.within, difference.aspect, difference.left, difference.right)
-    rights = (side and int(side, 8) & 0o066 for side in (difference.left, difference.right))
+    rights = map(_rights, (difference.left, difference.right))
     return (difference.platform, difference.aspect, *rights)
+
+
+def _rights(mode: str | None) -> int | str | None:
+    """Return what of a mode a umask takes; a text that is none stands for itself."""
+    return int(mode, 8) & 0o066 if mode and _OCTAL.fullmatch(mode) else mode
 
 
 def _clamps(differences: Sequence[Difference]) -> dict[str | None, Clamp]:
