@@ -241,3 +241,42 @@ def test_a_go_program_names_its_sources_and_the_build_id_follows(tmp_path: Path)
     named = "-ldflags=-buildid=evil"
     assert ".note.go.buildid" in diff(one, of("two", "x", named))["unexplained"]
     assert of("one", "x", "-trimpath") == of("two", "x", "-trimpath")
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("srv/venv/pyvenv.cfg", "command = /usr/bin/python3 -m venv {}/venv"),
+        ("srv/parser.c", '#line 12 "{}/src/parser.y"'),
+        ("srv/x.i", '# 1 "{}/src/x.c" 2 3'),
+    ],
+)
+def test_a_line_that_nothing_reads_tells_the_folder(path: str, line: str):
+    pair = [f"a\n{line}\nb\n".replace("{}", folder) for folder in ("/build/a", "/build/longer")]
+    found = diff(*(side.encode() for side in pair), path)
+    assert found.keys() == BUILD_PATH and "'/build/longer' on the right" in str(found)
+    beside = pair[1].replace("\nb\n", "\nc\n").encode()
+    assert diff(pair[0].encode(), beside, path).keys() == BUILD_PATH | UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("srv/run", "#!{}/python3"),
+        ("srv/venv/pyvenv.cfg", "home = {}/bin"),
+        ("srv/other.cfg", "command = {}/bin/x"),
+        ("srv/venv/bin/activate", "VIRTUAL_ENV={}/venv"),
+        ("srv/site-packages/x.pth", "{}/lib"),
+        ("etc/ld.so.conf.d/x.conf", "{}/lib"),
+        ("srv/parser.c", '#include "{}/x.h"'),
+        ("srv/app.conf", 'plugin "{}/x.so"'),
+        ("srv/run", '# 1 "x"; {}/run'),
+    ],
+)
+def test_a_line_that_something_may_read_is_unexplained(path: str, line: str):
+    pair = [line.replace("{}", folder).encode() for folder in ("/usr/lib64", "/tmp/evil/x")]
+    found = diff(*(b"a\n%b\nb\n" % side for side in pair), path)
+    assert found.keys() == UNKNOWN and "evil" in found["unexplained"]

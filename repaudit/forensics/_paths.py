@@ -22,6 +22,10 @@ _NAME = rb"[\w.,+~@%=-]"
 #: An absolute path that ends where a C string does.
 _PATH = re.compile(rb"(?<![\w.,+~@%%=/-])(?:/%b++)++(?=\0|\Z)" % _NAME)
 _ABSOLUTE = re.compile(rb"(?:/[^/\0-\x1f\x7f]++)++")
+#: The same in a text.
+_WORD = re.compile(r"(?<![\w.,+~@%=/-])(?:/[\w.,+~@%=-]++)++|(?<==)(?:/[\w.,+~@%=-]++)++")
+#: From where the lines below come (C17, 6.10.4), as preprocessors, bison and flex write it.
+_LINE = re.compile(r"\s*+#\s*+(?:line\s++)?\d++\s++\"[^\"]*+\"[\s\d]*+")
 #: What compilers read, and nothing that runs: a path to one names where something was compiled.
 _SOURCES = rb"[chsS]|cc|cpp|cxx|c\+\+|hh|hpp|hxx|adb|ads|cu|f|f90|ll|mm|pyx|rs|vala|y|yy"
 #: So many folders are told of one file, found by as many of its paths.
@@ -43,6 +47,22 @@ def moved(left: bytes, right: bytes) -> Moved | None:
     if not same:
         return None
     return b"/".join(one[:-same]) or b"/", b"/".join(other[:-same]) or b"/"
+
+
+def between(left: str, right: str) -> Moved | None:
+    """Return the folders in which two lines differ, where they do in nothing but those."""
+    if _WORD.sub("/", left) != _WORD.sub("/", right):
+        return None
+    words = zip(_WORD.findall(left), _WORD.findall(right), strict=True)
+    differ = ((a.encode(), b.encode()) for a, b in words if a != b)
+    found = {moved(*pair) or pair for pair in differ}
+    return found.pop() if len(found) == 1 else None
+
+
+def unread(path: str, line: str) -> bool:
+    """Whether nothing but people reads the paths in a line of the text at `path`."""
+    name = path.rpartition("/")[2]
+    return bool(_LINE.fullmatch(line) or (name == "pyvenv.cfg" and line.startswith("command = ")))
 
 
 def folders(left: Iterable[bytes], right: Iterable[bytes]) -> tuple[Moved, ...]:
@@ -105,14 +125,27 @@ def _replaced(data: bytes, known: Sequence[Moved], before: bytes, behind: bytes)
     return pattern.sub(lambda hit: others[hit[0]], data)
 
 
-def blamed(case: Case, known: Iterable[Moved], where: str) -> Iterator[Clue]:
-    """Yield the cause of each of these folders; `where` says what of a file tells them.
+def shown(pair: Moved) -> str:
+    """Return both folders, quoted."""
+    left, right = _texts(pair)
+    return sides(left, right)
+
+
+def _texts(pair: Moved) -> tuple[str, str]:
+    return pair[0].decode("utf-8", "replace"), pair[1].decode("utf-8", "replace")
+
+
+def blamed(case: Case, pair: Moved, where: str) -> Iterator[Clue]:
+    """Yield the cause of these folders; `where` says what of a file tells them.
 
     Of one build none can be another, but by what its runs were told, or by chance.
     """
-    for pair in known:
-        left, right = (folder.decode("utf-8", "replace") for folder in pair)
-        if of_one_build(case):
-            yield from clues(compare_lines(case, left, right))
-        else:
-            yield clue("captures_build_path", f"{where}: {sides(left, right)}")
+    if of_one_build(case):
+        yield from clues(compare_lines(case, *_texts(pair)))
+    else:
+        yield build_path(pair, where)
+
+
+def build_path(pair: Moved, where: str) -> Clue:
+    """Return that two images were built in these folders."""
+    return clue("captures_build_path", f"{where}: {shown(pair)}")

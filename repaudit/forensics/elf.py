@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from repaudit.forensics._case import Blame, clue, clues, contents, quote, sides, whole
+from repaudit.forensics._case import Blame, clue, clues, contents, quote, whole
 from repaudit.forensics._debug import Debug, Sections
 from repaudit.forensics._members import claims, whole_parts
-from repaudit.forensics._paths import Moved, blamed, folders, paths, sources_renamed
+from repaudit.forensics._paths import Moved, blamed, folders, paths, shown, sources_renamed
 from repaudit.forensics._tokens import compare_lines, sample, unseen
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats import STEP, Kind
@@ -45,20 +45,28 @@ class _Elf:
         known = folders(*(paths(b"\0".join(side.values())) for side in _of(primary, left, right)))
         told = _told(data, left, right, primary, known)
         for where, some in told.items():
-            held = [pair for pair in known if any(pair[0] in left[name] for name in some)]
-            yield from blamed(case, held, where)
-        primary = [name for name in primary if not any(name in some for some in told.values())]
-        blames, open_ends = [], []
-        for name in primary:
-            found = list(_strings(case, left.get(name, b""), right.get(name, b""), len(primary)))
-            blames += [_renamed(blame) for blame in found if blame.slug != "unexplained"]
-            if not found or any(blame.slug == "unexplained" for blame in found):
-                open_ends.append(name)
-        yield from clues(blames)
-        if open_ends:
-            beside = f"; {sides(*known[0], 40)}" if known else ""
-            shown = quote(", ".join(open_ends), 60 if beside else 120)
-            yield clue("unexplained", f"the sections {shown} differ{beside}")
+            for pair in known:
+                if any(pair[0] in left[name] for name in some):
+                    yield from blamed(case, pair, where)
+        rest = [name for name in primary if not any(name in some for some in told.values())]
+        yield from _others(case, left, right, rest, known)
+
+
+def _others(
+    case: Case, left: Sections, right: Sections, names: Sequence[str], known: Sequence[Moved]
+) -> Iterator[Clue]:
+    """Yield what the strings of sections show, and which of those stay unexplained."""
+    blames, open_ends = [], []
+    for name in names:
+        found = list(_strings(case, left.get(name, b""), right.get(name, b""), len(names)))
+        blames += [_renamed(blame) for blame in found if blame.slug != "unexplained"]
+        if not found or any(blame.slug == "unexplained" for blame in found):
+            open_ends.append(name)
+    yield from clues(blames)
+    if open_ends:
+        beside = f"; {shown(known[0])}" if known else ""
+        some = quote(", ".join(open_ends), 60 if beside else 120)
+        yield clue("unexplained", f"the sections {some} differ{beside}")
 
 
 def _of(names: Iterable[str], *both: Sections) -> Iterator[dict[str, bytes]]:

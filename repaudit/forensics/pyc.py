@@ -50,7 +50,7 @@ def _name(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
         left, right = one, other
     pair = moved(left, right)
     if pair:
-        yield from blamed(case, [pair], "co_filename")
+        yield from blamed(case, pair, "co_filename")
     elif left != right:
         yield clue("unexplained", f"co_filename: {sides(left, right)}")
 

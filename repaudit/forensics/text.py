@@ -14,6 +14,7 @@ from repaudit.forensics._case import (
     clue,
     clues,
     contents,
+    distinct,
     inflate,
     of_one_build,
     values,
@@ -21,6 +22,7 @@ from repaudit.forensics._case import (
 )
 from repaudit.forensics._catalogue import known_at
 from repaudit.forensics._order import decide
+from repaudit.forensics._paths import between, build_path, shown, unread
 from repaudit.forensics._tokens import compare_lines, sample, unseen
 from repaudit.forensics._units import listing, moved, unordered
 from repaudit.forensics._withheld import hide
@@ -142,13 +144,28 @@ def _compare_texts(case: Case, left: list[str], right: list[str]) -> Iterator[Cl
         yield _in_order(case, (both_left, both_right), stretches)
     pairs += zip(strays_left, strays_right, strict=False)
     some = sample(pairs[: 2 * _LINES], case.share)
-    found = (compare_lines(case, a, b) for a, b in some)
-    yield from clues(chain(chain.from_iterable(found), _left_over(strays_left, strays_right)))
+    found = [_compared(case, a, b) for a, b in some]
+    yield from distinct(one for one in found if isinstance(one, Clue))
+    blames = chain.from_iterable(one for one in found if not isinstance(one, Clue))
+    yield from clues(chain(blames, _left_over(strays_left, strays_right)))
     more = unseen(pairs, some)
     if len(left) != len(right):
         more += max(0, max(len(left), len(right)) - most)
     if more:
         yield clue("unexplained", f"{more} more lines were not compared")
+
+
+def _compared(case: Case, left: str, right: str) -> tuple[Blame, ...] | Clue:
+    """Return what two lines show; of two images, a folder where that is all that differs."""
+    found = tuple(compare_lines(case, left, right))
+    if of_one_build(case) or any(blame.slug != "unexplained" for blame in found):
+        return found
+    pair = between(left, right)
+    if pair and unread(case.difference.path, left):
+        return build_path(pair, "a line for people")
+    if pair:
+        return clue("unexplained", f"a folder, which may decide what runs: {shown(pair)}")
+    return found
 
 
 def _in_order(case: Case, lines: _Sides, stretches: _Sides) -> Clue:
