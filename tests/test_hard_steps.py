@@ -86,6 +86,16 @@ def test_where_a_build_fails_for_another_reason_heredocs_are_not_to_blame(tmp_pa
     assert "heredoc" not in report.problems[0].hint
 
 
+def test_where_a_time_is_too_early_for_a_zip_file_the_way_out_names_a_later_one(
+    tmp_path: Path,
+) -> None:
+    for step, says in (("{ echo no times before 1980 >&2; exit 1; }", True), ("exit 1", False)):
+        report = explained(tmp_path, step)
+
+        assert report.verdict is Verdict.INCONCLUSIVE
+        assert ("--timestamp" in report.problems[0].hint) == says
+
+
 def test_what_a_later_line_gives_another_owner_stands_under_the_line_that_wrote_it(
     tmp_path: Path,
 ) -> None:

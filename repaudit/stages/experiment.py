@@ -28,6 +28,9 @@ from repaudit.stages.settle import Compared, Comparing, Settled, settle, struck_
 
 #: What buildah says of the first line of a heredoc, where it knows none.
 _UNREAD = "Unknown instruction"
+#: Before this no zip file, jar or wheel can say when (APPNOTE 4.4.6), and whoever makes one
+#: names the year.
+_ZIP_EPOCH, _ZIP_YEAR = 315_532_800, "1980"
 #: The one factor that works inside of a step's programs.
 _CLOCK = "time"
 
@@ -130,6 +133,10 @@ class Experiment(Struct, frozen=True, kw_only=True):
         if _UNREAD in words and any(statement.heredocs for statement in self.parsed.statements):
             hint = "buildah reads heredocs from version 1.33 on: take a newer one, or write the "
             hint += "step without"
+        clamp = subject.timestamp
+        if clamp is not None and clamp < _ZIP_EPOCH and _ZIP_YEAR in words:
+            hint = f"times were clamped to {clamp}, and archives of zip know none before "
+            hint += f"{_ZIP_YEAR}: name a later time with --timestamp or SOURCE_DATE_EPOCH"
         problem = Problem(message=f"the {failed.planned.name} build failed{at}: {words}", hint=hint)
         return Report(
             verdict=Verdict.INCONCLUSIVE,
