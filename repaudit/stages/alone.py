@@ -13,13 +13,14 @@ from repaudit.forensics import Content
 from repaudit.forensics.text import decoded
 from repaudit.model.difference import Difference, Place
 from repaudit.model.finding import Finding
+from repaudit.model.withheld import withheld
 from repaudit.oci.spool import Spool
 from repaudit.stages.contents import MOST_SHOWN
 from repaudit.stages.derive import LEAST_BYTES
 
 SIDES = ("left", "right")
-#: What is read of a file to show its first lines, in bytes, and so many of those.
-_MOST_READ, _MOST_LINES = 4096, 12
+#: What is read of a file to show its first lines, and what is shown, in bytes and in lines.
+_MOST_READ, _MOST_BYTES, _MOST_LINES = 1 << 16, 4096, 12
 #: Some bytes, by the platform and their digest.
 _Bytes = tuple[str | None, str]
 
@@ -80,7 +81,8 @@ class Alone:
         if other is not None:
             return "\n".join([*told, f"the same bytes are at {other} on the {SIDES[1 - side]}"])
         content = self.content(one.place)
-        text = decoded(content.data[:_MOST_READ], cut=True) if content else None
+        data = withheld(content.data[:_MOST_READ])[:_MOST_BYTES] if content else b""
+        text = decoded(data, cut=True)
         if not text:
             return one.detail
         lines = text.splitlines()[:_MOST_LINES]
