@@ -5,12 +5,17 @@ Beside each stands a neighbour that looks like it and has not.
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
-from collections.abc import Mapping, Sequence
+import lzma
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from typer.testing import CliRunner
 
 from repaudit.cli.app import app
@@ -324,3 +329,57 @@ def test_other_rights_are_none_of_the_umask_beside_them(tmp_path: Path):
     two = masked(tmp_path / "r", 0o027, (*plain, ("d", b"0", 0o644)))
     found = causes(diff(one, two))
     assert found == {"different_due_to_umask": {"a", "b", "c"}, "unexplained": {"d"}}
+
+
+# --- compressors -------------------------------------------------------------------------------
+
+_TEXT = b"".join(b"%d line %d\n" % (number * number, number) for number in range(20_000))
+_IN_TAR = tar(member(b"a", _TEXT))
+
+
+def zstd(data: bytes, level: int) -> bytes:
+    return zstandard.ZstdCompressor(level=level).compress(data)
+
+
+def streams(pack: Callable[[bytes], bytes], data: bytes) -> bytes:
+    """As several threads write it: a stream for each piece."""
+    return b"".join(pack(data[at : at + 99_999]) for at in range(0, len(data), 99_999))
+
+
+_WAYS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
+    "gzip": (lambda data: gzip.compress(data, 1, mtime=0), partial(gzip.compress, mtime=0)),
+    "bzip2": (lambda data: bz2.compress(data, 1), bz2.compress),
+    "bzip2 in pieces": (partial(streams, bz2.compress), bz2.compress),
+    "xz": (lambda data: lzma.compress(data, preset=1), lzma.compress),
+    "xz with another check": (partial(lzma.compress, check=lzma.CHECK_CRC32), lzma.compress),
+    "xz in pieces": (partial(streams, lzma.compress), lzma.compress),
+    "zstd": (lambda data: zstd(data, 1), lambda data: zstd(data, 19)),
+    "zstd in pieces": (partial(streams, lambda data: zstd(data, 1)), lambda data: zstd(data, 1)),
+}
+
+
+def holding(folder: Path, name: str, data: bytes) -> str:
+    return image(folder, tar(member(name.encode(), data)))
+
+
+@pytest.mark.parametrize("way", _WAYS)
+@pytest.mark.parametrize("data", [_TEXT, _IN_TAR], ids=["text", "tar"])
+def test_the_same_bytes_compressed_in_two_ways(tmp_path: Path, way: str, data: bytes):
+    packed = [pack(data) for pack in _WAYS[way]]
+    sides = [holding(tmp_path / f"{n}", "srv/packed", side) for n, side in enumerate(packed)]
+    assert causes(diff(*sides)) == {"compressor_differs": {"srv/packed"}}
+    inner = [tar(member(b"a", side)) for side in packed]
+    sides = [holding(tmp_path / f"i{n}", "srv/a.tar", side) for n, side in enumerate(inner)]
+    assert causes(diff(*sides)) == {"compressor_differs": {"srv/a.tar"}}
+
+
+@pytest.mark.parametrize("way", _WAYS)
+def test_other_bytes_are_no_matter_of_the_compressor(tmp_path: Path, way: str):
+    one, other = _WAYS[way]
+    plain = holding(tmp_path / "l", "srv/packed", one(_TEXT))
+    evil = holding(tmp_path / "e", "srv/packed", other(_TEXT.replace(b"1 line 1\n", b"evil\n")))
+    assert "compressor_differs" not in causes(diff(plain, evil))
+    behind = holding(tmp_path / "b", "srv/packed", other(_TEXT) + b"payload")
+    assert "unexplained" in causes(diff(plain, behind))
+    cut = holding(tmp_path / "c", "srv/packed", other(_TEXT)[:-9])
+    assert causes(diff(plain, cut)).keys() == {"unexplained"}

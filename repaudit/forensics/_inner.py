@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from repaudit.forensics import FORENSICS, canary, elf, png, pyc, sqlite, text, uncovered
+from repaudit.forensics import FORENSICS, canary, compressor, elf, png, pyc, sqlite, text, uncovered
 from repaudit.forensics._case import NESTED, clue, held, nested, of_one_build, sides, umask_explains
 from repaudit.forensics._files import MemberFiles
 from repaudit.forensics._members import Members, claims
@@ -15,8 +15,8 @@ from repaudit.forensics.interface import Case
 from repaudit.model.finding import Clue
 
 _INNER = (
-    *(canary.FORENSIC, elf.FORENSIC, png.FORENSIC, pyc.FORENSIC, sqlite.FORENSIC),
-    *(text.FORENSIC, uncovered.FORENSIC),
+    *(canary.FORENSIC, compressor.FORENSIC, elf.FORENSIC, png.FORENSIC, pyc.FORENSIC),
+    *(sqlite.FORENSIC, text.FORENSIC, uncovered.FORENSIC),
 )
 _ARCHIVES = ("ar", "gzip", "tar", "zip")
 # What those open, in a file of its own or packed.

@@ -1,12 +1,12 @@
-"""gzip: the time and the name in the header, another compressor, and what is inside (RFC 1952)."""
+"""gzip: the time and the name in the header, and what is inside (RFC 1952)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from repaudit.forensics._case import UNPACKED_LIMIT, clue, contents, inflate, sides, whole
+from repaudit.forensics._case import clue, contents, inflate, sides
 from repaudit.forensics._inner import inside
-from repaudit.forensics._members import both_are, claims, whole_parts
+from repaudit.forensics._members import both_are, claims
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats.gzip import header
 from repaudit.model.errors import UnreadableError
@@ -17,7 +17,7 @@ class _Gzip:
     name = "gzip"
 
     def examine(self, case: Case) -> Iterator[Clue]:
-        """Yield what of the header differs, then what of the stream or of its contents."""
+        """Yield what of the header differs, then what of the contents."""
         data = contents(case)
         headers = [_header(side) for side in data or ()]
         if data is None or headers[0] is None or headers[1] is None:
@@ -32,11 +32,8 @@ class _Gzip:
         if data[0][start:] == data[1][other:]:
             return
         inner = inflate(data[0]), inflate(data[1])
-        if inner[0] != inner[1]:
-            if not both_are("tar", inner):  # tar.py opens those
-                yield from inside(case, "(inflated)", *inner)
-        elif whole(case) and len(inner[0]) < UNPACKED_LIMIT and _repacked(*data):
-            yield clue("compressor_differs", f"{len(inner[0])} equal bytes in two streams")
+        if inner[0] != inner[1] and not both_are("tar", inner):  # tar.py opens those
+            yield from inside(case, "(inflated)", *inner)
 
 
 def _header(data: bytes) -> tuple[int, dict[str, bytes]] | None:
@@ -46,12 +43,6 @@ def _header(data: bytes) -> tuple[int, dict[str, bytes]] | None:
     except UnreadableError:
         return None
     return (end, dict(fields)) if fields else None
-
-
-def _repacked(left: bytes, right: bytes) -> bool:
-    """Whether the bytes of the streams differ, in files that are sound."""
-    parts = [whole_parts("gzip", side).get("packed") for side in (left, right)]
-    return None not in parts and parts[0] != parts[1]
 
 
 FORENSIC: Forensic = _Gzip()

@@ -6,6 +6,7 @@ one of them opens, this one names the parts that differ and that none of them lo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from repaudit.forensics._case import (
@@ -28,15 +29,15 @@ from repaudit.model.finding import Clue
 #: What others tell of a file, and of each member in it; the bytes are the member without a field.
 _TOLD: dict[str, frozenset[str]] = {
     "ar": frozenset({"order"}),
-    "bzip2": frozenset({"inflated"}),
+    "bzip2": frozenset({"inflated", "packed"}),
     "elf": FOLLOWING,
     "gzip": frozenset({"mtime", "name", "inflated", "packed"}),
     "png": TEXTS,
     "pyc": frozenset({"flags", "mtime", "source hash", "source path", "code"}),
     "tar": frozenset({"order"}),
-    "xz": frozenset({"inflated"}),
+    "xz": frozenset({"inflated", "packed"}),
     "zip": frozenset({"order"}),
-    "zstd": frozenset({"inflated"}),
+    "zstd": frozenset({"inflated", "packed"}),
 }
 _TOLD_OF_MEMBERS: dict[str, frozenset[str]] = {
     "ar": frozenset({"", "mtime", "owner", "mode"}),
@@ -49,9 +50,14 @@ _OPAQUE = frozenset({"bzip2", "xz", "zstd"})
 _SHOWN = 120
 #: Where the same bytes are packed otherwise, these are how.
 _COMPRESSOR = {
+    "bzip2": frozenset({"block size"}),
     "gzip": frozenset({"extra flags", "system"}),
+    "xz": frozenset({"check"}),
     "zip": frozenset({"flags"}),
+    "zstd": frozenset({"descriptor"}),
 }
+#: One of several streams, of which nothing is told but how it is packed.
+_STREAM = re.compile(r"(?:stream|frame) \d+")
 #: What a loader asks for, so that in two images it is no matter of who packs.
 _METHOD = frozenset({"method", "version needed"})
 
@@ -90,7 +96,8 @@ def _parts(
     differ = dict.fromkeys(apart(sides))
     rest = [name for name in differ if not _told(format_, name, sides)]
     packing = _COMPRESSOR.get(format_, frozenset()) | (_METHOD if of_one_build(case) else set())
-    rest = [name for name in rest if not _of_compressor(packing, name, differ)]
+    same = format_ in _OPAQUE and "inflated" not in differ
+    rest = [name for name in rest if not _of_compressor(packing, name, differ, same=same)]
     if rest:
         some = quote(", ".join(rest[:_SHOWN]), _SHOWN)
         yield clue("unexplained", f"no known cause makes these parts differ: {some}")
@@ -107,9 +114,14 @@ def _told(format_: str, name: str, sides: Sequence[Mapping[str, Part]]) -> bool:
     return name in _TOLD[format_] or (format_ == "elf" and kinds == {Kind.FILE})
 
 
-def _of_compressor(fields: Container[str], name: str, differ: Container[str]) -> bool:
+def _of_compressor(
+    fields: Container[str], name: str, differ: Container[str], *, same: bool
+) -> bool:
+    """Whether a part tells how bytes are packed that are the `same`, or the `packed` beside it."""
     before, step, field = name.rpartition(STEP)
-    return f"{before}{step}packed" in differ and field in fields
+    if same and _STREAM.fullmatch(before or field):
+        return True
+    return field in fields and (same or f"{before}{step}packed" in differ)
 
 
 def _beside_canaries(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
