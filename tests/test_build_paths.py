@@ -11,11 +11,14 @@ import shutil
 import struct
 import subprocess
 from importlib.util import MAGIC_NUMBER
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import CodeType
 
 import pytest
 
+from repaudit.comparison import DiffRequest, compare_images
+from repaudit.model.finding import Confidence, Finding
+from tests.images import Store, member, tar, write_files
 from tests.test_forensics_uncovered import told
 
 BUILD_PATH, UNKNOWN = {"captures_build_path"}, {"unexplained"}
@@ -280,3 +283,66 @@ def test_a_line_that_something_may_read_is_unexplained(path: str, line: str):
     pair = [line.replace("{}", folder).encode() for folder in ("/usr/lib64", "/tmp/evil/x")]
     found = diff(*(b"a\n%b\nb\n" % side for side in pair), path)
     assert found.keys() == UNKNOWN and "evil" in found["unexplained"]
+
+
+# --- folders -----------------------------------------------------------------------------------
+
+
+def compared(folder: Path, *sides: dict[str, bytes]) -> list[Finding]:
+    """What is found of two images of these files, with the folders that they are in."""
+    layouts = []
+    for name, files in zip(("l", "r"), sides, strict=True):
+        folders = {str(parent): None for path in files for parent in PurePosixPath(path).parents}
+        some = [member(name.encode(), kind=b"5", mode=0o755) for name in folders if name != "."]
+        some += [member(name.encode(), data) for name, data in files.items()]
+        store = Store()
+        image = store.image(tar(*some))
+        layouts.append(str(write_files(folder / name, store.layout(image))))
+    request = DiffRequest(left=layouts[0], right=layouts[1], diffoscope=False)
+    return list(compare_images(request, lambda _: None, 1).findings)
+
+
+def test_one_folder_of_one_image_alone_is_one_finding_with_all_that_is_in_it(tmp_path: Path):
+    both = {"opt/x": b"both have this"}
+    inside = {f"opt/app/{a}/{b}/f": b"%d and %d" % (a, b) for a in range(5) for b in range(5)}
+
+    app, evil, file = sorted(
+        compared(tmp_path, both, both | inside | {"opt/evil/f": b"evil", "opt/f": b"alone"}),
+        key=lambda finding: finding.differences[0].path,
+    )
+    assert {d.path for d in app.differences} >= inside.keys()
+    assert len(app.differences) == 1 + 5 + 25 + 25
+    assert {d.path for d in evil.differences} == {"opt/evil", "opt/evil/f"}
+    assert {d.path for d in file.differences} == {"opt/f"}
+    assert app.confidence is Confidence.UNEXPLAINED
+
+
+def test_a_folder_of_another_name_is_one_finding_and_what_moved_within_another(tmp_path: Path):
+    names = [f"{a}/{b}" for a in range(3) for b in range(3)]
+    files = {name: b"these bytes are of %b\n" % name.encode() for name in names}
+    left = {f"opt/one/{name}": data for name, data in files.items()}
+    swapped = files | {"0/0": files["1/1"], "1/1": files["0/0"]}
+    right = {f"opt/two/{name}": data for name, data in swapped.items()}
+
+    found = compared(tmp_path, left, right)
+    moved = {d.path: one.id for one in found for d in one.differences if d.path.count("/") == 3}
+    same = {moved[f"opt/{side}/{n}"] for side in ("one", "two") for n in names if n[0] != n[2]}
+    assert len(same) == 1
+    assert same.isdisjoint(
+        moved[f"opt/{side}/{n}"] for side in ("one", "two") for n in ("0/0", "1/1")
+    )
+
+
+def test_one_folder_of_a_build_is_one_finding_however_many_files_hold_it(tmp_path: Path):
+    def of(folder: str) -> dict[str, bytes]:
+        names = [f"lib/{n % 7}/m{n}.pyc" for n in range(100)]
+        files = {f"srv/{name}": module(f"{folder}/{name}") for name in names}
+        return files | {"srv/bin/run": b"#!%b/bin/python3\n" % folder.encode()}
+
+    run, path = compared(tmp_path, of("/build/a"), of("/build/longer"))
+    assert run.confidence is Confidence.UNEXPLAINED
+    assert [d.path for d in run.differences] == ["srv/bin/run"]
+    assert path.cause.slug in BUILD_PATH and len(path.differences) == 100
+    assert [f"{s.factor} {s.confidence}" for s in path.factors] == ["build_path indicated"]
+    (evidence,) = path.evidence
+    assert evidence.detail == "co_filename: '/build/a' on the left, '/build/longer' on the right"

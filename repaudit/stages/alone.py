@@ -6,12 +6,13 @@ A file may have another name there and decide another thing, so that it stays un
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
 from repaudit.forensics import Content
 from repaudit.forensics.text import decoded
-from repaudit.model.difference import Difference, Place
+from repaudit.model.difference import Aspect, Difference, Place, Within
 from repaudit.model.finding import Finding
 from repaudit.model.withheld import withheld
 from repaudit.oci.spool import Spool
@@ -38,6 +39,16 @@ class Alone:
     def digest(self, place: Place) -> str | None:
         """Return the sha256 digest of a file, "" for a folder, None where it is not known."""
         return self._digests.get(place)
+
+    def folder(self, within: Within, path: str) -> str:
+        """Return the outermost folder, at or around `path`, of one image alone; else its own."""
+        place = PurePosixPath(path)
+        while self._is_folder(within, place.parent):
+            place = place.parent
+        return str(place if self._is_folder(within, place) else place.parent)
+
+    def _is_folder(self, within: Within, path: PurePosixPath) -> bool:
+        return self._digests.get((within, str(path), Aspect.PRESENCE.value)) == ""
 
     def content(self, place: Place) -> Content | None:
         """Return the bytes of a file, a folder's none, and None where they were not kept."""

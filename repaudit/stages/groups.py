@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -80,10 +79,9 @@ def add(
     if slug == UNEXPLAINED:  # nobody knows whether two unexplained files have one cause
         image = f"{difference.platform} " if difference.platform else ""
         known = found.clue.place if found else ""
-        apart = known or f"{difference.aspect} {PurePosixPath(difference.path).parent}"
+        apart = known or f"{difference.aspect} {scene.folder(difference)}"
         if other := scene.elsewhere.get(difference.place) if known == RENAMED else None:
-            folders = sorted(str(PurePosixPath(path).parent) for path in (difference.path, other))
-            apart = " ".join([known, *folders])  # a name for both sides
+            apart = " ".join([known, *scene.folders(difference, other)])  # a name for both sides
         group = groups.setdefault((slug, f"{image}{place} {apart}"), Group(instruction, known))
     else:
         group = groups.setdefault((slug, place), Group(instruction))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import cache, cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from repaudit.model.difference import Difference, Place
+from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.experiment import INTRINSIC, Level
 from repaudit.model.finding import Instruction
 from repaudit.stages.decode import Decoded
@@ -69,6 +70,25 @@ class Scene(Struct, frozen=True, kw_only=True, dict=True):
         if layer is None or layer >= len(self.instructions):
             return None
         return self.instructions[layer]
+
+    def folder(self, difference: Difference) -> str:
+        """Return the folder of what differs; of two images the outermost of one of them alone."""
+        if self.alone is not None and difference.aspect is Aspect.PRESENCE:
+            return self.alone.folder(difference.within, difference.path)
+        return str(PurePosixPath(difference.path).parent)
+
+    def folders(self, difference: Difference, other: str) -> tuple[str, ...]:
+        """Return the folders of one that has the path `other` on the other side, sorted.
+
+        A folder of one image alone stands for all of it that has the same name in the other one.
+        """
+        both = difference.path, other
+        if self.alone is not None:
+            found = [self.alone.folder(difference.within, path) for path in both]
+            names = {path.removeprefix(name) for path, name in zip(both, found, strict=True)}
+            if len(names) == 1:
+                return tuple(sorted(found))
+        return tuple(sorted(str(PurePosixPath(path).parent) for path in both))
 
     @cached_property
     def apart(self) -> frozenset[str]:
