@@ -51,10 +51,13 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
         from repaudit.stages.alone import Alone
         from repaudit.stages.attribute import attribute
         from repaudit.stages.contents import Library, with_details
+        from repaudit.stages.findings import order
         from repaudit.stages.indexes import count_listed
+        from repaudit.stages.packages import Sides
         from repaudit.stages.scene import Scene
         from repaudit.stages.selftest import refuse_if_blind
         from repaudit.stages.semantic import split
+        from repaudit.stages.upgrades import package_claims
 
         differences = found.differences
         ignored: tuple[Ignored, ...] = ()
@@ -63,15 +66,21 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
         if beside := count_listed(sides[0].listed, sides[1].listed):
             ignored += (Ignored(kind="packaging", count=beside),)
         contents = Library(reading.spool)
+        alone = Alone(differences, found.alone, reading.spool)
+        merged = frozenset(one.platform for one in found.merged)
+        both = Sides(opened=(sides[0], sides[1]), reading=reading, merged=merged)
+        packages = package_claims(differences, contents, alone, both)
+        taken = packages.taken()
+        differences = tuple(one for one in differences if one not in taken)
         files = sum(difference.aspect is Aspect.CONTENT for difference in differences)
         phase(f"looking into {files} files")
         if files:
             FORMATS.all()  # several threads that load them would wait for each other
         without = () if request.diffoscope else ("diffoscope",)
         differences = with_details(differences, contents, folder / "shown", jobs, without)
-        alone = Alone(differences, found.alone, reading.spool)
         scene = Scene(alone=alone, elsewhere=alone.elsewhere())
-        findings = alone.shown(attribute(differences, contents, scene))
+        told = [*attribute(differences, contents, scene), *packages.findings()]
+        findings = alone.shown(sorted(told, key=order))
         names = _names(request, sides)
         report = Report(
             verdict=Verdict.UNREPRODUCIBLE if findings else Verdict.REPRODUCIBLE,

@@ -13,6 +13,8 @@ from repaudit.oci.changes import Change
 
 #: What is said of two contents that are not told apart by their own bytes.
 _UNSURE = "a sparse file is compared as it is stored: whether its content differs was not told"
+#: What is said of a symbolic link before its target.
+SYMLINK = f"it is a {Kind.SYMLINK.value} to "
 _USUAL = {Kind.DIRECTORY, Kind.WHITEOUT, Kind.OPAQUE}
 _Readable = Callable[[Entry], str | None]
 
@@ -57,6 +59,8 @@ def _unusual(entry: Entry | None) -> str | None:
     if entry.kind is Kind.FILE:
         rights = entry.mode & 0o6111
         return f"it can be executed: its mode is {entry.mode:04o}" if rights else None
+    if entry.kind is Kind.SYMLINK and entry.link:
+        return f"{SYMLINK}{entry.link}"
     return f"it is a {entry.kind.value}" + (f" to {entry.link}" if entry.link else "")
 
 

@@ -35,6 +35,8 @@ _WHOSE = (
 RENAMED = "same_bytes_under_another_name"
 #: What is said of a known place behind the title of its cause.
 _NOT_ALL = "; but not all that differs there is known to come of that"
+#: What is unexplained so stands first.
+_OF_NO_PLACE = {cause(slug).title for slug in (UNEXPLAINED, RENAMED)}
 _CONFIDENCES = list(Confidence)
 #: The most evidence that one finding shows.
 MOST_EVIDENCE = 6
@@ -172,9 +174,9 @@ def identity(slug: str, place: str) -> str:
 
 
 def order(finding: Finding) -> tuple[int, int, str, str]:
-    """Unexplained first, at known places last; then by line, what concerns the whole image last."""
+    """Unexplained first, of a known place or package last; by line, the whole image last."""
     rank = 2
     if finding.confidence is Confidence.UNEXPLAINED:
-        rank = 1 if finding.cause.title.endswith(_NOT_ALL) else 0
+        rank = 0 if finding.cause.title in _OF_NO_PLACE else 1
     line = finding.instruction.line if finding.instruction else sys.maxsize
     return (rank, line, finding.cause.slug, finding.id)

@@ -1,0 +1,257 @@
+"""Packages that are of other versions in two images, by the images' own records, and their files.
+
+A record is a claim of the image that holds it, so another version is a difference as any other; it
+says why many files differ at once. A file is a package's only if the package's list on each side
+that has the file names it, with the digest that it has there: whatever else lies beside those files
+stays on its own. Of a file that is listed without a digest nobody can say what it is to be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from posixpath import dirname, join, normpath
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from repaudit.forensics import Content, cause
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.finding import (
+    UNEXPLAINED,
+    Confidence,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    Suspect,
+)
+from repaudit.model.image import Layer
+from repaudit.sources import Opened
+from repaudit.stages.alone import SIDES, Alone
+from repaudit.stages.contents import Contents
+from repaudit.stages.entries import SYMLINK
+from repaudit.stages.findings import MOST_EVIDENCE, identity
+from repaudit.stages.reading import Reading
+
+#: What a package's list says of its files: `algorithm:hex`, None where it says no more than that.
+Listed = Mapping[str, str | None]
+_ANOTHER, _ALONE, _UNTOLD = (
+    "package_of_another_version",
+    "package_of_one_image_alone",
+    "package_files_without_a_digest",
+)
+_FILES = {Aspect.CONTENT, Aspect.PRESENCE, Aspect.LINK}
+#: What no list of files says: set-ID bits, and that everybody may write.
+_RIGHTS = re.compile(r"its mode is ([0-7]+)")
+_MORE_RIGHTS = 0o7022
+
+
+class Package(Struct, frozen=True, kw_only=True):
+    """A package that both images have in other versions, or one image alone (None: not there).
+
+    `files` are those of each side, by path. `layers` are the layers that its record speaks of, by
+    the number that differences have; None means all. `said` is what is told of it, where that is
+    not its name and versions.
+    """
+
+    kind: str
+    name: str
+    versions: tuple[str | None, str | None]
+    files: tuple[Listed, Listed]
+    platform: str | None = None
+    layers: range | None = None
+    said: str = ""
+
+    @property
+    def record(self) -> str:
+        """What is the same of all packages that one record names."""
+        return f"{self.platform} {self.layers.start if self.layers else None} {self.kind}"
+
+    @property
+    def both(self) -> bool:
+        """Whether both images have it."""
+        return None not in self.versions
+
+    @property
+    def words(self) -> str:
+        """What it is called, and its versions."""
+        before, after = self.versions
+        if self.said:
+            return self.said
+        if before is not None and after is not None:
+            return f"{self.name} {before} -> {after}"
+        return f"{self.name} {before or after} on the {SIDES[before is None]} alone"
+
+    def speaks_of(self, one: Difference) -> bool:
+        """Whether its record is of the layer that a difference is in."""
+        return one.platform == self.platform and (self.layers is None or one.layer in self.layers)
+
+
+class Sides(Struct, frozen=True, kw_only=True):
+    """Both images, how they were read, and the platforms whose layers do not correspond."""
+
+    opened: tuple[Opened, Opened]
+    reading: Reading
+    merged: frozenset[str]
+
+    def layers(self, side: int, one: Difference) -> tuple[Layer, ...]:
+        """Return the layers of an image that lie up to a difference's, base first."""
+        named = self.opened[side].images.named
+        layers = named[self._platform(one)].layers
+        return layers if self.are_merged(one) else layers[: (one.layer or 0) + 1]
+
+    def are_merged(self, one: Difference) -> bool:
+        """Whether a difference is one of two merged file systems."""
+        return self._platform(one) in self.merged
+
+    def _platform(self, one: Difference) -> str:
+        return one.platform or next(iter(self.opened[0].images.named))
+
+
+class Claim(Struct):
+    """What of the differences is a package's: as its lists say, and what they say too little of."""
+
+    package: Package
+    proved: list[Difference]
+    untold: list[Difference]
+
+
+class Claims:
+    """The differences that the packages account for."""
+
+    def __init__(
+        self,
+        packages: Iterable[Package],
+        differences: Sequence[Difference],
+        contents: Contents,
+        alone: Alone,
+    ) -> None:
+        self._contents = contents
+        self._alone = alone
+        self._claims = [Claim(package, [], []) for package in packages]
+        self._owners: tuple[dict[str, list[Claim]], dict[str, list[Claim]]] = ({}, {})
+        for claim in self._claims:
+            for owners, files in zip(self._owners, claim.package.files, strict=True):
+                for path in files:
+                    owners.setdefault(path, []).append(claim)
+        refused = set[tuple[object, str]]()
+        for one in differences:
+            if one.aspect is not Aspect.MTIME and not self._take(one):
+                refused.add((one.within, one.path))
+        for one in differences:
+            if one.aspect is Aspect.MTIME and (one.within, one.path) not in refused:
+                self._take(one)
+
+    def taken(self) -> set[Difference]:
+        """Return the differences that are some package's."""
+        return {one for claim in self._claims for one in (*claim.proved, *claim.untold)}
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is told of each package, and of what no record says enough of, once a kind."""
+        untold: dict[tuple[str, str], list[Claim]] = {}
+        for claim in self._claims:
+            package = claim.package
+            if claim.proved:
+                slug = _ANOTHER if package.both else _ALONE
+                said = f"{package.words}: {_count(claim.proved)}"
+                place = f"{package.record} {package.name}"
+                yield _finding(slug, place, claim.proved, [said])
+            if claim.untold:
+                untold.setdefault((package.kind, package.record), []).append(claim)
+        for (_, record), claims in untold.items():
+            some = [f"{one.package.words}: {_count(one.untold)}" for one in claims]
+            if len(some) > MOST_EVIDENCE:
+                more = len(some) - MOST_EVIDENCE + 1
+                some[MOST_EVIDENCE - 1 :] = [f"and {more} more packages"]
+            yield _finding(_UNTOLD, record, [d for one in claims for d in one.untold], some)
+
+    def _take(self, one: Difference) -> bool:
+        """Give a difference to the package whose lists name it; tell whether there is one."""
+        here = 1 if one.left is None else 0
+        for claim in self._owners[here].get(one.path, ()):
+            files = claim.package.files
+            if not claim.package.speaks_of(one):
+                continue
+            if one.aspect is not Aspect.PRESENCE and one.path not in files[1]:
+                continue
+            proved = self._proved(one, files)
+            if proved is not None:
+                (claim.proved if proved else claim.untold).append(one)
+                return True
+        return False
+
+    def _proved(self, one: Difference, files: tuple[Listed, Listed]) -> bool | None:
+        """Whether the lists say of a difference what it is; None where they say another thing."""
+        if one.aspect is Aspect.MTIME:  # a folder has the time at which it was made
+            return True if None not in [listed[one.path] for listed in files] else None
+        if one.aspect is Aspect.LINK and one.left and one.right:
+            sides = zip((one.left, one.right), files, strict=True)
+            return all(_leads_to_own(one.path, target, listed) for target, listed in sides)
+        if one.aspect is Aspect.CONTENT:
+            return self._as_listed(one, files)
+        if one.aspect is Aspect.PRESENCE:
+            return self._lone(one, files[1 if one.left is None else 0])
+        return None
+
+    def _as_listed(self, one: Difference, files: tuple[Listed, Listed]) -> bool | None:
+        digests = [listed[one.path] for listed in files]
+        if None in digests:
+            return False
+        kept = self._contents.get((one.left, one.right))
+        if kept is None:
+            return None
+        pairs = zip(digests, kept.load(), strict=True)
+        return all(_has(digest, content) for digest, content in pairs) or None
+
+    def _lone(self, one: Difference, listed: Listed) -> bool | None:
+        digest, detail = self._alone.digest(one.place), one.detail or ""
+        if digest == "":
+            return True  # a folder
+        if detail.startswith(SYMLINK):
+            return _leads_to_own(one.path, detail.removeprefix(SYMLINK), listed)
+        rights = _RIGHTS.search(detail)
+        content = self._alone.content(one.place)
+        if content is None or (rights and int(rights[1], 8) & _MORE_RIGHTS):
+            return None
+        expected = listed[one.path]
+        return False if expected is None else _has(expected, content) or None
+
+
+def _has(digest: str | None, content: Content) -> bool:
+    """Whether a content is whole and has a digest."""
+    algorithm, _, value = (digest or "").partition(":")
+    if not (content.whole and algorithm):
+        return False
+    return hashlib.new(algorithm, content.data, usedforsecurity=False).hexdigest() == value
+
+
+def _leads_to_own(path: str, target: str, listed: Listed) -> bool:
+    """Whether a symbolic link leads to what the same package has."""
+    return normpath(join("/", dirname(path), target)).lstrip("/") in listed
+
+
+def _count(differences: Iterable[Difference]) -> str:
+    """Return how many files differ, and of how many others the times alone."""
+    some = list(differences)
+    files = {one.path for one in some if one.aspect in _FILES}
+    times = {one.path for one in some} - files
+    said = f"{len(files)} {'file' if len(files) == 1 else 'files'}"
+    return f"{said}, and the times of {len(times)} more" if times else said
+
+
+def _finding(
+    slug: str, place: str, differences: Iterable[Difference], told: Sequence[str]
+) -> Finding:
+    known = slug == _ANOTHER
+    kind = EvidenceKind.SIGNATURE
+    times_last = sorted(differences, key=lambda one: (one.aspect is Aspect.MTIME, one.key))
+    return Finding(
+        id=identity(slug, place),
+        cause=cause(slug) if known else replace(cause(slug), slug=UNEXPLAINED),
+        factors=(Suspect(factor="time", confidence=Confidence.INDICATED),) if known else (),
+        instruction=None,
+        process=None,
+        evidence=tuple(Evidence(kind=kind, source="packages", detail=said) for said in told),
+        differences=tuple(times_last),
+    )

@@ -1,0 +1,196 @@
+"""Debian packages of other versions in two images, by dpkg's status and lists (dpkg(1), deb822(5)).
+
+A list is the same where another version has the same files, so lists are read from the layers, and
+not from what differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+
+from msgspec import Struct
+
+from repaudit.ecosystems import STATUS, Placing, fields_of
+from repaudit.model.difference import Aspect, Difference
+from repaudit.model.image import Entry, Kind
+from repaudit.oci import layer as oci_layer
+from repaudit.oci.record import text
+from repaudit.stages.contents import Contents
+from repaudit.stages.packages import Listed, Package, Sides
+
+KIND = "deb"
+_INFO = "var/lib/dpkg/info/"
+_SUM = re.compile(r"([0-9a-f]{32})  (?:\./)?([^/\\\n][^\n]*)")
+#: What dpkg keeps of a package besides its lists, of which no digest is known.
+_KEPT = ("config", "conffiles", "preinst", "postinst", "prerm", "postrm", "shlibs", "symbols")
+_KEPT_TOO = ("templates", "triggers")
+#: The most bytes of lists that are read of one image; a whole distribution's are a tenth of it.
+_MOST_LISTS = 64 << 20
+_MOST_NAMED = 8
+#: A package's name and architecture.
+_Key = tuple[str, str]
+
+
+class _Stanza(Struct, frozen=True):
+    text: bytes
+    version: str
+    conffiles: Mapping[str, str]
+
+
+_Status = Mapping[_Key, _Stanza]
+
+
+def debian_packages(
+    differences: Iterable[Difference], contents: Contents, sides: Sides
+) -> Iterator[Package]:
+    """Yield the packages that are of other versions, by each status of dpkg's that differs.
+
+    After those of a status comes what that itself comes to.
+    """
+    found = [one for one in differences if one.path == STATUS and one.aspect is Aspect.CONTENT]
+    for one in found:
+        kept = contents.get((one.left, one.right))
+        read = [_read(side.data) for side in kept.load()] if kept and kept.whole else [None]
+        if None not in read:
+            later = [d.layer for d in found if (d.layer or 0) > (one.layer or 0)]
+            yield from _changed(one, read[0] or {}, read[-1] or {}, sides, later)
+
+
+def _changed(
+    one: Difference, left: _Status, right: _Status, sides: Sides, later: Sequence[int | None]
+) -> Iterator[Package]:
+    names = sorted(left.keys() | right.keys())
+    keys = [key for key in names if _version(left, key) != _version(right, key)]
+    some = [{key: own[key] for key in keys if key in own} for own in (left, right)]
+    listed = [_lists(one, side, own, sides) for side, own in enumerate(some)]
+    end = min((number for number in later if number is not None), default=sys.maxsize)
+    layers = None if sides.are_merged(one) else range(one.layer or 0, end)
+    packages = [
+        Package(
+            kind=KIND,
+            name=key[0],
+            versions=(_version(left, key), _version(right, key)),
+            files=(listed[0].get(key, {}), listed[1].get(key, {})),
+            platform=one.platform,
+            layers=layers,
+        )
+        for key in keys
+    ]
+    yield from packages
+    if packages and _rest(left, keys) == _rest(right, keys):
+        yield _summary(one, packages, layers)
+
+
+def _summary(one: Difference, packages: Sequence[Package], layers: range | None) -> Package:
+    """Return what dpkg's status itself comes to, where it tells of nothing but these packages."""
+    lone = [package.words for package in packages if not package.both]
+    words = [*lone, *(package.words for package in packages if package.both)]
+    more = f", and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
+    return Package(
+        kind=KIND,
+        name=STATUS,
+        versions=("", None if lone else ""),
+        files=({STATUS: one.left}, {STATUS: one.right}),
+        platform=one.platform,
+        layers=layers,
+        said=f"{', '.join(words[:_MOST_NAMED])}{more}",
+    )
+
+
+def _read(data: bytes) -> _Status | None:
+    """Return dpkg's status by package; None where one has no name, or stands there twice."""
+    found: dict[_Key, _Stanza] = {}
+    for stanza in data.split(b"\n\n"):
+        if not stanza.strip(b"\n"):
+            continue
+        fields = {
+            name.decode(errors="replace"): value.decode(errors="replace")
+            for name, value in fields_of(stanza.strip(b"\n")).items()
+        }
+        key = fields.get("package", ""), fields.get("architecture", "")
+        if not key[0] or key in found:
+            return None
+        words = (line.split() for line in fields.get("conffiles", "").splitlines())
+        sums = {each[0].lstrip("/"): f"md5:{each[1]}" for each in words if len(each) > 1}
+        found[key] = _Stanza(stanza.strip(b"\n"), fields.get("version", ""), sums)
+    return found
+
+
+def _version(status: _Status, key: _Key) -> str | None:
+    return status[key].version if key in status else None
+
+
+def _rest(status: _Status, keys: Collection[_Key]) -> list[bytes]:
+    """Return the stanzas of all other packages."""
+    return [stanza.text for key, stanza in status.items() if key not in set(keys)]
+
+
+def _stems(key: _Key) -> tuple[str, str]:
+    """Return what a package's files in dpkg's own folder are called, but for their ends."""
+    return f"{_INFO}{key[0]}", f"{_INFO}{key[0]}:{key[1]}"
+
+
+def _lists(one: Difference, side: int, own: _Status, sides: Sides) -> dict[_Key, Listed]:
+    """Return the files of packages, by dpkg's lists up to a layer of one image."""
+    wanted = {f"{stem}.{end}" for key in own for stem in _stems(key) for end in ("list", "md5sums")}
+    texts = dict(_texts(one, side, wanted, sides))
+    return {key: _files(key, stanza, texts) for key, stanza in own.items()}
+
+
+def _texts(
+    one: Difference, side: int, wanted: set[str], sides: Sides
+) -> Iterator[tuple[str, bytes]]:
+    """Yield those files of an image, each from the last layer that has it."""
+    room, missing = _MOST_LISTS, set(wanted)
+    for layer in reversed(sides.layers(side, one)):
+        listing = sides.reading.shelf.find(layer) if missing else None
+        if listing is None:
+            continue
+        with closing(listing):
+            records = enumerate(listing.records(0, len(listing)))
+            entries = {
+                path: listing.entry(number)
+                for number, path in [(n, text(record.path)) for n, record in records]
+                if path in missing
+            }
+        some: list[tuple[Entry, int]] = []
+        for entry in entries.values():
+            room -= entry.stored
+            if entry.kind is Kind.FILE and entry.stored == entry.size and room >= 0:
+                some.append((entry, entry.stored))
+        missing -= entries.keys()
+        for entry, data in oci_layer.contents(sides.opened[side].blobs, layer, some):
+            yield entry.path, data
+
+
+def _files(key: _Key, stanza: _Stanza, texts: Mapping[str, bytes]) -> Listed:
+    """Return the files of one package, dpkg's own lists among them, which are as they were read."""
+    found: dict[str, str | None] = {}
+    for stem in _stems(key):
+        found |= dict.fromkeys(f"{stem}.{end}" for end in (*_KEPT, *_KEPT_TOO))
+        paths = _lines(texts.get(f"{stem}.list"))
+        if paths is not None and all(path.startswith("/") for path in paths):
+            found |= dict.fromkeys(path.lstrip("/") for path in paths)
+            found[f"{stem}.list"] = _digest(texts[f"{stem}.list"])
+        sums = _lines(texts.get(f"{stem}.md5sums"))
+        read = [_SUM.fullmatch(line) for line in sums or ()]
+        found |= {hit[2]: f"md5:{hit[1]}" for hit in read if hit}
+        if sums is not None and all(read):
+            found[f"{stem}.md5sums"] = _digest(texts[f"{stem}.md5sums"])
+    found |= stanza.conffiles
+    places = Placing().places
+    return {place: what for path, what in found.items() for place in places(path, key[0])}
+
+
+def _lines(data: bytes | None) -> list[str] | None:
+    if data is None:
+        return None
+    return data.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"

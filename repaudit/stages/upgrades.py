@@ -1,0 +1,19 @@
+"""The packages of all kinds that two images have in other versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from repaudit.model.difference import Difference
+from repaudit.stages.alone import Alone
+from repaudit.stages.contents import Contents
+from repaudit.stages.packages import Claims, Sides
+from repaudit.stages.packages_dpkg import debian_packages
+
+
+def package_claims(
+    differences: Sequence[Difference], contents: Contents, alone: Alone, sides: Sides
+) -> Claims:
+    """Return what of the differences the packages account for that are of other versions."""
+    packages = debian_packages(differences, contents, sides)
+    return Claims(packages, differences, contents, alone)

@@ -1,0 +1,271 @@
+"""Packages of other versions in two images, by their own records, and what hides beside them.
+
+The neighbours are what somebody may have put there: not listed, listed with another digest, with
+rights that no list speaks of, or of a package that claims to be the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from repaudit.comparison import DiffRequest, compare_images
+from repaudit.forensics import cause
+from repaudit.model.finding import Confidence, Finding
+from tests.images import Store, member, tar, write_files
+
+Files = dict[str, bytes]
+STATUS = "var/lib/dpkg/status"
+INFO = "var/lib/dpkg/info/"
+OTHER = b"Package: other\nStatus: install ok installed\nArchitecture: all\nVersion: 5\n\n"
+
+
+def stanza(name: str, version: str, more: bytes = b"") -> bytes:
+    text = f"Package: {name}\nStatus: install ok installed\nArchitecture: all\nVersion: {version}\n"
+    return text.encode() + more + b"\n"
+
+
+def package(name: str, files: Files, *, conffiles: Files | None = None) -> Files:
+    """What dpkg has of a package once these are its files."""
+    paths = sorted({*files, *(conffiles or {})})
+    folders = sorted({str(up) for path in paths for up in Path(path).parents} - {"."})
+    listed = ["/.", *(f"/{path}" for path in sorted([*folders, *paths]))]
+    sums = [f"{hashlib.md5(data).hexdigest()}  {path}" for path, data in sorted(files.items())]
+    return {
+        f"{INFO}{name}.list": "\n".join([*listed, ""]).encode(),
+        f"{INFO}{name}.md5sums": "\n".join([*sums, ""]).encode(),
+        **files,
+        **(conffiles or {}),
+    }
+
+
+def image(version: str, files: Files) -> Files:
+    """A system with `app` in that version, and another package."""
+    return {STATUS: stanza("app", version) + OTHER, **package("app", files)}
+
+
+def layer(files: Files, modes: Mapping[str, int], links: Mapping[str, str]) -> bytes:
+    named = (
+        member(name.encode(), data, mode=modes.get(name, 0o644))
+        for name, data in sorted(files.items())
+    )
+    linked = (
+        member(name.encode(), kind=b"2", link=to.encode(), mode=0o777) for name, to in links.items()
+    )
+    return tar(*named, *linked)
+
+
+def write(
+    folder: Path,
+    *layers: Files,
+    modes: Mapping[str, int] | None = None,
+    links: Mapping[str, str] | None = None,
+) -> str:
+    store = Store()
+    tars = [layer(files, modes or {}, links or {}) for files in layers]
+    return str(write_files(folder, store.layout(store.image(*tars))))
+
+
+def told(left: str, right: str) -> dict[str, list[Finding]]:
+    """The findings, by the title of their cause."""
+    request = DiffRequest(left=left, right=right, diffoscope=False)
+    found: dict[str, list[Finding]] = {}
+    for one in compare_images(request, lambda _: None, 1).findings:
+        found.setdefault(one.cause.title, []).append(one)
+    return found
+
+
+def title(slug: str) -> str:
+    return cause(slug).title
+
+
+UPGRADE, LONE, UNTOLD, PLAIN = map(
+    title,
+    (
+        "package_of_another_version",
+        "package_of_one_image_alone",
+        "package_files_without_a_digest",
+        "unexplained",
+    ),
+)
+SAME = {"usr/share/app/a": b"alpha\n"}
+BEFORE = {**SAME, "usr/bin/app": b"\x7fELF one", "usr/share/app/old": b"old\n"}
+AFTER = {**SAME, "usr/bin/app": b"\x7fELF two", "usr/share/app/new": b"new\n"}
+
+
+def paths(findings: list[Finding]) -> set[str]:
+    return {one.path for finding in findings for one in finding.differences}
+
+
+def test_a_package_of_another_version_is_one_finding_with_all_its_files(tmp_path: Path):
+    left = write(tmp_path / "l", image("1", BEFORE))
+    found = told(left, write(tmp_path / "r", image("2", AFTER)))
+
+    assert found.keys() == {UPGRADE}
+    app, status = sorted(found[UPGRADE], key=lambda one: len(one.differences), reverse=True)
+    assert app.confidence is Confidence.INDICATED
+    assert app.evidence[0].detail == "app 1 -> 2: 5 files"
+    lists = {f"{INFO}app.list", f"{INFO}app.md5sums"}
+    assert paths([app]) == {"usr/bin/app", "usr/share/app/old", "usr/share/app/new", *lists}
+    assert paths([status]) == {STATUS}
+    assert status.evidence[0].detail == "app 1 -> 2: 1 file"
+    assert status.id != app.id
+
+
+@pytest.mark.parametrize(
+    ("changed", "path"),
+    [
+        ({"usr/bin/app": b"\x7fELF evil"}, "usr/bin/app"),
+        ({"usr/share/app/new": b"evil\n"}, "usr/share/app/new"),
+        ({"usr/share/app/evil": b"evil\n"}, "usr/share/app/evil"),
+        ({"etc/cron.d/app": b"evil\n"}, "etc/cron.d/app"),
+    ],
+)
+def test_what_its_list_does_not_say_stays_unexplained_and_stands_first(
+    changed: Files, path: str, tmp_path: Path
+):
+    left = write(tmp_path / "l", image("1", BEFORE))
+    right = write(tmp_path / "r", {**image("2", AFTER), **changed})
+    for sides in ((left, right), (right, left)):
+        found = told(*sides)
+        assert paths(found[PLAIN]) == {path}
+        assert path not in paths(found[UPGRADE])
+        assert next(iter(found)) == PLAIN
+
+
+def test_a_file_that_the_other_side_did_not_have_so_is_no_upgrade_of_it(tmp_path: Path):
+    """What lay there before was another thing than its list said."""
+    left = write(tmp_path / "l", {**image("1", BEFORE), "usr/bin/app": b"\x7fELF evil"})
+    found = told(left, write(tmp_path / "r", image("2", AFTER)))
+    assert paths(found[PLAIN]) == {"usr/bin/app"}
+
+
+def test_a_package_of_the_same_version_has_no_other_files(tmp_path: Path):
+    left = write(tmp_path / "l", image("1", BEFORE))
+    found = told(left, write(tmp_path / "r", image("1", AFTER)))
+    assert UPGRADE not in found
+    assert "usr/bin/app" in paths(found[PLAIN])
+
+
+def test_rights_are_no_matter_of_lists(tmp_path: Path):
+    left = write(tmp_path / "l", image("1", BEFORE))
+    modes = {"usr/bin/app": 0o755, "usr/share/app/new": 0o4755}
+    found = told(left, write(tmp_path / "r", image("2", AFTER), modes=modes))
+
+    assert {(one.path, one.aspect) for f in found[PLAIN] for one in f.differences} == {
+        ("usr/bin/app", "mode"),
+        ("usr/share/app/new", "presence"),
+    }
+    modes = {"usr/bin/app": 0o644, "usr/share/app/new": 0o755}
+    assert told(left, write(tmp_path / "s", image("2", AFTER), modes=modes)).keys() == {UPGRADE}
+
+
+def test_what_dpkg_keeps_without_a_digest_is_unexplained_beside_it(tmp_path: Path):
+    script = f"{INFO}app.postinst"
+    left = write(tmp_path / "l", {**image("1", BEFORE), script: b"#!/bin/sh\ntrue\n"})
+    right = write(tmp_path / "r", {**image("2", AFTER), script: b"#!/bin/sh\nevil\n"})
+    found = told(left, right)
+
+    assert found.keys() == {UNTOLD, UPGRADE}
+    assert paths(found[UNTOLD]) == {script}
+    assert found[UNTOLD][0].confidence is Confidence.UNEXPLAINED
+    assert found[UNTOLD][0].evidence[0].detail == "app 1 -> 2: 1 file"
+
+
+def test_dpkgs_status_tells_of_versions_and_of_no_more(tmp_path: Path):
+    left = write(tmp_path / "l", image("1", BEFORE))
+    status = stanza("app", "2") + OTHER.replace(b"install ok", b"hold ok")
+    found = told(left, write(tmp_path / "r", {**image("2", AFTER), STATUS: status}))
+
+    assert paths(found[PLAIN]) == {STATUS}
+    twice = stanza("app", "2") + OTHER + stanza("app", "3")
+    found = told(left, write(tmp_path / "s", {**image("2", AFTER), STATUS: twice}))
+    assert UPGRADE not in found
+
+
+def test_a_package_of_one_image_alone_is_unexplained_with_its_name(tmp_path: Path):
+    more = package("more", {"usr/bin/more": b"\x7fELF more"})
+    status = stanza("app", "1") + stanza("more", "7") + OTHER
+    left, right = image("1", BEFORE), {**image("1", BEFORE), **more, STATUS: status}
+    for number, sides in enumerate([(left, right), (right, left)]):
+        found = told(
+            write(tmp_path / f"l{number}", sides[0]), write(tmp_path / f"r{number}", sides[1])
+        )
+        assert found.keys() == {LONE}
+        assert all(one.confidence is Confidence.UNEXPLAINED for one in found[LONE])
+        assert paths(found[LONE]) == {STATUS, *more}
+        side = ("right", "left")[number]
+        said = {one.evidence[0].detail for one in found[LONE]}
+        assert said == {f"more 7 on the {side} alone: {n}" for n in ("3 files", "1 file")}
+
+
+def test_a_link_is_the_packages_if_it_leads_to_a_file_of_it(tmp_path: Path):
+    names = ("usr/lib/libapp.so.1", "usr/lib/libapp.so.2")
+    sides = []
+    for version, name in zip("12", names, strict=True):
+        files = package("app", {name: f"\x7fELF {version}".encode()})
+        files[f"{INFO}app.list"] += b"/usr/lib/libapp.so\n"
+        sides.append({STATUS: stanza("app", version) + OTHER, **files})
+    link = "usr/lib/libapp.so"
+    left = write(tmp_path / "l", sides[0], links={link: "libapp.so.1"})
+
+    right = write(tmp_path / "r", sides[1], links={link: "libapp.so.2"})
+    assert told(left, right).keys() == {UPGRADE}
+    for number, target in enumerate(("/tmp/evil.so", "../lib/evil.so.2", "../../usr/bin/app")):
+        right = write(tmp_path / f"r{number}", sides[1], links={link: target})
+        assert paths(told(left, right)[UNTOLD]) == {link}
+
+
+def test_settings_and_files_in_a_merged_usr_are_known_too(tmp_path: Path):
+    sides = []
+    for version in "12":
+        conf = f"etc {version}\n".encode()
+        sums = f"Conffiles:\n /etc/app.conf {hashlib.md5(conf).hexdigest()}\n".encode()
+        lib = f"\x7fELF {version}".encode()
+        files = package("app", {"lib/app.so": lib}, conffiles={"etc/app.conf": conf})
+        files["usr/lib/app.so"] = files.pop("lib/app.so")
+        sides.append({STATUS: stanza("app", version, sums) + OTHER, **files})
+    left = write(tmp_path / "l", sides[0])
+
+    assert told(left, write(tmp_path / "r", sides[1])).keys() == {UPGRADE}
+    edited = {**sides[1], "etc/app.conf": b"evil\n"}
+    assert paths(told(left, write(tmp_path / "s", edited))[PLAIN]) == {"etc/app.conf"}
+
+
+def test_each_layer_is_as_dpkg_had_it_then(tmp_path: Path):
+    """A list that is the same on both sides is read from the layer that has it."""
+    same = {"usr/share/app/a": b"alpha\n"}
+    base = [image(v, {**same, "usr/bin/app": v.encode()}) for v in "12"]
+    later = [image(v, {**same, "usr/bin/app": v.encode()}) for v in "34"]
+    left = write(tmp_path / "l", base[0], later[0], {"srv/x": b"1"})
+    right = write(tmp_path / "r", base[1], later[1], {"srv/x": b"2"})
+    found = told(left, right)
+
+    assert paths(found[PLAIN]) == {"srv/x"}
+    said = {one.evidence[0].detail for one in found[UPGRADE]}
+    assert said == {f"app {v}: {n}" for v in ("1 -> 2", "3 -> 4") for n in ("2 files", "1 file")}
+    # Of images whose layers do not correspond the files together are compared.
+    found = told(write(tmp_path / "m", base[0]), right)
+    assert {one.evidence[0].detail for one in found[UPGRADE]} == {
+        "app 1 -> 4: 2 files",
+        "app 1 -> 4: 1 file",
+    }
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {f"{INFO}app.md5sums": b"\xff\0\n" * 9, f"{INFO}app.list": b"usr/bin/app\n"},
+        {f"{INFO}app.md5sums": b"", f"{INFO}app.list": b""},
+        {f"{INFO}app.md5sums": hashlib.md5(b"x").hexdigest().encode() + b"  ../../usr/bin/app\n"},
+    ],
+)
+def test_lists_that_cannot_be_read_say_nothing(files: Files, tmp_path: Path):
+    found = told(
+        write(tmp_path / "l", image("1", BEFORE)),
+        write(tmp_path / "r", {**image("2", AFTER), **files}),
+    )
+    assert "usr/bin/app" not in paths(found.get(UPGRADE, []))
