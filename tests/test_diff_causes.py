@@ -9,6 +9,7 @@ import bz2
 import gzip
 import json
 import lzma
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -383,3 +384,36 @@ def test_other_bytes_are_no_matter_of_the_compressor(tmp_path: Path, way: str):
     assert "unexplained" in causes(diff(plain, behind))
     cut = holding(tmp_path / "c", "srv/packed", other(_TEXT)[:-9])
     assert causes(diff(plain, cut)).keys() == {"unexplained"}
+
+
+# --- indexes of static libraries ---------------------------------------------------------------
+
+
+def library(folder: Path, *names: str) -> bytes:
+    folder.mkdir()
+    for name in names:
+        text = f"int {name}(void) {{ return 1; }}\nint {name}2(void) {{ return {ord(name)}; }}\n"
+        (folder / f"{name}.c").write_text(text)
+    objects = [f"{name}.o" for name in names]
+    subprocess.run(["gcc", "-c", *(f"{name}.c" for name in names)], cwd=folder, check=True)
+    subprocess.run(["ar", "Dcr", "x.a", *objects], cwd=folder, check=True)
+    return (folder / "x.a").read_bytes()
+
+
+def test_the_index_of_a_library_follows_from_its_members(tmp_path: Path):
+    one, two = library(tmp_path / "1", *"badce"), library(tmp_path / "2", *"dbeac")
+    assert one.count(b"a2\0") == two.count(b"a2\0") == 2  # of the index, and of the member
+    plain = holding(tmp_path / "l", "x.a", one)
+    found = causes(diff(plain, holding(tmp_path / "r", "x.a", two)))
+    assert found == {"random_order_in_static_libraries": {"x.a"}}
+    at = two.index(b"a2\0")
+    for number, evil in enumerate(
+        (two[:at] + b"a3" + two[at + 2 :], two.replace(b"a2\0", b"\0a2", 1))
+    ):
+        found = causes(diff(plain, holding(tmp_path / f"{number}", "x.a", evil)))
+        assert "unexplained" in found
+    swapped = bytearray(two)  # the first symbol is said to be in the second member
+    first, third = 72, 80
+    swapped[first : first + 4] = two[third : third + 4]
+    found = causes(diff(plain, holding(tmp_path / "s", "x.a", bytes(swapped))))
+    assert "unexplained" in found

@@ -6,7 +6,7 @@ Names of the GNU kind (`name/`, `/offset`) and of BSD (`#1/length`) are read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from repaudit.formats._bytes import digits, take
 from repaudit.formats.interface import MAGIC, STEP, Budget, Format, Kind, Labels, Part
@@ -18,6 +18,8 @@ _HEADER = 60
 _LONGEST = 64 << 10
 #: The symbol tables and the table of long names follow from the members.
 _TABLES = frozenset({b"/", b"//", b"/SYM64/", b"__.SYMDEF", b"__.SYMDEF SORTED"})
+#: GNU's symbol tables, and how many bytes their numbers have.
+_INDEXES = {b"/": 4, b"/SYM64/": 8}
 _USUAL_NAME = re.compile(rb"(?:/[0-9]*|//|/SYM64/|[^/ ][^/]*/) *")
 
 
@@ -32,6 +34,7 @@ class _Ar:
     def parts(self, data: bytes, budget: Budget) -> Iterator[Part]:
         labels, order = Labels(), []
         long_names, at = b"", len(_MAGIC)
+        indexes, places = list[tuple[str, bytes, int]](), dict[int, str]()
         while at < len(data):
             header = take(data, at, _HEADER)
             if header[58:] != b"`\n":
@@ -43,17 +46,21 @@ class _Ar:
                 long_names = body
             label = labels.label("member", name)
             order.append(label)
+            places[at] = label
             yield from _fields(label, header)
             at += _HEADER + size
             padding = data[at : at + size % 2]
             at += len(padding)
             if padding not in (b"", b"\n"):
                 yield Part(f"{label}{STEP}padding", padding)
-            if name in _TABLES:
-                of = "order" if name == b"//" else Kind.FILE
-                yield Part(label, body, Kind.DERIVED, of)
+            if name in _INDEXES:
+                indexes.append((label, body, _INDEXES[name]))
+            elif name in _TABLES:
+                yield Part(label, body, Kind.DERIVED, "order" if name == b"//" else Kind.FILE)
             else:
                 yield Part(label, body, Kind.FILE)
+        for label, body, width in indexes:
+            yield Part(label, _index(body, width, places), Kind.DERIVED, Kind.FILE)
         yield Part("order", "\n".join(order).encode(), Kind.ORDER)
 
 
@@ -65,6 +72,26 @@ def _fields(label: str, header: bytes) -> Iterator[Part]:
     written = _manner(header)
     if written:
         yield Part(f"{label}{STEP}header", written)
+
+
+def _index(body: bytes, width: int, places: Mapping[int, str]) -> bytes:
+    """Return which symbols an index says to be in which member, whatever the members' order.
+
+    It counts them, says where the header of each one's member starts, and then their names. What
+    is not in the order of the members, or not as GNU ar writes it, is returned as it is.
+    """
+    count = int.from_bytes(body[:width], "big")
+    starts = range(width, width * (count + 1), width)
+    *symbols, _ = body[starts.stop :].split(b"\0", count)
+    used = starts.stop + sum(len(symbol) + 1 for symbol in symbols)
+    if len(symbols) != count or body[used:] != bytes(used % 2):
+        return body
+    found = [int.from_bytes(body[at : at + width], "big") for at in starts]
+    if found != sorted(found) or not places.keys() >= {*found}:
+        return body
+    pairs = [(places[at], symbol) for at, symbol in zip(found, symbols, strict=True)]
+    pairs.sort(key=lambda pair: pair[0])  # which leaves those of one member in their order
+    return b"\0".join(b"%b\0%b" % (label.encode(), symbol) for label, symbol in pairs)
 
 
 def _manner(header: bytes) -> bytes:
