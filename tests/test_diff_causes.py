@@ -417,3 +417,58 @@ def test_the_index_of_a_library_follows_from_its_members(tmp_path: Path):
     swapped[first : first + 4] = two[third : third + 4]
     found = causes(diff(plain, holding(tmp_path / "s", "x.a", bytes(swapped))))
     assert "unexplained" in found
+
+
+# --- cpio archives -----------------------------------------------------------------------------
+
+_Members = Mapping[str, tuple[int, bytes]]
+
+
+def cpio(members: _Members, at: int, *, mode: int = 0o100644, links: int = 1) -> bytes:
+    """An archive of members, each with its inode and its bytes."""
+    out = b""
+    for name, (inode, data) in {**members, "TRAILER!!!": (0, b"")}.items():
+        when = at if inode else 0
+        fields = (inode, mode, 0, 0, links, when, len(data), 8, 1, 0, 0, len(name) + 1, 0)
+        out += b"070701" + b"".join(b"%08X" % field for field in fields)
+        out += name.encode() + b"\0"
+        out += bytes(-len(out) % 4) + data
+        out += bytes(-len(out) % 4)
+    return out
+
+
+@pytest.mark.parametrize(
+    "pack", [bytes, partial(gzip.compress, mtime=0), lzma.compress, zstandard.compress]
+)
+def test_a_cpio_archive_has_times_and_inodes(tmp_path: Path, pack: Callable[[bytes], bytes]):
+    def side(word: str, *files: bytes) -> str:
+        return holding(tmp_path / word, "boot/initrd", pack(b"".join(files)))
+
+    one = side("l", cpio({"a": (7, b"x"), "b": (8, b"y")}, 5))
+    two = side("r", cpio({"a": (17, b"x"), "b": (18, b"y")}, 6))
+    both = {"captures_inode_number", "timestamps_in_cpio_archive"}
+    assert causes(diff(one, two)).keys() == both
+    evil = {
+        "bytes": cpio({"a": (17, b"x"), "b": (18, b"evil")}, 6),
+        "links": cpio({"a": (17, b"x"), "b": (17, b"y")}, 6),
+        "count": cpio({"a": (17, b"x"), "b": (18, b"y")}, 6, links=2),
+        "mode": cpio({"a": (17, b"x"), "b": (18, b"y")}, 6, mode=0o104755),
+        "more": cpio({"a": (17, b"x"), "b": (18, b"y"), "c": (19, b"")}, 6),
+    }
+    for word, data in evil.items():
+        assert "unexplained" in causes(diff(one, side(word, data))), word
+    behind = [
+        side(f"{word}{at}", cpio({"a": (7, b"x")}, at), cpio({"b": (8, word.encode())}, at))
+        for word, at in (("y", 5), ("y", 6), ("evil", 6))
+    ]
+    assert causes(diff(*behind[:2])).keys() == {"timestamps_in_cpio_archive"}
+    assert "unexplained" in causes(diff(behind[0], behind[2]))
+
+
+def test_members_of_a_cpio_archive_in_another_order(tmp_path: Path):
+    names = "badce"
+    sides = [
+        holding(tmp_path / word, "initrd", cpio({name: (ord(name), b"") for name in some}, 5))
+        for word, some in (("l", names), ("r", "dbeac"))
+    ]
+    assert causes(diff(*sides)) == {"random_order_in_cpio_archive": {"initrd"}}

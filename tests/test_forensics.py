@@ -102,6 +102,17 @@ def archive(date: int) -> bytes:
     return b"!<arch>\n" + header.encode() + b"abcd"
 
 
+def packed(mtime: int) -> bytes:
+    """A cpio archive of one member."""
+    out = b""
+    for name, data in ((b"a", b"data"), (b"TRAILER!!!", b"")):
+        fields = (7, 0o100644, 0, 0, 1, mtime, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+        out += b"070701" + b"".join(b"%08x" % field for field in fields) + name + b"\0"
+        out += bytes(-len(out) % 4) + data
+        out += bytes(-len(out) % 4)
+    return out
+
+
 def bytecode(mtime: int) -> bytes:
     return b"\xa7\r\r\n" + bytes(4) + mtime.to_bytes(4, "little") + bytes(4) + b"\xe3" + bytes(40)
 
@@ -112,6 +123,7 @@ SAMPLES = {
     "targz": (gzipped(tarred(1), 1), gzipped(tarred(2), 2)),
     "zip": (zipped(2020), zipped(2021)),
     "ar": (archive(1), archive(2)),
+    "cpio": (packed(1), packed(2)),
     "pyc": (bytecode(1), bytecode(2)),
     "elf": (b"\x7fELF\2\1\1" + bytes(70), b"\x7fELF\2\1\1" + bytes(69) + b"x"),
     "text": (b"built on host-aaaa\n2026-11-22 umask 0022\n", b"built on host-bbbb\n2027-01-01\n"),

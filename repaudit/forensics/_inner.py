@@ -18,7 +18,7 @@ _INNER = (
     *(canary.FORENSIC, compressor.FORENSIC, elf.FORENSIC, png.FORENSIC, pyc.FORENSIC),
     *(sqlite.FORENSIC, text.FORENSIC, uncovered.FORENSIC),
 )
-_ARCHIVES = ("ar", "gzip", "tar", "zip")
+_ARCHIVES = ("ar", "cpio", "gzip", "tar", "zip")
 # What those open, in a file of its own or packed.
 _OPENED = (*_ARCHIVES, "bzip2", "xz", "zstd")
 # So many members with other contents are opened; the rest of an archive shows the same.

@@ -11,6 +11,7 @@ from repaudit.formats import BOUNDS, FORMATS, HEAD, STEP, Budget, Part
 from repaudit.model.errors import UnreadableError
 
 MEMBER = "member "
+_IN_PACKING = ("cpio", "tar")
 #: A member's owner; what the header of a tar file holds where records say it too.
 OWNERS = ("owner", "header owner")
 #: Fields that hold more times of a member: of a tar archive's records, of a zip archive's extras.
@@ -45,6 +46,11 @@ def both_are(format_: str, data: Sequence[bytes], path: str = "") -> bool:
     """Whether both sides begin as files of that format do, and of one some part can be read."""
     claimed = all(claims(format_, side, path) for side in data)
     return claimed and any(parts(format_, side) for side in data)
+
+
+def in_packing(data: Sequence[bytes]) -> str | None:
+    """Return the format of archives that are opened when they were compressed, as `data` was."""
+    return next((name for name in _IN_PACKING if both_are(name, data)), None)
 
 
 def parts(format_: str, data: bytes) -> Sequence[Part]:

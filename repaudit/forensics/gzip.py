@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from repaudit.forensics._case import clue, contents, inflate, sides
 from repaudit.forensics._inner import inside
-from repaudit.forensics._members import both_are, claims
+from repaudit.forensics._members import claims, in_packing
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats.gzip import header
 from repaudit.model.errors import UnreadableError
@@ -32,7 +32,7 @@ class _Gzip:
         if data[0][start:] == data[1][other:]:
             return
         inner = inflate(data[0]), inflate(data[1])
-        if inner[0] != inner[1] and not both_are("tar", inner):  # tar.py opens those
+        if inner[0] != inner[1] and not in_packing(inner):  # which others open
             yield from inside(case, "(inflated)", *inner)
 
 

@@ -18,7 +18,7 @@ from repaudit.forensics._case import (
     whole,
     without_canaries,
 )
-from repaudit.forensics._members import MEMBER, OWNERS, TIMES, both_are, parts_until
+from repaudit.forensics._members import MEMBER, OWNERS, TIMES, both_are, in_packing, parts_until
 from repaudit.forensics.elf import FOLLOWING
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.forensics.png import TEXTS
@@ -30,6 +30,7 @@ from repaudit.model.finding import Clue
 _TOLD: dict[str, frozenset[str]] = {
     "ar": frozenset({"order"}),
     "bzip2": frozenset({"inflated", "packed"}),
+    "cpio": frozenset({"order", "rest"}),
     "elf": FOLLOWING,
     "gzip": frozenset({"mtime", "name", "inflated", "packed"}),
     "png": TEXTS,
@@ -41,6 +42,7 @@ _TOLD: dict[str, frozenset[str]] = {
 }
 _TOLD_OF_MEMBERS: dict[str, frozenset[str]] = {
     "ar": frozenset({"", "mtime", "owner", "mode"}),
+    "cpio": frozenset({"", "mtime", "owner", "mode", "ino", "devmajor", "devminor"}),
     "tar": frozenset({"", "mtime", *OWNERS, "mode", *TIMES}),
     "zip": frozenset({"", "mtime", "mode", "packed", *TIMES}),
 }
@@ -75,8 +77,9 @@ class _Uncovered:
         inner = inflate(data[0]), inflate(data[1])
         for name in formats:
             yield from _parts(case, name, data, inner)
-        if inner != data and both_are("tar", inner):
-            yield from _parts(case, "tar", inner, inner)
+        archive = in_packing(inner) if inner != data else None
+        if archive:
+            yield from _parts(case, archive, inner, inner)
         elif not {*formats} - _OPAQUE:
             yield from _beside_canaries(case, *inner)
 

@@ -30,6 +30,7 @@ _ORDERS = {
     "random_order_in_output",
     "collation_order_varies_by_locale",
     "random_order_in_static_libraries",
+    "random_order_in_cpio_archive",
     "random_order_in_tarball",
     "random_order_in_zip",
     "random_order_of_directory_entries",
