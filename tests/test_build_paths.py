@@ -346,3 +346,23 @@ def test_one_folder_of_a_build_is_one_finding_however_many_files_hold_it(tmp_pat
     assert [f"{s.factor} {s.confidence}" for s in path.factors] == ["build_path indicated"]
     (evidence,) = path.evidence
     assert evidence.detail == "co_filename: '/build/a' on the left, '/build/longer' on the right"
+
+
+def test_texts_that_name_the_same_two_folders_are_one_finding_and_other_folders_another(
+    tmp_path: Path,
+):
+    def of(folder: str, evil: str, beside: str) -> dict[str, bytes]:
+        some = {f"srv/{n}/run": f"#!{folder}/python3\n# {n}\n".encode() for n in range(30)}
+        more = f"#!{folder}/python3\n{beside}\n".encode()
+        return some | {"bin/x": f"#!{evil}/python3\n".encode(), "bin/y": more}
+
+    left = of("/build/a/bin", "/usr/bin", "run")
+    found = compared(tmp_path, left, of("/build/b/bin", "/tmp/evil", "rm"))
+    assert {one.confidence for one in found} == {Confidence.UNEXPLAINED}
+    places = {one.evidence[0].detail: [d.path for d in one.differences] for one in found}
+    assert len(places) == 3
+    folders = places["folders: '/build/a' on the left, '/build/b' on the right"]
+    assert len(folders) == 31 and "bin/y" in folders
+    assert places["folders: '/usr/bin' on the left, '/tmp/evil' on the right"] == ["bin/x"]
+    (rest,) = (paths for detail, paths in places.items() if not detail.startswith("folders"))
+    assert rest == ["bin/y"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 from repaudit.forensics._paths import Moved, renamed
@@ -40,7 +40,7 @@ class Debug:
         self._left, self._right = left, right
         self._order: Order = order
         self._known = known
-        self._same = cache(self._refers)
+        self._same = lru_cache(maxsize=1 << 16)(self._refers)
         self._units = [_units(side.get(_LINES, b""), order) for side in (left, right)]
 
     def tells_folders(self, name: str) -> bool:

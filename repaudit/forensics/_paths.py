@@ -10,6 +10,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec.structs import replace
+
 from repaudit.forensics._case import clue, clues, of_one_build, sides
 from repaudit.forensics._tokens import compare_lines
 from repaudit.forensics.interface import Case
@@ -144,6 +146,12 @@ def blamed(case: Case, pair: Moved, where: str) -> Iterator[Clue]:
         yield from clues(compare_lines(case, *_texts(pair)))
     else:
         yield build_path(pair, where)
+
+
+def unknown(pair: Moved) -> Clue:
+    """Return that a text names these folders, of which nobody knows what they decide."""
+    known = clue("unexplained", f"folders: {shown(pair)}")
+    return replace(known, place="another_folder_in_text")
 
 
 def build_path(pair: Moved, where: str) -> Clue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from math import isqrt
 
 from repaudit.forensics._case import (
@@ -14,7 +14,6 @@ from repaudit.forensics._case import (
     clue,
     clues,
     contents,
-    distinct,
     inflate,
     of_one_build,
     values,
@@ -22,7 +21,7 @@ from repaudit.forensics._case import (
 )
 from repaudit.forensics._catalogue import known_at
 from repaudit.forensics._order import decide
-from repaudit.forensics._paths import between, build_path, shown, unread
+from repaudit.forensics._paths import between, build_path, unknown, unread
 from repaudit.forensics._tokens import compare_lines, sample, unseen
 from repaudit.forensics._units import listing, moved, unordered
 from repaudit.forensics._withheld import hide
@@ -41,6 +40,8 @@ _ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _WORK = 20_000_000
 #: Documents up to so many characters are read as such.
 _DOCUMENT = 1 << 20
+#: So many folders of one text are told.
+_MOST_FOLDERS = 20
 #: Lines of both sides.
 _Sides = tuple[Sequence[str], Sequence[str]]
 #: The end of a line of a key, which may stand in a string of another text.
@@ -145,7 +146,7 @@ def _compare_texts(case: Case, left: list[str], right: list[str]) -> Iterator[Cl
     pairs += zip(strays_left, strays_right, strict=False)
     some = sample(pairs[: 2 * _LINES], case.share)
     found = [_compared(case, a, b) for a, b in some]
-    yield from distinct(one for one in found if isinstance(one, Clue))
+    yield from islice(dict.fromkeys(one for one in found if isinstance(one, Clue)), _MOST_FOLDERS)
     blames = chain.from_iterable(one for one in found if not isinstance(one, Clue))
     yield from clues(chain(blames, _left_over(strays_left, strays_right)))
     more = unseen(pairs, some)
@@ -164,7 +165,7 @@ def _compared(case: Case, left: str, right: str) -> tuple[Blame, ...] | Clue:
     if pair and unread(case.difference.path, left):
         return build_path(pair, "a line for people")
     if pair:
-        return clue("unexplained", f"a folder, which may decide what runs: {shown(pair)}")
+        return unknown(pair)
     return found
 
 

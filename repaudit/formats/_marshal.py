@@ -16,6 +16,9 @@ from repaudit.model.errors import UnreadableError
 
 _SIZE = Struct("<i")
 _FLAG = 0x80
+#: So many are looked at: some seconds.
+_MOST_OBJECTS = 3_000_000
+_TOO_MANY = "bytecode holds more objects than are looked at"
 _FIXED = dict(zip(b"0NFTS.iIgy", (0, 0, 0, 0, 0, 0, 4, 8, 8, 16), strict=True))
 _SHORT, _LONG = frozenset(b"zZf"), frozenset(b"stuaA")
 _CONTAINERS = frozenset(b"([<>")
@@ -66,12 +69,15 @@ class _Walk:
         self._numbers, self._fields = next(layouts, (0, ()))
         if not self._fields:
             raise UnreadableError("a pyc file is of no known version")
-        self._code, self._at, self._todo = code, 0, [_OBJECT]
+        self._code, self._at, self._todo, self._room = code, 0, [_OBJECT], _MOST_OBJECTS
         self._flagged: list[int] = []
         self.names: list[_Text] = []
         self.used: set[int] = set()
         while self._todo:
             self._step(self._todo.pop())
+            self._room -= 1
+            if self._room < 0:
+                raise UnreadableError(_TOO_MANY)
 
     def _step(self, role: int) -> None:
         if role == _NUMBER:
@@ -122,9 +128,8 @@ class _Walk:
             raise UnreadableError("bytecode holds an object of no known kind")
 
     def _members(self, count: int) -> None:
-        # Each takes a byte at least, so no number makes the list longer than the code.
-        if not 0 <= len(self._todo) + count <= len(self._code):
-            raise UnreadableError("bytecode holds more than it has room for")
+        if not 0 <= count <= self._room:
+            raise UnreadableError(_TOO_MANY)
         self._todo += [_OBJECT] * count
 
     def _expect(self, roles: Sequence[int]) -> None:

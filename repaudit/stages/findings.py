@@ -33,6 +33,8 @@ _WHOSE = (
 )
 #: What is known of a file that has another name on the other side.
 RENAMED = "same_bytes_under_another_name"
+#: What is known of a text that names another folder on the other side.
+FOLDER = "another_folder_in_text"
 #: What is said of a known place behind the title of its cause.
 _NOT_ALL = "; but not all that differs there is known to come of that"
 #: What is unexplained so stands first.
@@ -130,7 +132,7 @@ def unexplained_of_two() -> Cause:
 def unexplained_at(slug: str) -> Cause:
     """Return the cause that stands for none where another one, that of `slug`, is known to show."""
     known = cause(slug)
-    said = "" if slug == RENAMED else _NOT_ALL
+    said = "" if slug in (RENAMED, FOLDER) else _NOT_ALL
     return replace(known, slug=UNEXPLAINED, title=f"{known.title}{said}")
 
 

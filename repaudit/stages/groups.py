@@ -24,6 +24,7 @@ from repaudit.model.withheld import withheld
 from repaudit.stages.chains import Follower, Told
 from repaudit.stages.clues import Best, Sourced
 from repaudit.stages.findings import (
+    FOLDER,
     MOST_EVIDENCE,
     RENAMED,
     identity,
@@ -82,6 +83,8 @@ def add(
         apart = known or f"{difference.aspect} {scene.folder(difference)}"
         if other := scene.elsewhere.get(difference.place) if known == RENAMED else None:
             apart = " ".join([known, *scene.folders(difference, other)])  # a name for both sides
+        elif found and known == FOLDER:
+            apart = f"{known} {found.clue.detail}"  # one for the same two folders
         group = groups.setdefault((slug, f"{image}{place} {apart}"), Group(instruction, known))
     else:
         group = groups.setdefault((slug, place), Group(instruction))
