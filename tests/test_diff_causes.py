@@ -472,3 +472,90 @@ def test_members_of_a_cpio_archive_in_another_order(tmp_path: Path):
         for word, some in (("l", names), ("r", "dbeac"))
     ]
     assert causes(diff(*sides)) == {"random_order_in_cpio_archive": {"initrd"}}
+
+
+# --- what Java's tools write -------------------------------------------------------------------
+
+
+def log(took: str, finished: str, module: str = "1.234 s") -> bytes:
+    return (
+        f"[INFO] app ................................ SUCCESS [{module:>9}]\n[INFO] BUILD SUCCESS\n"
+        f"[INFO] Total time:  {took}\n[INFO] Finished at: {finished}\n"
+    ).encode()
+
+
+@pytest.mark.parametrize("took", [("3.251 s", "4.001 s"), ("59.9 s", "01:02 min")])
+def test_mavens_log_tells_when_and_how_long(tmp_path: Path, took: tuple[str, str]):
+    days = ("2026-11-22T10:11:12Z", "2026-11-23T10:11:19Z")
+    modules = ("1.234 s", "11.234 s")
+    logs = [log(*pair) for pair in zip(took, days, modules, strict=True)]
+    sides = [holding(tmp_path / f"{n}", "srv/build.log", data) for n, data in enumerate(logs)]
+    both = {"captures_build_date", "captures_execution_time"}
+    assert causes(diff(*sides)).keys() == both
+    evil = holding(tmp_path / "e", "srv/build.log", logs[1].replace(b"BUILD SUCCESS", b"EVIL"))
+    assert causes(diff(sides[0], evil)).keys() == {*both, "unexplained"}
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("timeout 3.251 s", "timeout 4.001 s"),
+        ("Total time: 3.251 kg", "Total time: 4.001 kg"),
+        ("Total time: 3.251 s of 1", "Total time: 4.001 s of 2"),
+    ],
+)
+def test_not_each_number_is_a_duration(tmp_path: Path, left: str, right: str):
+    sides = [holding(tmp_path / f"{n}", "a", text.encode()) for n, text in enumerate((left, right))]
+    assert "unexplained" in causes(diff(*sides))
+
+
+def jar_manifest(who: str, jdk: str, when: int, main: str = "App") -> bytes:
+    return (
+        f"Manifest-Version: 1.0\r\nBuilt-By: {who}\r\nBuild-Jdk: {jdk}\r\n"
+        f"Bnd-LastModified: {when}\r\nMain-Class: {main}\r\n\r\n"
+    ).encode()
+
+
+def test_the_manifest_of_a_jar_is_read_outside_of_one_too(tmp_path: Path):
+    one = jar_manifest("jenkins", "17.0.2", 1_700_000_000_123)
+    two = jar_manifest("root", "17.0.9", 1_710_000_000_123)
+    evil = jar_manifest("root", "17.0.9", 1_710_000_000_123, "Evil")
+    wanted = {
+        "user_in_java_jar_manifest",
+        "toolchain_in_java_jar_manifest",
+        "timestamp_in_java_bnd_manifest",
+    }
+    path = "srv/app/META-INF/MANIFEST.MF"
+    sides = [holding(tmp_path / f"{n}", path, data) for n, data in enumerate((one, two, evil))]
+    assert causes(diff(*sides[:2])).keys() == wanted
+    assert causes(diff(sides[0], sides[2])).keys() == {*wanted, "unexplained"}
+    other = [holding(tmp_path / f"o{n}", "srv/notes", data) for n, data in enumerate((one, two))]
+    assert "unexplained" in causes(diff(*other))
+
+
+# --- a container's ID as the host name ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "known"),
+    [
+        ("HOSTNAME={}", True),
+        ("built on host {}", True),
+        ('{{"build_host": "{}"}}', True),
+        ("Linux version 6.1.0 (root@{}) (gcc 12)", True),
+        ("{}", False),
+        ("commit {}", False),
+        ("uses: some/action@{}", False),
+        ("REDIS_HOST={}", False),
+        ("hostname={}.example", False),
+        ("hostname=x{}", False),
+    ],
+)
+def test_a_host_is_named_after_a_container_where_the_line_says_so(
+    tmp_path: Path, line: str, known: bool
+):
+    ids = ("3f2a1b4c5d6e", "9a8b7c6d5e4f")
+    sides = [holding(tmp_path / one, "srv/info", line.format(one).encode()) for one in ids]
+    assert causes(diff(*sides)).keys() == {"captures_hostname" if known else "unexplained"}
+    short = [holding(tmp_path / one, "srv/info", line.format(one[1:]).encode()) for one in ids]
+    assert causes(diff(*short)).keys() == {"unexplained"}

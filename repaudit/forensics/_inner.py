@@ -6,7 +6,18 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from repaudit.forensics import FORENSICS, canary, compressor, elf, png, pyc, sqlite, text, uncovered
+from repaudit.forensics import (
+    FORENSICS,
+    canary,
+    compressor,
+    elf,
+    manifest,
+    png,
+    pyc,
+    sqlite,
+    text,
+    uncovered,
+)
 from repaudit.forensics._case import NESTED, clue, held, nested, of_one_build, sides, umask_explains
 from repaudit.forensics._files import MemberFiles
 from repaudit.forensics._members import Members, claims
@@ -15,8 +26,8 @@ from repaudit.forensics.interface import Case
 from repaudit.model.finding import Clue
 
 _INNER = (
-    *(canary.FORENSIC, compressor.FORENSIC, elf.FORENSIC, png.FORENSIC, pyc.FORENSIC),
-    *(sqlite.FORENSIC, text.FORENSIC, uncovered.FORENSIC),
+    *(canary.FORENSIC, compressor.FORENSIC, elf.FORENSIC, manifest.FORENSIC, png.FORENSIC),
+    *(pyc.FORENSIC, sqlite.FORENSIC, text.FORENSIC, uncovered.FORENSIC),
 )
 _ARCHIVES = ("ar", "cpio", "gzip", "tar", "zip")
 # What those open, in a file of its own or packed.
@@ -76,7 +87,7 @@ def order(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue
     yield clue(chosen, f"{len(one)} members in another order: {why}")
 
 
-def among(case: Case, left: Members, right: Members) -> Case:
+def _among(case: Case, left: Members, right: Members) -> Case:
     """Return a case for members of these two archives: they may hold digests of each other."""
     pairs = {
         name: (left[name].data, right[name].data)
@@ -90,7 +101,7 @@ def insides(case: Case, left: Members, right: Members) -> Iterator[Clue]:
     """Yield what is found in members whose contents differ."""
     differ = [name for name in left if name in right and left[name].data != right[name].data]
     room, opened = _MOST_OF_ARCHIVES, differ[:_MOST_OPENED]
-    case = replace(among(case, left, right), share=case.share * max(1, len(opened)))
+    case = replace(_among(case, left, right), share=case.share * max(1, len(opened)))
     for name in opened:
         both = left[name].data, right[name].data
         room -= sum(map(len, both)) if _archive(name, both[0]) else 0

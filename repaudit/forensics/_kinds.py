@@ -27,8 +27,10 @@ _CHECKSUM = re.compile(
 _DIGEST_LENGTHS = frozenset({8, 32, 40, 56, 64, 96, 128})
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _UNIT = re.compile(r"(?:ns|us|µs|ms|s|secs?|seconds?|min|minutes?|msec|milliseconds?)")
-_TOOK = re.compile(
-    r"(?i)(?<![a-z])(?:took|ran|elapsed|finished|completed|duration|real|user|sys)\b"
+#: What stands before a duration; `SUCCESS [` in Maven's summary of modules.
+TOOK = re.compile(
+    r"(?i)(?<![a-z])(?:took|ran|elapsed|finished|completed|duration|real|user|sys"
+    r"|total time)\b|\bSUCCESS \["
 )
 _TIMES = re.compile(
     r"(?i)(?<![a-z])(?:[acm]?time(?:stamp)?|stamp|dated?|epoch|built|created|generated|modified"
@@ -37,6 +39,12 @@ _TIMES = re.compile(
 _ADDRESS = re.compile(r"(?:0x0*|0{4})?(?:7f|5[5-9a-f])[0-9a-f]{10}")
 # gcc's temporary assembler and object files
 _OBJECT = re.compile(r"cc[A-Za-z0-9]{6}\.[os]")
+# A container's ID, which docker makes its host name.
+_CONTAINER = re.compile(r"(?=.*[a-f])(?=.*[0-9])[0-9a-f]{12}")
+_HOST = (
+    r"(?i)(?:(?<![a-z_-])(?:host[ _-]?name|(?:build[ _-]?|on )host)[\"']?\s*[:=]?\s*[\"']?"
+    r"|(?<![\w/.@-])root@)"
+)
 _TEMPORARY = re.compile(rf"/(?:var/)?tmp/|tmp[._]|{DRAWN}$")
 # A name that mktemp(1), mkstemp(3) or Python's tempfile made: six to twelve letters and digits.
 # Of two kinds of letters, or with digits: few names that people give are.
@@ -63,7 +71,7 @@ def _number(case: Case, line: str, left: str, right: str, after: str) -> str | N
     if clock_number(case, left, right):
         return "captures_build_date"
     if _UNIT.fullmatch(after) and _NUMBER.fullmatch(left) and _NUMBER.fullmatch(right):
-        measured = of_one_build(case) or _TOOK.search(line)
+        measured = of_one_build(case) or TOOK.search(line)
         return "captures_execution_time" if measured else None
     return None
 
@@ -126,6 +134,8 @@ def _random(case: Case, line: str, left: str, right: str) -> str | None:
         return "captures_memory_address"
     if re.fullmatch(UUID, left) and re.fullmatch(UUID, right):
         return "embeds_random_value"
+    if _CONTAINER.fullmatch(left) and _CONTAINER.fullmatch(right) and _names_host(line, left):
+        return "captures_hostname"
     if re.fullmatch(CRYPT, left) and re.fullmatch(CRYPT, right):
         drawn = of_one_build(case) and _salt(left) != _salt(right)
         return "embeds_random_value" if drawn else None
@@ -138,6 +148,11 @@ def _random(case: Case, line: str, left: str, right: str) -> str | None:
         return None  # it is the digest of no file that is there on both sides
     # In two images it may be a key, a commit or a token that somebody put there.
     return "embeds_random_value" if of_one_build(case) else None
+
+
+def _names_host(line: str, word: str) -> bool:
+    """Whether `line` says that `word` is a host: else it may be a commit, or a digest's start."""
+    return re.search(rf"{_HOST}{word}(?![\w.@/-])", line) is not None
 
 
 def _names_file(case: Case, left: str, right: str) -> bool:

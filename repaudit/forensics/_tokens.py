@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from repaudit.forensics._case import Blame, of_one_build
 from repaudit.forensics._dates import compare
-from repaudit.forensics._kinds import CRYPT, DRAWN, UUID, kind, says_time
+from repaudit.forensics._kinds import CRYPT, DRAWN, TOOK, UUID, kind, says_time
 from repaudit.forensics._order import decide
 from repaudit.forensics._stamps import Stamp, stamps
 from repaudit.forensics._told import MARK, mask
@@ -58,6 +58,8 @@ _CHOOSES = re.compile(
     r"(?i)://|expir|valid|until|deadline|not[-_ ]?(?:after|before)"
     r"|(?<![a-z])(?:apt(?:-get)?|curl|git|npm|pip|wget)(?![a-z])"
 )
+#: With the blanks that fill it up.
+_DURATION = re.compile(r" *(?<![\w.:])(?:\d+\.\d+ s|\d\d:\d\d (?:min|h))(?!\w)")
 _BRACES = re.compile(r"\{.*\}")
 
 
@@ -116,9 +118,21 @@ def _compared(
     """Return what is to be blamed: of a thousand files that hold the date, it is the same."""
     case = Case(difference=_ANY, left_levels=left_levels, right_levels=right_levels, files=files)
     left, right, told = mask(case, left, right)
+    left, right, took = _mask_durations(left, right)
     left, right, dated = _mask_stamps(case, left, right)
     rest = _compare_words(case, left, right) if left != right else ()
-    return (*told, *dated, *rest)
+    return (*told, *took, *dated, *rest)
+
+
+def _mask_durations(left: str, right: str) -> tuple[str, str, list[Blame]]:
+    """Replace durations in the form of Maven, which chooses the unit by the length."""
+    hits = [_DURATION.findall(side) for side in (left, right)]
+    if not hits[0] or len(hits[0]) != len(hits[1]) or not TOOK.search(left):
+        return left, right, []
+    pairs = [(a.strip(), b.strip()) for a, b in zip(*hits, strict=True)]
+    found = [Blame("captures_execution_time", a, b) for a, b in pairs if a != b]
+    left, right = (_DURATION.sub(f"{MARK}duration{MARK}", side) for side in (left, right))
+    return left, right, found
 
 
 def _mask_stamps(case: Case, left: str, right: str) -> tuple[str, str, list[Blame]]:

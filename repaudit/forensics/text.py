@@ -54,6 +54,7 @@ _PEM = re.compile(
     rf"(?:[A-Za-z0-9+/=]++{_EOL})*+-----END \1-----"
 )
 _STRINGS = frozenset({Aspect.LINK, Aspect.CONFIG, Aspect.HISTORY, Aspect.ANNOTATION})
+_MANIFEST = re.compile(r"(?:^|/)META-INF/MANIFEST\.MF$")
 #: A whole step of a history, which has no counterpart.
 _STEP = re.compile(r"history/[0-9]+")
 # Controls that no text holds; NUL among them.
@@ -65,23 +66,33 @@ class _Text:
 
     def examine(self, case: Case) -> Iterator[Clue]:
         """Yield a clue for each kind of word that differs, and one for what is not known."""
-        pair = _texts(case)
-        if pair is None:
-            return
-        left, right = (_PEM.sub(r"<\1>", text) for text in pair)
-        keys = [[(hit[0], hit[1]) for hit in _PEM.finditer(text)] for text in pair]
-        if keys[0] != keys[1] and keys[0] and keys[1]:
-            yield _keys(case, keys[0][0][1])
-        left, right, hidden = hide(case, left, right)
-        yield from clues(hidden)
-        lines = _split(left), _split(right)
-        yield from _compare_texts(case, *lines)
-        rest = [text.split("\n", _MOST_LINES)[_MOST_LINES:] for text in (left, right)]
-        if rest[0] != rest[1]:
-            yield clue("unexplained", f"of so many lines, the first {_MOST_LINES} are compared")
-        ends = [[text.count(end) for end in _ENDS] for text in (left, right)]
-        if ends[0] != ends[1] and len(lines[0]) == len(lines[1]):
-            yield clue("unexplained", "the lines end otherwise")
+        pair = None if is_manifest(case) else texts(case)
+        if pair:
+            yield from compare(case, *pair)
+
+
+def is_manifest(case: Case) -> bool:
+    """Whether it is what manifest.py reads."""
+    difference = case.difference
+    return difference.aspect is Aspect.CONTENT and _MANIFEST.search(difference.path) is not None
+
+
+def compare(case: Case, left: str, right: str) -> Iterator[Clue]:
+    """Yield a clue for each kind of word that differs, and one for what is not known."""
+    keys = [[(hit[0], hit[1]) for hit in _PEM.finditer(text)] for text in (left, right)]
+    left, right = (_PEM.sub(r"<\1>", text) for text in (left, right))
+    if keys[0] != keys[1] and keys[0] and keys[1]:
+        yield _keys(case, keys[0][0][1])
+    left, right, hidden = hide(case, left, right)
+    yield from clues(hidden)
+    lines = _split(left), _split(right)
+    yield from _compare_texts(case, *lines)
+    rest = [text.split("\n", _MOST_LINES)[_MOST_LINES:] for text in (left, right)]
+    if rest[0] != rest[1]:
+        yield clue("unexplained", f"of so many lines, the first {_MOST_LINES} are compared")
+    ends = [[text.count(end) for end in _ENDS] for text in (left, right)]
+    if ends[0] != ends[1] and len(lines[0]) == len(lines[1]):
+        yield clue("unexplained", "the lines end otherwise")
 
 
 def _keys(case: Case, word: str) -> Clue:
@@ -93,7 +104,8 @@ def _keys(case: Case, word: str) -> Clue:
     return clue("unexplained", f"the blocks that start with {label} differ: {made}")
 
 
-def _texts(case: Case) -> tuple[str, str] | None:
+def texts(case: Case) -> tuple[str, str] | None:
+    """Return both sides' text where both are one and they differ."""
     if case.difference.aspect in _STRINGS:
         path = case.difference.path.lstrip("/")
         if _STEP.fullmatch(path):

@@ -1,18 +1,15 @@
-"""zip, jar and wheel: times, modes and order of the members, the jar's manifest (APPNOTE 4.3)."""
+"""zip, jar and wheel: times, modes and order of the members (APPNOTE 4.3)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from repaudit.forensics._case import clue, contents, distinct, sides, whole
 from repaudit.forensics._dates import why_later
 from repaudit.forensics._inner import (
-    among,
     changed,
     first_of,
-    inside,
     insides,
     modes,
     only_on_one_side,
@@ -24,13 +21,6 @@ from repaudit.formats import STEP, apart
 from repaudit.model.finding import Clue
 
 _PACKED = f"{STEP}packed"
-_MANIFEST = "META-INF/MANIFEST.MF"
-_KEYS = {
-    "Built-By": "user_in_java_jar_manifest",
-    "Build-Jdk": "toolchain_in_java_jar_manifest",
-    "Created-By": "toolchain_in_java_jar_manifest",
-    "Bnd-LastModified": "timestamp_in_java_bnd_manifest",
-}
 _SLUGS = {"jar": "timestamps_in_jar", "war": "timestamps_in_jar", "ear": "timestamps_in_jar"}
 
 
@@ -61,9 +51,6 @@ def _compare(case: Case, left: dict[str, Member], right: dict[str, Member]) -> I
     yield from _times(case, left, right)
     yield from modes(case, left, right)
     yield from order(case, "random_order_in_zip", left, right)
-    if _MANIFEST in left and _MANIFEST in right:
-        within = among(case, left, right)
-        yield from _manifest(within, left.pop(_MANIFEST).data, right.pop(_MANIFEST).data)
     yield from insides(case, left, right)
     yield from only_on_one_side(left, right)
 
@@ -80,17 +67,6 @@ def _times(case: Case, left: dict[str, Member], right: dict[str, Member]) -> Ite
         yield clue(slug, detail, factors=("timezone",) if zone else None)
     more = changed(left, right, "more_times")
     yield from first_of(slug, more, "more times")
-
-
-def _manifest(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
-    for key, slug in _KEYS.items():
-        pattern = re.compile(rb"^" + key.encode() + rb": (.*)$", re.MULTILINE)
-        a, b = pattern.search(left), pattern.search(right)
-        if a and b and a[1] != b[1]:
-            yield clue(slug, f"{key} {sides(a[1].strip(), b[1].strip())}")
-            left, right = pattern.sub(b"", left, 1), pattern.sub(b"", right, 1)
-    if left != right:
-        yield from inside(case, _MANIFEST, left, right)
 
 
 def _wall_seconds(moment: str) -> int | None:

@@ -1,0 +1,40 @@
+"""The manifest of a jar (META-INF/MANIFEST.MF): who built it, with what, and when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from repaudit.forensics._case import clue, sides
+from repaudit.forensics.interface import Case, Forensic
+from repaudit.forensics.text import compare, is_manifest, texts
+from repaudit.model.finding import Clue
+
+_KEYS = {
+    "Built-By": "user_in_java_jar_manifest",
+    "Build-Jdk": "toolchain_in_java_jar_manifest",
+    "Created-By": "toolchain_in_java_jar_manifest",
+    "Bnd-LastModified": "timestamp_in_java_bnd_manifest",
+}
+
+
+class _Manifest:
+    name = "manifest"
+
+    def examine(self, case: Case) -> Iterator[Clue]:
+        """Yield what the keys say that builds choose, and then what of the rest differs."""
+        pair = texts(case) if is_manifest(case) else None
+        if pair is None:
+            return
+        left, right = pair
+        for key, slug in _KEYS.items():
+            pattern = re.compile(rf"^{key}: (.*)$", re.MULTILINE)
+            a, b = pattern.search(left), pattern.search(right)
+            if a and b and a[1] != b[1]:
+                yield clue(slug, f"{key} {sides(a[1].strip(), b[1].strip())}")
+                left, right = pattern.sub("", left, 1), pattern.sub("", right, 1)
+        if left != right:
+            yield from compare(case, left, right)
+
+
+FORENSIC: Forensic = _Manifest()
