@@ -6,6 +6,7 @@ rights that no list speaks of, or of a package that claims to be the same.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -269,3 +270,130 @@ def test_lists_that_cannot_be_read_say_nothing(files: Files, tmp_path: Path):
         write(tmp_path / "r", {**image("2", AFTER), **files}),
     )
     assert "usr/bin/app" not in paths(found.get(UPGRADE, []))
+
+
+# --- Python, npm, jars -------------------------------------------------------------------------
+
+SITE = "usr/lib/python3/site-packages/"
+
+
+def sha256(data: bytes) -> str:
+    digest = hashlib.sha256(data).digest()
+    return "sha256=" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def wheel(version: str, files: Files, more: str = "") -> Files:
+    """An installed package, with bytecode, of which RECORD says no digest."""
+    home = f"{SITE}my_app-{version}.dist-info"
+    own = {f"{SITE}{name}": data for name, data in files.items()}
+    own[f"{home}/METADATA"] = f"Name: my-app\nVersion: {version}\n".encode()
+    rows = [f"{name.removeprefix(SITE)},{sha256(data)},{len(data)}" for name, data in own.items()]
+    rows += [f"my_app-{version}.dist-info/RECORD,,", "my_app/__pycache__/a.cpython-311.pyc,,"]
+    code = b"\xa7\r\r\n\0\0\0\0" + files["my_app/a.py"]
+    own[f"{SITE}my_app/__pycache__/a.cpython-311.pyc"] = code
+    own[f"{home}/RECORD"] = ("\n".join(rows) + f"\n{more}").encode()
+    return own
+
+
+ONE = {"my_app/a.py": b"one = 1\n", "my_app/old.py": b"old = 1\n"}
+TWO = {"my_app/a.py": b"two = 2\n", "my_app/new.py": b"new = 2\n"}
+
+
+def test_a_python_package_of_another_version_is_what_its_records_list(tmp_path: Path):
+    found = told(write(tmp_path / "l", wheel("1.0", ONE)), write(tmp_path / "r", wheel("1.1", TWO)))
+
+    assert found.keys() == {UPGRADE, UNTOLD}
+    (only,) = found[UPGRADE]
+    assert only.evidence[0].detail == "my-app 1.0 -> 1.1: 7 files"
+    assert paths(found[UNTOLD]) == {f"{SITE}my_app/__pycache__/a.cpython-311.pyc"}
+
+
+@pytest.mark.parametrize(
+    ("payload", "more"),
+    [
+        ({f"{SITE}my_app/new.py": b"evil"}, ""),
+        ({f"{SITE}evil.pth": b"import evil\n"}, ""),
+        ({f"{SITE}my_app/a.py": b"evil"}, ""),
+    ],
+)
+def test_and_no_more_than_that(payload: Files, more: str, tmp_path: Path):
+    left = write(tmp_path / "l", wheel("1.0", ONE))
+    right = write(tmp_path / "r", {**wheel("1.1", TWO, more), **payload})
+    found = told(left, right)
+    assert paths(found[PLAIN]) == {*payload}
+    assert not paths(found[UPGRADE]) & {*payload}
+
+
+def test_a_record_proves_nothing_outside_of_its_folder(tmp_path: Path):
+    evil = b"* * * * * root evil\n"
+    row = f"../../../../etc/cron.d/my_app,{sha256(evil)},{len(evil)}\n"
+    left = write(tmp_path / "l", wheel("1.0", ONE))
+    right = write(tmp_path / "r", {**wheel("1.1", TWO, row), "etc/cron.d/my_app": evil})
+
+    assert "etc/cron.d/my_app" in paths(told(left, right)[UNTOLD])
+
+
+def test_a_record_that_cannot_be_read_says_nothing(tmp_path: Path):
+    left = write(tmp_path / "l", wheel("1.0", ONE))
+    for number, more in enumerate(("a,b", '"x', "a,sha256=_,")):
+        right = write(tmp_path / f"r{number}", wheel("1.1", TWO, more))
+        assert told(left, right).keys() <= {PLAIN, title("same_bytes_under_another_name")}
+
+
+def test_two_versions_on_one_side_are_no_upgrade(tmp_path: Path):
+    left = write(tmp_path / "l", wheel("1.0", ONE))
+    right = write(tmp_path / "r", {**wheel("1.1", TWO), **wheel("1.2", TWO)})
+    assert UPGRADE not in told(left, right)
+
+
+def module(version: str, files: Files, root: str = "srv/node_modules/@a/b") -> Files:
+    text = f'{{"name": "@a/b", "version": "{version}"}}'.encode()
+    return {f"{root}/{name}": data for name, data in {**files, "package.json": text}.items()}
+
+
+def test_an_npm_package_of_another_version_is_named_and_unexplained(tmp_path: Path):
+    nested = "srv/node_modules/@a/b/node_modules/c/index.js"
+    left = write(tmp_path / "l", {**module("1.0.0", {"index.js": b"1\n"}), nested: b"c\n"})
+    right = write(
+        tmp_path / "r",
+        {**module("1.0.1", {"index.js": b"2\n", "more.js": b"3\n"}), nested: b"d\n"},
+    )
+    found = told(left, right)
+
+    assert found.keys() == {PLAIN, UNTOLD}
+    (only,) = found[UNTOLD]
+    assert only.confidence is Confidence.UNEXPLAINED
+    assert only.evidence[0].detail == "@a/b 1.0.0 -> 1.0.1: 3 files"
+    assert paths(found[PLAIN]) == {nested}
+    same = write(tmp_path / "s", module("1.0.0", {"index.js": b"2\n"}))
+    assert UNTOLD not in told(left, same)
+
+
+def test_an_npm_package_of_one_image_alone_is_named(tmp_path: Path):
+    left = write(tmp_path / "l", {"srv/a": b"a"})
+    right = write(tmp_path / "r", {"srv/a": b"a", **module("1.0.0", {"index.js": b"1\n"})})
+    found = told(left, right)
+    assert found.keys() == {LONE}
+    assert found[LONE][0].evidence[0].detail == "@a/b 1.0.0 on the right alone: 2 files"
+
+
+def test_a_jar_of_another_version_is_named_by_its_name(tmp_path: Path):
+    left = write(tmp_path / "l", {"srv/lib/log4j-core-2.17.0.jar": b"PK1", "srv/lib/x-1.jar": b"1"})
+    right = write(tmp_path / "r", {"srv/lib/log4j-core-2.17.1.jar": b"PK2", "srv/y-2.jar": b"2"})
+    found = told(left, right)
+
+    (only,) = found[UNTOLD]
+    assert only.evidence[0].detail == "log4j-core 2.17.0 -> 2.17.1: 2 files"
+    assert paths(found[PLAIN]) == {"srv/lib/x-1.jar", "srv/y-2.jar"}
+
+
+def test_of_two_records_that_name_a_file_both_must_be_right(tmp_path: Path):
+    """What dpkg says was another file is no other package's."""
+    sides = []
+    for version, files in (("1.0", ONE), ("1.1", TWO)):
+        own = wheel(version, files)
+        module = f"{SITE}my_app/a.py"
+        deb = package("app", {module: own[module] if version == "1.0" else b"other\n"})
+        sides.append({STATUS: stanza("app", version) + OTHER, **deb, **own})
+    found = told(write(tmp_path / "l", sides[0]), write(tmp_path / "r", sides[1]))
+    assert paths(found[PLAIN]) == {f"{SITE}my_app/a.py"}

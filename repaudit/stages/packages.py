@@ -52,7 +52,7 @@ class Package(Struct, frozen=True, kw_only=True):
 
     `files` are those of each side, by path. `layers` are the layers that its record speaks of, by
     the number that differences have; None means all. `said` is what is told of it, where that is
-    not its name and versions.
+    not its name and versions. `digests` says that its list says what files hold.
     """
 
     kind: str
@@ -62,6 +62,7 @@ class Package(Struct, frozen=True, kw_only=True):
     platform: str | None = None
     layers: range | None = None
     said: str = ""
+    digests: bool = True
 
     @property
     def record(self) -> str:
@@ -100,6 +101,10 @@ class Sides(Struct, frozen=True, kw_only=True):
         named = self.opened[side].images.named
         layers = named[self._platform(one)].layers
         return layers if self.are_merged(one) else layers[: (one.layer or 0) + 1]
+
+    def scope(self, one: Difference) -> range | None:
+        """Return the layer that a difference is in, None where layers do not correspond."""
+        return None if self.are_merged(one) else range(one.layer or 0, (one.layer or 0) + 1)
 
     def are_merged(self, one: Difference) -> bool:
         """Whether a difference is one of two merged file systems."""
@@ -152,13 +157,13 @@ class Claims:
         untold: dict[tuple[str, str], list[Claim]] = {}
         for claim in self._claims:
             package = claim.package
-            if claim.proved:
-                slug = _ANOTHER if package.both else _ALONE
-                said = f"{package.words}: {_count(claim.proved)}"
-                place = f"{package.record} {package.name}"
-                yield _finding(slug, place, claim.proved, [said])
-            if claim.untold:
+            if package.both and claim.untold:
                 untold.setdefault((package.kind, package.record), []).append(claim)
+            own = claim.proved if package.both else [*claim.proved, *claim.untold]
+            if own:
+                slug = _ANOTHER if package.both else _ALONE
+                said = f"{package.words}: {_count(own)}"
+                yield _finding(slug, f"{package.record} {package.name}", own, [said])
         for (_, record), claims in untold.items():
             some = [f"{one.package.words}: {_count(one.untold)}" for one in claims]
             if len(some) > MOST_EVIDENCE:
@@ -169,17 +174,17 @@ class Claims:
     def _take(self, one: Difference) -> bool:
         """Give a difference to the package whose lists name it; tell whether there is one."""
         here = 1 if one.left is None else 0
-        for claim in self._owners[here].get(one.path, ()):
-            files = claim.package.files
-            if not claim.package.speaks_of(one):
-                continue
-            if one.aspect is not Aspect.PRESENCE and one.path not in files[1]:
-                continue
-            proved = self._proved(one, files)
-            if proved is not None:
-                (claim.proved if proved else claim.untold).append(one)
-                return True
-        return False
+        lone = one.aspect is Aspect.PRESENCE
+        said = [
+            (claim, self._proved(one, claim.package.files))
+            for claim in self._owners[here].get(one.path, ())
+            if claim.package.speaks_of(one) and (lone or one.path in claim.package.files[1])
+        ]
+        if not said or any(proved is None for _, proved in said):
+            return False  # of two lists that name a file both must be right
+        claim, proved = max(said, key=lambda told: bool(told[1]))
+        (claim.proved if proved and claim.package.digests else claim.untold).append(one)
+        return True
 
     def _proved(self, one: Difference, files: tuple[Listed, Listed]) -> bool | None:
         """Whether the lists say of a difference what it is; None where they say another thing."""
