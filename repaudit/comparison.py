@@ -47,7 +47,7 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
         # What is needed from here on is loaded here: a thread that loads it while the layers are
         # read takes the interpreter's lock from those that read, and gains nothing.
         from repaudit.formats import FORMATS
-        from repaudit.model.report import Ignored, LayerRecord, Report, Subject, Verdict
+        from repaudit.model.report import Ignored, LayerRecord, Report, Same, Subject, Verdict
         from repaudit.stages.alone import Alone
         from repaudit.stages.attribute import attribute
         from repaudit.stages.contents import Library, with_details
@@ -91,6 +91,7 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
             unread=count_unread(sides[0].images, sides[1].images),
             ignored=ignored,
             untold=found.untold,
+            same=tuple(Same(platform=name, digest=digest) for name, digest in found.same),
         )
         return refuse_if_blind(report, folder / "selftest", store)
 

@@ -25,6 +25,7 @@ from repaudit.model.report import (
     Problem,
     Report,
     RunRecord,
+    Same,
     Subject,
     Verdict,
     View,
@@ -205,6 +206,9 @@ reports = st.builds(
     ).map(tuple),
     unread=st.integers(0, 9),
     untold=st.lists(hostile_texts, max_size=2).map(tuple),
+    same=st.lists(st.builds(Same, platform=hostile_texts, digest=hostile_texts), max_size=2).map(
+        tuple
+    ),
     ignored=st.lists(
         st.builds(Ignored, kind=hostile_texts, count=st.integers(0, 9)), max_size=2
     ).map(tuple),

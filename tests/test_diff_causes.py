@@ -559,3 +559,56 @@ def test_a_host_is_named_after_a_container_where_the_line_says_so(
     assert causes(diff(*sides)).keys() == {"captures_hostname" if known else "unexplained"}
     short = [holding(tmp_path / one, "srv/info", line.format(one[1:]).encode()) for one in ids]
     assert causes(diff(*short)).keys() == {"unexplained"}
+
+
+# --- what stands beside images -----------------------------------------------------------------
+
+_BESIDE = "the same on both sides; the index around, and so its digest, is not."
+
+
+def attested(folder: Path, said: bytes, **layers: bytes) -> str:
+    """An index as BuildKit writes it: an image for each architecture, and what it `said` of it."""
+    store = Store()
+    images, attestations = [], []
+    for name, layer in layers.items():
+        platform = {"os": "linux", "architecture": name}
+        images.append(store.image(layer, architecture=name, platform=platform))
+        notes = {
+            "vnd.docker.reference.digest": images[-1]["digest"],
+            "vnd.docker.reference.type": "attestation-manifest",
+        }
+        unknown = {"os": "unknown", "architecture": "unknown"}
+        if said:
+            made = store.image(
+                said + name.encode(), architecture="unknown", annotations=notes, platform=unknown
+            )
+            attestations.append(made)
+    return str(write_files(folder, store.layout(store.index(*images, *attestations))))
+
+
+@pytest.mark.parametrize("said", [b"two", b""])
+@pytest.mark.parametrize("names", [("amd64",), ("amd64", "arm64")])
+def test_where_attestations_alone_differ_the_images_are_said_to_be_the_same(
+    tmp_path: Path, said: bytes, names: tuple[str, ...]
+):
+    layers = {name: tar(member(name.encode(), b"x")) for name in names}
+    sides = [attested(tmp_path / f"{n}", word, **layers) for n, word in enumerate((b"one", said))]
+    report = diff(*sides)
+    assert causes(report).keys() == {"unexplained"}
+    assert [one["platform"] for one in report["same"]] == [f"linux/{name}" for name in names]
+    text = shown(*sides)
+    assert _BESIDE in text
+    assert f"linux/{names[-1]}: the image itself, sha256:" in " ".join(text.split())
+    read = [one["detail"] for found in report["findings"] for one in found["evidence"]]
+    assert any("read it" in detail for detail in read)
+
+
+def test_an_image_that_differs_is_none_of_the_same(tmp_path: Path):
+    plain, other = (tar(member(b"a", data)) for data in (b"x", b"evil"))
+    one = attested(tmp_path / "l", b"one", amd64=plain, arm64=plain)
+    two = attested(tmp_path / "r", b"two", amd64=plain, arm64=other)
+    assert [image["platform"] for image in diff(one, two)["same"]] == ["linux/amd64"]
+    assert _BESIDE not in shown(one, two)
+    more = attested(tmp_path / "m", b"one", amd64=plain)
+    assert _BESIDE not in shown(one, more)
+    assert diff(one, one)["same"] == []

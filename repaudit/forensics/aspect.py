@@ -21,10 +21,10 @@ _OF_HOSTS = re.compile(
 
 #: What stands beside the images of an index: a provenance holds times and IDs of its build, and
 #: may say that somebody else built it.
-_ATTACHED = re.compile(r"/index/manifests/\d+/(?:manifests/\d+/)?digest")
+_ATTACHED = re.compile(r"/index/manifests/\d+(?:/manifests/\d+)?")
 _BY_LAYERS = "a history has a step for each layer, and says which steps made none"
 _READ_IT = (
-    "an attestation or artifact beside the images is another one: read what both say; "
+    "an attestation or artifact beside the images is another one, or there is none: read it; "
     "`docker buildx build --provenance=false --sbom=false` makes none"
 )
 _BESIDE_IT = "all that the other side has, config and layers, is compared"
@@ -43,13 +43,22 @@ class _Aspect:
             yield clue("other_number_of_layers", _BY_LAYERS)
         if difference.aspect is Aspect.PRESENCE and difference.path == "/manifest":
             yield clue("no_manifest_in_docker_archive", _BESIDE_IT)
-        if difference.aspect is Aspect.ANNOTATION and _ATTACHED.fullmatch(difference.path):
+        if _is_attached(difference):
             yield clue("unexplained", _READ_IT)
         pair = values(case)
         judge = _JUDGES.get(case.difference.aspect)
         slug = judge(case, *pair) if pair and judge else None
         if pair and slug:
             yield clue(slug, f"{case.difference.aspect} {sides(*pair)}")
+
+
+def _is_attached(difference: Difference) -> bool:
+    """Whether it is what an index lists beside images: another one, or one side's alone."""
+    if difference.aspect is Aspect.PRESENCE:
+        return _ATTACHED.fullmatch(difference.path) is not None
+    where = difference.path.removesuffix("/digest")
+    another = difference.aspect is Aspect.ANNOTATION and where != difference.path
+    return another and _ATTACHED.fullmatch(where) is not None
 
 
 def _of_layers(difference: Difference) -> bool:

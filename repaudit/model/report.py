@@ -121,6 +121,13 @@ class View(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Same(Struct, frozen=True, kw_only=True):
+    """An image that is the same on both sides, by its digest, though the indexes are not."""
+
+    platform: str
+    digest: str
+
+
 class Ignored(Struct, frozen=True, kw_only=True):
     """How many differences of a class are in no finding: so asked, or no part of an image."""
 
@@ -139,6 +146,7 @@ class Report(Struct, frozen=True, kw_only=True):
     platforms that were compared as merged file systems, and `ignored` is what stands in no finding
     though it differs. `unread` counts the layers of two images that were not read, as they have the
     same digest on both sides, and `untold` says what else of them was not compared.
+    `same` are the images of two indexes that do not differ.
     """
 
     schema: str = SCHEMA
@@ -157,3 +165,4 @@ class Report(Struct, frozen=True, kw_only=True):
     ignored: tuple[Ignored, ...] = ()
     unread: int = 0
     untold: tuple[str, ...] = ()
+    same: tuple[Same, ...] = ()

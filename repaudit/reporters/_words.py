@@ -84,6 +84,8 @@ def limits(report: Report) -> Iterator[tuple[str, str]]:
         yield "limit", f"{limit.factor}: {limit.reason}"
     for view in report.views:
         yield "view", f"{view.platform}: {view.view}, as {view.reason}"
+    for same in report.same:
+        yield "same", f"{same.platform}: the image itself, {same.digest}"
     if report.unread:
         its = "its digest is" if report.unread == 1 else "their digests are"
         yield "not read", f"{count(report.unread, 'layer')}, as {its} the same on both sides"
@@ -117,6 +119,13 @@ def conclusion(report: Report) -> Iterator[str]:
             f"{count(len(report.findings), 'finding')} ({unexplained} unexplained), "
             f"{count(len(differences), 'difference')}{derived}."
         )
+        if report.same and all(map(_beside_images, differences.values())):
+            its = "image is" if len(report.same) == 1 else "images are"
+            yield f"The {its} the same on both sides; the index around, and so its digest, is not."
+
+
+def _beside_images(difference: Difference) -> bool:
+    return difference.layer is None and f"{difference.path}/".startswith("/index/")
 
 
 def blame(finding: Finding) -> str:

@@ -45,6 +45,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     pairs: tuple[tuple[Layer, Layer], ...]
     merged: tuple[Merged, ...] = ()
     untold: tuple[str, ...] = ()
+    same: tuple[tuple[str, str], ...] = ()
     alone: Mapping[Place, str] = field(default_factory=dict)
 
 
@@ -70,7 +71,9 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
         one, other = a.get(platform), b.get(platform)
         if one is None or other is None:
             found.take(presence(None, f"/platforms/{platform}", one, other), platform)
-        elif _identity(one) != _identity(other):
+        elif _identity(one) == _identity(other):
+            found.same[platform] = one.digest
+        else:
             shared = len(found.differences)
             found.differences += compare_documents(one, other)
             if _one_has_none(one, other):
@@ -94,6 +97,7 @@ class _Found:
         self._alone: dict[Place, str] = {}
         self.differences: list[Difference] = []
         self.untold = set[str]()
+        self.same: dict[str, str] = {}
         self._pairs: list[tuple[Layer, Layer]] = []
         self._merged: list[Merged] = []
 
@@ -131,6 +135,7 @@ class _Found:
             pairs=tuple(self._pairs),
             merged=tuple(self._merged),
             untold=tuple(sorted(self.untold)),
+            same=tuple(self.same.items()),
             alone=self._alone,
         )
 
