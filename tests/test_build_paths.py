@@ -227,23 +227,46 @@ def test_a_folder_in_debug_information_hides_none_in_the_program(shop: Shop):
     assert found.keys() == BUILD_PATH | UNKNOWN and ".rodata" in found["unexplained"]
 
 
-@pytest.mark.skipif(not shutil.which("go"), reason="needs Go")
-def test_a_go_program_names_its_sources_and_the_build_id_follows(tmp_path: Path):
-    def of(name: str, text: str = "x", *flags: str) -> bytes:
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        (folder / "go.mod").write_text("module example.org/hello\n")
-        (folder / "main.go").write_text(f'package main\nfunc main() {{ println("{text}") }}\n')
-        argv = ["go", "build", "-buildvcs=false", *flags, "-o", "out", "."]
-        subprocess.run(argv, cwd=folder, check=True, env=os.environ | {"GOTOOLCHAIN": "local"})
-        return (folder / "out").read_bytes()
+needs_go = pytest.mark.skipif(not shutil.which("go"), reason="needs Go")
 
-    one = of("one")
-    assert diff(one, of("two")).keys() == BUILD_PATH
-    assert "rodata" in diff(one, of("two", "y"))["unexplained"]
-    named = "-ldflags=-buildid=evil"
-    assert ".note.go.buildid" in diff(one, of("two", "x", named))["unexplained"]
-    assert of("one", "x", "-trimpath") == of("two", "x", "-trimpath")
+
+def gone(folder: Path, text: str = "x", *flags: str) -> bytes:
+    """A Go program that was built in `folder`."""
+    (folder / "inner").mkdir(parents=True, exist_ok=True)
+    (folder / "go.mod").write_text("module example.org/hello\n")
+    (folder / "inner" / "a.go").write_text("package inner\nfunc F() { println(1) }\n")
+    program = 'import "example.org/hello/inner"\nfunc main() { println("%s"); inner.F() }\n'
+    (folder / "main.go").write_text(f"package main\n{program % text}")
+    argv = ["go", "build", "-buildvcs=false", *flags, "-o", "out", "."]
+    subprocess.run(argv, cwd=folder, check=True, env=os.environ | {"GOTOOLCHAIN": "local"})
+    return (folder / "out").read_bytes()
+
+
+@needs_go
+@pytest.mark.parametrize("other", ["two", "a-longer-name-of-a-folder" * 4])
+def test_a_go_program_names_its_sources_and_the_build_id_follows(tmp_path: Path, other: str):
+    one = gone(tmp_path / "one")
+    assert diff(one, gone(tmp_path / other)).keys() == BUILD_PATH
+    assert "rodata" in diff(one, gone(tmp_path / other, "y"))["unexplained"]
+    named = gone(tmp_path / other, "x", "-ldflags=-buildid=evil")
+    assert ".note.go.buildid" in diff(one, named)["unexplained"]
+
+
+@needs_go
+def test_a_go_program_that_is_led_elsewhere_is_unexplained(tmp_path: Path):
+    one, two = gone(tmp_path / "one"), gone(tmp_path / "another-name")
+    assert diff(one, two).keys() == BUILD_PATH
+    for name, places in {".go.module": (0, 8, 40, 120), ".gopclntab": (8, 48, 400)}.items():
+        start, size = section(two, name)
+        for at in (*places, size - 300):
+            other = bytearray(two)
+            other[start + at] ^= 8
+            assert name in diff(one, bytes(other))["unexplained"], at
+
+
+@needs_go
+def test_a_go_program_of_no_folder_is_the_same(tmp_path: Path):
+    assert len({gone(tmp_path / name, "x", "-trimpath") for name in ("one", "two")}) == 1
 
 
 # --- text --------------------------------------------------------------------------------------

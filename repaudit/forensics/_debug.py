@@ -65,7 +65,7 @@ class Debug:
             return False
         at = 0
         for _ in range(_MOST_WORDS):
-            found = _differ(left, right, at)
+            found = differ(left, right, at)
             if found is None:
                 return True
             # It is not known where a word starts: the lower bytes of both may agree.
@@ -109,7 +109,7 @@ def _words(left: bytes, right: bytes, at: int) -> tuple[bytes, bytes]:
     return left[at : at + _WORD], right[at : at + _WORD]
 
 
-def _differ(left: bytes, right: bytes, at: int) -> int | None:
+def differ(left: bytes, right: bytes, at: int) -> int | None:
     """Return the first place from `at` on where both differ, None where there is none."""
     for start in range(at, len(left), _BLOCK):
         one, other = left[start : start + _BLOCK], right[start : start + _BLOCK]

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from repaudit.forensics._case import Blame, clue, clues, contents, quote, whole
-from repaudit.forensics._debug import Debug, Sections
+from repaudit.forensics._debug import Debug, Order, Sections
+from repaudit.forensics._go import Side, go_sources
 from repaudit.forensics._members import claims, whole_parts
 from repaudit.forensics._paths import Moved, blamed, folders, paths, shown, sources_renamed
 from repaudit.forensics._tokens import compare_lines, sample, unseen
@@ -19,10 +20,9 @@ from repaudit.model.finding import Clue
 FOLLOWING = frozenset({BUILD_ID, GO_BUILD_ID, ".gnu_debuglink"})
 #: What Go writes there: hashes of what was compiled and linked, and of what came of it.
 _GO_BUILD_ID = re.compile(rb"(?:[\w-]{20}/){3}[\w-]{20}\0*")
-#: Endings of sources in sections that name sources alone.
-_NAMED_IN = {".gopclntab": b"go"}
 _STRING = re.compile(rb"[\t\x20-\x7e]{6,}")
 _MOST_STRINGS = 20_000
+_HEADER = f"{STEP}header"
 _FLAGS, _ALLOC = re.compile(rb"flags 0x([0-9a-f]+),"), 2
 _MACRO = re.compile(r"(?:[A-Z][a-z]{2} [ \d]\d \d{4})?(?: ?\d\d:\d\d:\d\d)?")
 
@@ -83,25 +83,28 @@ def _told(
     """Return the sections that differ in the folders of a build alone, by what tells those."""
     if not known:
         return {}
-    loaded = {name for side in data for name in _loaded(side)}
-    debug = Debug(left, right, "little" if data[0][5] == 1 else "big", known)
+    order: Order = "little" if data[0][5] == 1 else "big"
+    debug = Debug(left, right, order, known)
+    sides = Side(left, _loaded(data[0])), Side(right, _loaded(data[1]))
+    loaded = sides[0].loaded.keys() | sides[1].loaded.keys()
     both = [name for name in names if name in left and name in right]
+    go = [name for name in go_sources(*sides, order, known) if name in both]
+    texts = (n for n in both if n in loaded and sources_renamed(left[n], known) == right[n])
     return {
         "debug information": [n for n in both if n not in loaded and debug.tells_folders(n)],
-        "names of sources": [
-            n
-            for n in both
-            if n in loaded and sources_renamed(left[n], known, _NAMED_IN.get(n, b"")) == right[n]
-        ],
+        "names of sources": [*texts, *go],
     }
 
 
-def _loaded(data: bytes) -> Iterator[str]:
-    """Yield the sections that are in memory when the program runs."""
-    for name, part in whole_parts("elf", data).items():
-        flags = _FLAGS.search(part.data) if name.endswith(f"{STEP}header") else None
+def _loaded(data: bytes) -> dict[str, int]:
+    """Return the sections that are in memory when the program runs, with their addresses."""
+    found, read = {}, whole_parts("elf", data)
+    for label, part in read.items():
+        name = label.removesuffix(_HEADER)
+        flags = _FLAGS.search(part.data) if name != label else None
         if flags and int(flags[1], 16) & _ALLOC:
-            yield name.removesuffix(f"{STEP}header")
+            found[name] = int(read[f"{name}{STEP}place"].data.split()[1], 16)
+    return found
 
 
 def _follows(name: str, *both: bytes) -> bool:
