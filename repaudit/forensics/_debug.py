@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from repaudit.forensics._paths import Moved, renamed
 
@@ -53,10 +53,10 @@ class Debug:
         if not _REFERRING.fullmatch(name):
             return False
         if name == _LINES:
-            left, right = (
-                _blanked(side, units)
-                for side, units in zip((left, right), self._units, strict=True)
-            )
+            if [*self._units[0].values()] != [*self._units[1].values()]:
+                return False
+            left = _blanked(left, self._units[0], self._order)
+            right = _blanked(right, self._units[1], self._order)
         return self._follows(renamed(left, self._known), right)
 
     def _follows(self, left: bytes, right: bytes) -> bool:
@@ -79,7 +79,7 @@ class Debug:
     def _refers(self, left: bytes, right: bytes) -> bool:
         one, other = (int.from_bytes(word, self._order) for word in (left, right))
         unit = self._units[0].get(one)
-        if unit is not None and unit[0] == self._units[1].get(other, (None,))[0]:
+        if unit is not None and unit == self._units[1].get(other):
             return True
         for name in _TEXTS:
             text, new = _text(self._left.get(name), one), _text(self._right.get(name), other)
@@ -118,8 +118,15 @@ def differ(left: bytes, right: bytes, at: int) -> int | None:
     return None
 
 
-#: Where units of line numbers start: the number of each, and where it holds lengths.
-_Units = dict[int, tuple[int, tuple[int, int]]]
+class _Unit(NamedTuple):
+    """A unit of line numbers: its place among them, and its length behind its header."""
+
+    number: int
+    program: int
+
+
+#: By where they start.
+_Units = dict[int, _Unit]
 
 
 def _units(data: bytes, order: Order) -> _Units:
@@ -127,19 +134,27 @@ def _units(data: bytes, order: Order) -> _Units:
     found: _Units = {}
     at = 0
     while at < len(data):
-        length = int.from_bytes(data[at : at + _WORD], order)
-        version = int.from_bytes(data[at + 4 : at + 6], order)
+        length, header = (
+            int.from_bytes(data[start : start + _WORD], order)
+            for start in (at, _header(data, at, order))
+        )
         if length >= _WIDE or not length:
             return {}
-        found[at] = (len(found), (at, at + (8 if version >= 5 else 6)))
+        found[at] = _Unit(len(found), length - header)
         at += _WORD + length
     return found if at == len(data) else {}
 
 
-def _blanked(data: bytes, units: _Units) -> bytes:
-    """Return line numbers without their lengths, which follow from what paths they name."""
+def _header(data: bytes, at: int, order: Order) -> int:
+    """Return where the unit that starts at `at` holds the length of its header."""
+    version = int.from_bytes(data[at + 4 : at + 6], order)
+    return at + (8 if version >= 5 else 6)
+
+
+def _blanked(data: bytes, units: _Units, order: Order) -> bytes:
+    """Return line numbers without the lengths that follow from what paths they name."""
     blank = bytearray(data)
-    for _, lengths in units.values():
-        for at in lengths:
+    for unit in units:
+        for at in (unit, _header(data, unit, order)):
             blank[at : at + _WORD] = bytes(_WORD)
     return bytes(blank[: len(data)])

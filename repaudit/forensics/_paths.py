@@ -149,9 +149,9 @@ def blamed(case: Case, pair: Moved, where: str) -> Iterator[Clue]:
 
 
 def unknown(pair: Moved) -> Clue:
-    """Return that a text names these folders, of which nobody knows what they decide."""
+    """Return that a file names these folders, of which nobody knows what they decide."""
     known = clue("unexplained", f"folders: {shown(pair)}")
-    return replace(known, place="another_folder_in_text")
+    return replace(known, place="another_folder")
 
 
 def build_path(pair: Moved, where: str) -> Clue:

@@ -5,11 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from repaudit.forensics._case import Blame, clue, clues, contents, quote, whole
+from repaudit.forensics._case import Blame, clue, clues, contents, of_one_build, quote, whole
 from repaudit.forensics._debug import Debug, Order, Sections
 from repaudit.forensics._go import Side, go_sources
 from repaudit.forensics._members import claims, whole_parts
-from repaudit.forensics._paths import Moved, blamed, folders, paths, shown, sources_renamed
+from repaudit.forensics._paths import (
+    Moved,
+    blamed,
+    folders,
+    paths,
+    renamed,
+    shown,
+    sources_renamed,
+    unknown,
+)
 from repaudit.forensics._tokens import compare_lines, sample, unseen
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats import STEP, Kind
@@ -57,9 +66,14 @@ def _others(
 ) -> Iterator[Clue]:
     """Yield what the strings of sections show, and which of those stay unexplained."""
     blames, open_ends = [], []
+    if not of_one_build(case):
+        both = [name for name in names if name in left and name in right]
+        alike = [name for name in both if renamed(left[name], known) == right[name]]
+        yield from map(unknown, (pair for pair in known if any(pair[0] in left[n] for n in alike)))
+        names = [name for name in names if name not in alike]
     for name in names:
         found = list(_strings(case, left.get(name, b""), right.get(name, b""), len(names)))
-        blames += [_renamed(blame) for blame in found if blame.slug != "unexplained"]
+        blames += [_macro(blame) for blame in found if blame.slug != "unexplained"]
         if not found or any(blame.slug == "unexplained" for blame in found):
             open_ends.append(name)
     yield from clues(blames)
@@ -120,7 +134,7 @@ def _without(data: bytes, sections: dict[str, bytes]) -> bytes:
     return data
 
 
-def _renamed(blame: Blame) -> Blame:
+def _macro(blame: Blame) -> Blame:
     macro = blame.slug == "captures_build_date" and _MACRO.fullmatch(blame.left)
     return blame._replace(slug="timestamps_from_cpp_macros") if macro else blame
 

@@ -33,8 +33,8 @@ _WHOSE = (
 )
 #: What is known of a file that has another name on the other side.
 RENAMED = "same_bytes_under_another_name"
-#: What is known of a text that names another folder on the other side.
-FOLDER = "another_folder_in_text"
+#: What is known of a file that names another folder on the other side.
+FOLDER = "another_folder"
 #: What is said of a known place behind the title of its cause.
 _NOT_ALL = "; but not all that differs there is known to come of that"
 #: What is unexplained so stands first.
