@@ -78,7 +78,7 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
             FORMATS.all()  # several threads that load them would wait for each other
         without = () if request.diffoscope else ("diffoscope",)
         differences = with_details(differences, contents, folder / "shown", jobs, without)
-        scene = Scene(alone=alone, elsewhere=alone.elsewhere())
+        scene = Scene(alone=alone, elsewhere=alone.elsewhere(), noted=packages.noted)
         told = [*attribute(differences, contents, scene), *packages.findings()]
         findings = alone.shown(sorted(told, key=order))
         names = _names(request, sides)

@@ -142,6 +142,8 @@ def test_a_file_that_the_other_side_did_not_have_so_is_no_upgrade_of_it(tmp_path
     left = write(tmp_path / "l", {**image("1", BEFORE), "usr/bin/app": b"\x7fELF evil"})
     found = told(left, write(tmp_path / "r", image("2", AFTER)))
     assert paths(found[PLAIN]) == {"usr/bin/app"}
+    said = [one.detail for one in found[PLAIN][0].evidence]
+    assert "app 1 -> 2: its list has another digest for it" in said
 
 
 def test_a_package_of_the_same_version_has_no_other_files(tmp_path: Path):

@@ -16,6 +16,7 @@ from repaudit.stages.clues import (
     Sourced,
     clocked,
     cut_off,
+    noted,
     placed,
     renamed,
     seen,
@@ -110,6 +111,8 @@ def _examined(
         clues = placed(clues, place)
     elif other := scene.elsewhere.get(difference.place):
         clues = [*clues, renamed(difference, other)]
+    if note := scene.noted.get(difference.place):
+        clues = [*clues, noted(note)]
     decoded = scene.decoded.get(difference.place)
     if decoded is not None:
         clues = sharpened(clues, decoded, scene.apart)

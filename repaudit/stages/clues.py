@@ -130,6 +130,12 @@ def placed(clues: list[Sourced], slug: str) -> list[Sourced]:
     return list(map(told, others))
 
 
+def noted(detail: str) -> Sourced:
+    """Say of a file what its package's list says against it."""
+    kind = EvidenceKind.SIGNATURE
+    return Sourced("packages", Clue(slug=UNEXPLAINED, factors=(), kind=kind, detail=detail))
+
+
 def renamed(difference: Difference, other: str) -> Sourced:
     """Say where the other side has the bytes of a file: a name may decide what becomes of them."""
     side, its = ("left", "right") if difference.left is None else ("right", "left")

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from repaudit.forensics import Content, cause
-from repaudit.model.difference import Aspect, Difference
+from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.finding import (
     UNEXPLAINED,
     Confidence,
@@ -41,6 +41,8 @@ _ANOTHER, _ALONE, _UNTOLD = (
     "package_of_one_image_alone",
     "package_files_without_a_digest",
 )
+#: So many packages that list one file are heard: folders are of many.
+_MOST_OWNERS = 8
 _FILES = {Aspect.CONTENT, Aspect.PRESENCE, Aspect.LINK}
 #: What no list of files says: set-ID bits, and that everybody may write.
 _RIGHTS = re.compile(r"its mode is ([0-7]+)")
@@ -134,12 +136,16 @@ class Claims:
     ) -> None:
         self._contents = contents
         self._alone = alone
+        #: What is said of files that are not what a package's list says.
+        self.noted: dict[Place, str] = {}
         self._claims = [Claim(package, [], []) for package in packages]
         self._owners: tuple[dict[str, list[Claim]], dict[str, list[Claim]]] = ({}, {})
         for claim in self._claims:
             for owners, files in zip(self._owners, claim.package.files, strict=True):
                 for path in files:
-                    owners.setdefault(path, []).append(claim)
+                    named = owners.setdefault(path, [])
+                    if len(named) < _MOST_OWNERS:
+                        named.append(claim)
         refused = set[tuple[object, str]]()
         for one in differences:
             if one.aspect is not Aspect.MTIME and not self._take(one):
@@ -180,7 +186,11 @@ class Claims:
             for claim in self._owners[here].get(one.path, ())
             if claim.package.speaks_of(one) and (lone or one.path in claim.package.files[1])
         ]
-        if not said or any(proved is None for _, proved in said):
+        wrong = [claim for claim, proved in said if proved is None]
+        for claim in wrong:
+            if self._differs_from(one, claim.package.files):
+                self.noted[one.place] = f"{claim.package.words}: its list has another digest for it"
+        if wrong or not said:
             return False  # of two lists that name a file both must be right
         claim, proved = max(said, key=lambda told: bool(told[1]))
         (claim.proved if proved and claim.package.digests else claim.untold).append(one)
@@ -208,6 +218,18 @@ class Claims:
             return None
         pairs = zip(digests, kept.load(), strict=True)
         return all(_has(digest, content) for digest, content in pairs) or None
+
+    def _differs_from(self, one: Difference, files: tuple[Listed, Listed]) -> bool:
+        """Whether a file is known to have another digest than the list of its side."""
+        sides: tuple[Content | None, ...] = (None, None)
+        if one.aspect is Aspect.CONTENT and (kept := self._contents.get((one.left, one.right))):
+            sides = kept.load()
+        elif one.aspect is Aspect.PRESENCE:
+            content = self._alone.content(one.place)
+            sides = (None, content) if one.left is None else (content, None)
+        pairs = zip(sides, (each.get(one.path) for each in files), strict=True)
+        known = [(has, digest) for has, digest in pairs if has and has.whole and digest]
+        return any(not _has(digest, has) for has, digest in known)
 
     def _lone(self, one: Difference, listed: Listed) -> bool | None:
         digest, detail = self._alone.digest(one.place), one.detail or ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 
 from msgspec import Struct
@@ -28,8 +28,9 @@ _SUM = re.compile(r"([0-9a-f]{32})  (?:\./)?([^/\\\n][^\n]*)")
 #: What dpkg keeps of a package besides its lists, of which no digest is known.
 _KEPT = ("config", "conffiles", "preinst", "postinst", "prerm", "postrm", "shlibs", "symbols")
 _KEPT_TOO = ("templates", "triggers")
-#: The most bytes of lists that are read of one image; a whole distribution's are a tenth of it.
-_MOST_LISTS = 64 << 20
+#: The most bytes of dpkg's status that are read, and of lists and their lines up to one layer: some
+#: times as much as thousands of packages have.
+_MOST_STATUS, _MOST_LISTS, _MOST_LINES = 16 << 20, 64 << 20, 1_000_000
 _MOST_NAMED = 8
 #: A package's name and architecture.
 _Key = tuple[str, str]
@@ -54,7 +55,8 @@ def debian_packages(
     found = [one for one in differences if one.path == STATUS and one.aspect is Aspect.CONTENT]
     for one in found:
         kept = contents.get((one.left, one.right))
-        read = [_read(side.data) for side in kept.load()] if kept and kept.whole else [None]
+        small = kept is not None and kept.length <= _MOST_STATUS
+        read = [_read(side.data) for side in kept.load()] if kept and small else [None]
         if None not in read:
             later = [d.layer for d in found if (d.layer or 0) > (one.layer or 0)]
             yield from _changed(one, read[0] or {}, read[-1] or {}, sides, later)
@@ -81,7 +83,7 @@ def _changed(
         for key in keys
     ]
     yield from packages
-    if packages and _rest(left, keys) == _rest(right, keys):
+    if packages and _rest(left, set(keys)) == _rest(right, set(keys)):
         yield _summary(one, packages, layers)
 
 
@@ -124,9 +126,9 @@ def _version(status: _Status, key: _Key) -> str | None:
     return status[key].version if key in status else None
 
 
-def _rest(status: _Status, keys: Collection[_Key]) -> list[bytes]:
+def _rest(status: _Status, keys: Set[_Key]) -> list[bytes]:
     """Return the stanzas of all other packages."""
-    return [stanza.text for key, stanza in status.items() if key not in set(keys)]
+    return [stanza.text for key, stanza in status.items() if key not in keys]
 
 
 def _stems(key: _Key) -> tuple[str, str]:
@@ -145,7 +147,7 @@ def _texts(
     one: Difference, side: int, wanted: set[str], sides: Sides
 ) -> Iterator[tuple[str, bytes]]:
     """Yield those files of an image, each from the last layer that has it."""
-    room, missing = _MOST_LISTS, set(wanted)
+    room, lines, missing = _MOST_LISTS, _MOST_LINES, set(wanted)
     for layer in reversed(sides.layers(side, one)):
         listing = sides.reading.shelf.find(layer) if missing else None
         if listing is None:
@@ -164,7 +166,9 @@ def _texts(
                 some.append((entry, entry.stored))
         missing -= entries.keys()
         for entry, data in oci_layer.contents(sides.opened[side].blobs, layer, some):
-            yield entry.path, data
+            lines -= data.count(b"\n")
+            if lines >= 0:
+                yield entry.path, data
 
 
 def _files(key: _Key, stanza: _Stanza, texts: Mapping[str, bytes]) -> Listed:

@@ -21,6 +21,7 @@ from repaudit.stages.packages import Package, Sides
 #: The last folder of a package of npm's, and what lies in it.
 _MODULE = re.compile(r"((?:.*/)?node_modules/(?:@[^/]+/)?[^/@.][^/]*)/(.+)", re.DOTALL)
 _JAR = re.compile(r"((?:.*/)?)([^/]+?)-([0-9][^/]*)\.[jw]ar")
+_MOST_BYTES = 1 << 20
 #: The platform, the layers and the folder, and the name of a jar.
 _Root = tuple[str | None, range | None, str]
 _Key = tuple[str | None, range | None, str, str]
@@ -37,7 +38,7 @@ def npm_packages(
     """Yield the packages whose package.json names other versions, or lies on one side alone."""
     below: dict[_Root, list[Difference]] = defaultdict(list)
     for one in differences:
-        if hit := _MODULE.fullmatch(one.path):
+        if "node_modules/" in one.path and (hit := _MODULE.fullmatch(one.path)):
             below[one.platform, sides.scope(one), hit[1]].append(one)
     for (platform, scope, root), some in below.items():
         manifest = [d for d in some if d.path == f"{root}/package.json"]
@@ -71,6 +72,8 @@ def _versions(
 
 
 def _version(data: bytes) -> str | None:
+    if len(data) > _MOST_BYTES:
+        return None
     try:
         return msgspec.json.decode(data, type=_Manifest).version
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -81,8 +84,8 @@ def jars(differences: Iterable[Difference], sides: Sides) -> Iterator[Package]:
     """Yield the archives of which each side has one in the same folder, with another version."""
     found: dict[_Key, list[list[tuple[str, str]]]] = defaultdict(lambda: [[], []])
     for one in differences:
-        hit = _JAR.fullmatch(one.path) if one.aspect is Aspect.PRESENCE else None
-        if hit:
+        lone = one.aspect is Aspect.PRESENCE and one.path.endswith(("jar", "war"))
+        if lone and (hit := _JAR.fullmatch(one.path)):
             key = one.platform, sides.scope(one), hit[1], hit[2]
             found[key][1 if one.left is None else 0].append((hit[3], one.path))
     for (platform, scope, _, name), both in found.items():

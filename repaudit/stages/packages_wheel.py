@@ -21,7 +21,8 @@ from repaudit.stages.packages import Listed, Package, Sides
 
 _RECORD = re.compile(r"(?P<root>(?:.*/)?)(?P<name>[^/-]+)-(?P<version>[^/-]+)\.dist-info/RECORD")
 _SHA256 = "sha256="
-_MOST_ROWS = 200_000
+#: A RECORD of a hundred thousand files is shorter.
+_MOST_BYTES = 16 << 20
 #: The platform, the layers, the folder and the name.
 _Key = tuple[str | None, range | None, str, str]
 
@@ -57,12 +58,11 @@ def _files(one: Difference, root: str, alone: Alone) -> Listed | None:
     Of what lies elsewhere than its package, and of what has no digest there, it says too little.
     """
     content = alone.content(one.place)
-    if content is None or not content.whole:
+    if content is None or content.size > _MOST_BYTES:
         return None
     try:
-        rows = list(csv.reader(content.data.decode().splitlines(), strict=True))
         found: dict[str, str | None] = {}
-        for row in rows[:_MOST_ROWS]:
+        for row in csv.reader(content.data.decode().splitlines(), strict=True):
             name, digest, _ = row
             path = normpath(join("/", root, name)).lstrip("/")
             found[path] = _digest(digest) if path.startswith(root) else None

@@ -27,7 +27,9 @@ class Scene(Struct, frozen=True, kw_only=True, dict=True):
     `left` and `right` are the levels of both runs (empty for two existing images), `runs` their
     names, `instructions` the line behind each layer, None where it is not certain. `decoded` is
     what a designed experiment showed of each place, `provenance` what a traced run showed, where
-    there was one. `told` are places of which other pairs of runs told all that is to be told.
+    there was one. `told` are places of which other pairs of runs told all that is to be told. Of
+    two existing images, `alone` is what one of them alone has, `elsewhere` the other names of those
+    files, `noted` what the list of a package says against a file.
     """
 
     left: tuple[Level, ...] = ()
@@ -39,6 +41,7 @@ class Scene(Struct, frozen=True, kw_only=True, dict=True):
     told: Collection[Place] = ()
     alone: Alone | None = None
     elsewhere: Mapping[Place, str] = field(default_factory=dict)
+    noted: Mapping[Place, str] = field(default_factory=dict)
 
     def instruction(self, difference: Difference) -> Instruction | None:
         """Return the line that wrote what differs."""
