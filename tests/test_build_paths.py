@@ -215,6 +215,12 @@ def test_a_path_that_a_program_may_use_is_no_build_path(shop: Shop, text: str):
 
 
 @needs_gcc
+def test_a_folder_that_a_program_drew_is_a_temporary_one(shop: Shop):
+    pair = [shop.program(f'puts("/tmp/tmp.{drawn}/x");') for drawn in ("AbCdEf1234", "ZyXwVu9876")]
+    assert diff(*pair).keys() == {"captures_temporary_path"}
+
+
+@needs_gcc
 @pytest.mark.parametrize("flag", ["-Wl,-rpath,{}", "-Wl,--dynamic-linker={}/ld.so"])
 def test_where_a_program_finds_its_libraries_is_no_build_path(shop: Shop, flag: str):
     pair = [shop.program("", flag.format(f)) for f in ("/usr/lib64", "/tmp/evil1")]

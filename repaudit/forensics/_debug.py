@@ -17,12 +17,10 @@ from repaudit.forensics._paths import Moved, renamed
 
 _TEXTS = (".debug_line_str", ".debug_str")
 _LINES = ".debug_line"
-_REFERRING = re.compile(
-    r"\.debug_(?:info|line|macro|str_offsets|types)|\.rela?\.debug_(?:info|line|macro|types)"
-)
+_REFERRING = re.compile(r"(?:\.rela?)?\.debug_(?:info|line|macro|names|str_offsets|types)")
 _WORD, _WIDE = 4, 0xFFFFFFF0
 #: So many words are looked up, so many strings searched for, and no longer ones: it takes a while.
-_MOST_WORDS, _MOST_ENDS, _LONGEST = 500_000, 200, 1 << 12
+_MOST_WORDS, _MOST_ENDS, _LONGEST = 500_000, 50, 1 << 12
 #: What is compared at once while both sides are the same.
 _BLOCK = 1 << 12
 

@@ -65,18 +65,18 @@ def _others(
     case: Case, left: Sections, right: Sections, names: Sequence[str], known: Sequence[Moved]
 ) -> Iterator[Clue]:
     """Yield what the strings of sections show, and which of those stay unexplained."""
-    blames, open_ends = [], []
-    if not of_one_build(case):
-        both = [name for name in names if name in left and name in right]
-        alike = [name for name in both if renamed(left[name], known) == right[name]]
-        yield from map(unknown, (pair for pair in known if any(pair[0] in left[n] for n in alike)))
-        names = [name for name in names if name not in alike]
+    blames: list[Blame] = []
+    named, open_ends = list[str](), list[str]()
     for name in names:
-        found = list(_strings(case, left.get(name, b""), right.get(name, b""), len(names)))
+        both = left.get(name, b""), right.get(name, b"")
+        found = list(_strings(case, *both, len(names)))
         blames += [_macro(blame) for blame in found if blame.slug != "unexplained"]
-        if not found or any(blame.slug == "unexplained" for blame in found):
-            open_ends.append(name)
+        if found and all(blame.slug != "unexplained" for blame in found):
+            continue
+        only_folders = not of_one_build(case) and renamed(both[0], known) == both[1]
+        (named if only_folders else open_ends).append(name)
     yield from clues(blames)
+    yield from (unknown(pair) for pair in known if any(pair[0] in left[n] for n in named))
     if open_ends:
         beside = f"; {shown(known[0])}" if known else ""
         some = quote(", ".join(open_ends), 60 if beside else 120)
