@@ -146,6 +146,27 @@ def test_a_docker_archive_of_an_image_has_no_manifest_and_lacks_nothing_else(
         assert asked["untold"] == [_NO_MANIFEST]
 
 
+def test_a_docker_archive_has_no_index_either(tmp_path: Path):
+    layer = tar(*files("a"))
+    archived = saved(tmp_path, layer, compress=False)[1]
+    index = attested(tmp_path / "index", b"one", amd64=layer)
+    report = diff(index, archived)
+    assert causes(report) == {"no_manifest_in_docker_archive": {"/index", "/manifest"}}
+    details = [d["detail"] for found in report["findings"] for d in found["differences"]]
+    assert any("not compared: attestation of linux/amd64 sha256:" in one for one in details)
+    asked = diff(index, archived, "--semantic")
+    assert asked["ignored"] == [{"count": 2, "kind": "no-manifest"}]
+    assert asked["untold"] == [
+        "what index and manifest say, and their digests, as a docker archive has none"
+    ]
+    more = attested(tmp_path / "more", b"one", amd64=layer, arm64=layer)
+    for report in (diff(more, archived), diff(more, archived, "--semantic")):
+        assert causes(report)["unexplained"] == {"/platforms/linux/arm64"}
+    single = image(tmp_path / "single", layer)
+    for report in (diff(index, single), diff(index, single, "--semantic")):
+        assert "/index" in causes(report)["unexplained"]
+
+
 @pytest.mark.parametrize("compress", [False, True])
 def test_a_docker_archive_of_another_image_differs_in_that_too(tmp_path: Path, compress: bool):
     layers = tar(*files("a")), tar(*files("b"))

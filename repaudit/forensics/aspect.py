@@ -41,7 +41,7 @@ class _Aspect:
             yield clue("other_number_of_layers", f"layer {difference.layer}: the {side} alone")
         if case.recut and _of_layers(difference):
             yield clue("other_number_of_layers", _BY_LAYERS)
-        if difference.aspect is Aspect.PRESENCE and difference.path == "/manifest":
+        if _not_kept(difference):
             yield clue("no_manifest_in_docker_archive", _BESIDE_IT)
         if _is_attached(difference):
             yield clue("unexplained", _READ_IT)
@@ -50,6 +50,12 @@ class _Aspect:
         slug = judge(case, *pair) if pair and judge else None
         if pair and slug:
             yield clue(slug, f"{case.difference.aspect} {sides(*pair)}")
+
+
+def _not_kept(difference: Difference) -> bool:
+    """Whether it is what a docker archive cannot have; of an index the detail says so."""
+    known = difference.path == "/manifest" or (difference.path == "/index" and difference.detail)
+    return difference.aspect is Aspect.PRESENCE and bool(known)
 
 
 def _is_attached(difference: Difference) -> bool:

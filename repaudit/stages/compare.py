@@ -29,6 +29,7 @@ from repaudit.stages.reading import (
 
 #: What is said not to have been compared.
 _NO_MANIFEST = "what the manifest says, and its digest, as a docker archive has none"
+_NO_INDEX = "what index and manifest say, and their digests, as a docker archive has none"
 _HOW_PACKED = "how hard layers whose entries differ were compressed"
 _HOW_WRITTEN = "how layers that do not correspond are written: spare bytes of headers, padding"
 
@@ -77,7 +78,7 @@ def compare(left: Opened, right: Opened, reading: Reading) -> Comparison:
             shared = len(found.differences)
             found.differences += compare_documents(one, other)
             if _one_has_none(one, other):
-                found.untold.add(_NO_MANIFEST)
+                found.untold.add(_not_kept(left.images, right.images))
             for what in _layers(one, other, (left.blobs, right.blobs), reading):
                 found.take(what, platform)
             if several:
@@ -138,6 +139,11 @@ class _Found:
             same=tuple(self.same.items()),
             alone=self._alone,
         )
+
+
+def _not_kept(left: ImageSet, right: ImageSet) -> str:
+    """Return what could not be compared as one side is a docker archive."""
+    return _NO_INDEX if left.index or right.index else _NO_MANIFEST
 
 
 def count_unread(left: ImageSet, right: ImageSet) -> int:

@@ -65,7 +65,8 @@ def count_listed(left: dict[str, Any] | None, right: dict[str, Any] | None) -> i
 def compare_indexes(left: ImageSet, right: ImageSet, *, several: bool) -> Iterator[Difference]:
     """Yield how two indexes differ beside the images in them; of `several` each is named."""
     if (left.index is None) != (right.index is None):
-        yield presence(None, "/index", left.index, right.index)
+        detail = _not_kept(right, left) if left.index is None else _not_kept(left, right)
+        yield replace(presence(None, "/index", left.index, right.index), detail=detail)
     if left.index is None or right.index is None:
         return
     yield from _documents("/index", left.index, right.index)
@@ -80,6 +81,16 @@ def compare_indexes(left: ImageSet, right: ImageSet, *, several: bool) -> Iterat
             if item not in matched and not item.name:  # an image is told with its platform
                 yield _lacking(item, side)
     yield from _order(pairs, items[1])
+
+
+def _not_kept(lone: ImageSet, other: ImageSet) -> str | None:
+    """Return what was not compared of an index, if the other side could not have one."""
+    if any(image.manifest is not None for image in other.images):
+        return None
+    lines = [f"the other side is a docker archive, and those keep no index: {lone.digest}"]
+    beside = (item for item in _items(lone) if not item.name)
+    lines += [f"not compared: {item.says} {item.digest}" for item in beside]
+    return "\n".join(lines)
 
 
 def _documents(where: str, left: bytes, right: bytes) -> Iterator[Difference]:

@@ -50,7 +50,7 @@ def split(
 
 def class_of(difference: Difference) -> str | None:
     """Return the class of a difference that may be ignored, None for one that may not."""
-    aspect, path = difference.aspect, difference.path
+    aspect, path, detail = difference.aspect, difference.path, difference.detail
     if difference.layer is None:
         if _CREATED.fullmatch(path):
             sides = difference.left, difference.right
@@ -58,13 +58,13 @@ def class_of(difference: Difference) -> str | None:
             return "image-timestamps" if times else None
         if _NAME.fullmatch(path):
             return "image-name"
-        if aspect is Aspect.PRESENCE and path == "/manifest":
+        if aspect is Aspect.PRESENCE and (path == "/manifest" or (path == "/index" and detail)):
             return "no-manifest"
         return "history" if aspect is Aspect.HISTORY else None
     if aspect is Aspect.MTIME:
         return "file-timestamps"
     if aspect is Aspect.ORDER:
-        return None if difference.detail else "file-order"  # which says what the order decides
+        return None if detail else "file-order"  # which says what the order decides
     # Both sides are diff_ids: entries are the same, and how they are written is not.
     written = aspect is Aspect.COMPRESSION and str(difference.left).startswith("sha256:")
     return "tar-format" if written else None
