@@ -6,6 +6,7 @@ Names of the GNU kind (`name/`, `/offset`) and of BSD (`#1/length`) are read.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from repaudit.formats._bytes import digits, take
@@ -18,6 +19,8 @@ _HEADER = 60
 _LONGEST = 64 << 10
 #: The symbol tables and the table of long names follow from the members.
 _TABLES = frozenset({b"/", b"//", b"/SYM64/", b"__.SYMDEF", b"__.SYMDEF SORTED"})
+#: More are compared as they stand.
+_MOST_SYMBOLS = 300_000
 #: GNU's symbol tables, and how many bytes their numbers have.
 _INDEXES = {b"/": 4, b"/SYM64/": 8}
 _USUAL_NAME = re.compile(rb"(?:/[0-9]*|//|/SYM64/|[^/ ][^/]*/) *")
@@ -82,6 +85,8 @@ def _index(body: bytes, width: int, places: Mapping[int, str]) -> bytes:
     """
     count = int.from_bytes(body[:width], "big")
     starts = range(width, width * (count + 1), width)
+    if count > _MOST_SYMBOLS:
+        return body
     *symbols, _ = body[starts.stop :].split(b"\0", count)
     used = starts.stop + sum(len(symbol) + 1 for symbol in symbols)
     if len(symbols) != count or body[used:] != bytes(used % 2):
@@ -89,9 +94,11 @@ def _index(body: bytes, width: int, places: Mapping[int, str]) -> bytes:
     found = [int.from_bytes(body[at : at + width], "big") for at in starts]
     if found != sorted(found) or not places.keys() >= {*found}:
         return body
-    pairs = [(places[at], symbol) for at, symbol in zip(found, symbols, strict=True)]
-    pairs.sort(key=lambda pair: pair[0])  # which leaves those of one member in their order
-    return b"\0".join(b"%b\0%b" % (label.encode(), symbol) for label, symbol in pairs)
+    of = defaultdict[str, list[bytes]](list)
+    for at, symbol in zip(found, symbols, strict=True):
+        of[places[at]].append(symbol)
+    members = (b"\0".join((name.encode(), b"%d" % len(of[name]), *of[name])) for name in sorted(of))
+    return b"\0".join(members)
 
 
 def _manner(header: bytes) -> bytes:
