@@ -138,6 +138,7 @@ def shop(tmp_path: Path) -> Shop:
         ("two", ("-gdwarf-4",)),
         ("another", ("-gdwarf-4",)),
         ("two", ("-gz=zlib",)),
+        ("a-name-with-which-it-pays-to-pack" * 2, ("-gz=zlib",)),
         ("another", ("-c",)),
     ],
 )
@@ -171,6 +172,15 @@ def test_debug_information_that_says_another_thing_is_no_folder(shop: Shop):
         assert name in diff(one, bytes(tampered))["unexplained"]
     renamed = two.replace(b"\0origin\0", b"\0stolen\0").replace(b"\0twice\0", b"\0trick\0")
     assert diff(one, renamed).keys() >= UNKNOWN
+
+
+@needs_gcc
+def test_a_damaged_program_is_no_harm(shop: Shop):
+    one, two = (shop.built(name, "-g") for name in ("one", "another"))
+    table = struct.unpack_from("<Q", two, 40)[0]
+    for at in (*range(0, len(two), 997), *range(table, table + 3 * 64)):
+        for damaged in (two[:at], two[:at] + bytes([two[at] ^ 1]) + two[at + 1 :]):
+            assert diff(one, damaged).keys() <= BUILD_PATH | UNKNOWN
 
 
 def section(data: bytes, name: str) -> tuple[int, int]:

@@ -73,8 +73,8 @@ def _others(
         blames += [_macro(blame) for blame in found if blame.slug != "unexplained"]
         if found and all(blame.slug != "unexplained" for blame in found):
             continue
-        only_folders = not of_one_build(case) and renamed(both[0], known) == both[1]
-        (named if only_folders else open_ends).append(name)
+        folders_alone = both[0] != both[1] == renamed(both[0], known)
+        (named if folders_alone and not of_one_build(case) else open_ends).append(name)
     yield from clues(blames)
     yield from (unknown(pair) for pair in known if any(pair[0] in left[n] for n in named))
     if open_ends:

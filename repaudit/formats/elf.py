@@ -55,7 +55,7 @@ class _Elf:
             yield _moving(labels.label(name), b"%d" % value, name in _MOVING)
         segments = list(_segments(data, fields, wide, order))
         table = Struct(order + ("IIQQQQIIQQ" if wide else "10I"))
-        packed = Struct(order + ("I20x" if wide else "I8x"))
+        packed = Struct(order + ("I12xQ" if wide else "I4xI"))
         sections = list(_sections(data, fields, table))
         used = [(0, 16 + head.size, "the header")]
         used += [
@@ -164,11 +164,16 @@ def _sections(data: bytes, fields: tuple[int, ...], table: Struct) -> Iterator[_
 
 
 def _section(label: str, section: _Section, budget: Budget, packed: Struct) -> Iterator[Part]:
+    body = section.body
+    kind, flags, align, entry = section.manner
+    if body is not None and flags & _COMPRESSED:
+        # As it is without: linkers leave those as they are that would not be shorter.
+        flags, align = flags & ~_COMPRESSED, unpack(packed, body, 0)[1]
     yield Part(
-        f"{label}{STEP}header", b"type %#x, flags %#x, alignment %d, entries of %d" % section.manner
+        f"{label}{STEP}header",
+        b"type %#x, flags %#x, alignment %d, entries of %d" % (kind, flags, align, entry),
     )
     yield _moving(f"{label}{STEP}place", " ".join(f"{n:#x}" for n in section.place).encode())
-    body = section.body
     if body is None:
         yield Part(label, b"%d bytes" % section.size)
     elif label in (BUILD_ID, GO_BUILD_ID):
@@ -178,20 +183,23 @@ def _section(label: str, section: _Section, budget: Budget, packed: Struct) -> I
     elif label == _DEBUG_LINK:
         yield Part(label, body.hex().encode(), Kind.DERIVED)
     elif section.flags & _COMPRESSED:
-        yield from _unpacked(label, body, budget, packed)
+        yield from _unpacked(label, section, body, budget, packed)
     else:
         yield Part(label, body, Kind.FILE)
 
 
-def _unpacked(label: str, body: bytes, budget: Budget, packed: Struct) -> Iterator[Part]:
+def _unpacked(
+    label: str, section: _Section, body: bytes, budget: Budget, packed: Struct
+) -> Iterator[Part]:
     # Behind a header of its own (gABI, Elf64_Chdr); zstd has a reader.
-    (method,) = unpack(packed, body, 0)
+    method, _ = unpack(packed, body, 0)
     content, end = body[packed.size :], len(body)
     if method == _ZLIB:
         decoder = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_ZLIB)
         content, end = inflate(decoder, body, packed.size, budget, CORRUPT)
     yield Part(label, content, Kind.FILE)
-    yield Part(f"{label}{STEP}packed", fingerprint(body[:end]), Kind.DERIVED, label)
+    how = b"%s, alignment %d" % (fingerprint(body[:end]), section.manner[2])
+    yield Part(f"{label}{STEP}packed", how, Kind.DERIVED, label)
     if end < len(body):
         yield Part(f"{label}{STEP}after the stream", body[end:])
 
