@@ -175,6 +175,16 @@ def test_debug_information_that_says_another_thing_is_no_folder(shop: Shop):
 
 
 @needs_gcc
+def test_a_folder_that_was_drawn_is_a_temporary_one_in_debug_information_too(shop: Shop):
+    one, two, other = (
+        shop.program("", "-g", f"-fdebug-prefix-map={shop.home}=/tmp/{name}")
+        for name in ("pip-req-build-ab12cd34", "pip-req-build-ef56ab78", "build")
+    )
+    assert diff(one, two).keys() == {"captures_temporary_path"}
+    assert diff(one, other).keys() == BUILD_PATH
+
+
+@needs_gcc
 def test_a_damaged_program_is_no_harm(shop: Shop):
     one, two = (shop.built(name, "-g") for name in ("one", "another"))
     table = struct.unpack_from("<Q", two, 40)[0]

@@ -30,6 +30,7 @@ _WORD = re.compile(r"(?<![\w.,+~@%=/-])(?:/[\w.,+~@%=-]++)++|(?<==)(?:/[\w.,+~@%
 _LINE = re.compile(r"\s*+#\s*+(?:line\s++)?\d++\s++\"[^\"]*+\"[\s\d]*+")
 #: What compilers read, and nothing that runs: a path to one names where something was compiled.
 _SOURCES = rb"[chsS]|cc|cpp|cxx|c\+\+|hh|hpp|hxx|adb|ads|cu|f|f90|ll|mm|pyx|rs|vala|y|yy"
+_DRAWN = "captures_temporary_path"
 #: So many folders are told of one file, found by as many of its paths.
 _MOST_FOLDERS, _MOST_PATHS, _MOST_ALIKE = 4, 2_000, 8
 
@@ -142,8 +143,11 @@ def blamed(case: Case, pair: Moved, where: str) -> Iterator[Clue]:
 
     Of one build none can be another, but by what its runs were told, or by chance.
     """
+    found = list(compare_lines(case, *_texts(pair)))
     if of_one_build(case):
-        yield from clues(compare_lines(case, *_texts(pair)))
+        yield from clues(found)
+    elif {blame.slug for blame in found} == {_DRAWN}:
+        yield clue(_DRAWN, f"{where}: {shown(pair)}")
     else:
         yield build_path(pair, where)
 
