@@ -54,8 +54,10 @@ class _Aspect:
 
 def _not_kept(difference: Difference) -> bool:
     """Whether it is what a docker archive cannot have; of an index the detail says so."""
-    known = difference.path == "/manifest" or (difference.path == "/index" and difference.detail)
-    return difference.aspect is Aspect.PRESENCE and bool(known)
+    if difference.aspect is not Aspect.PRESENCE or difference.layer is not None:
+        return False
+    of_index = difference.path == "/index" and difference.detail is not None
+    return difference.path == "/manifest" or of_index
 
 
 def _is_attached(difference: Difference) -> bool:
@@ -85,9 +87,9 @@ def _mode(case: Case, left: str, right: str) -> str | None:
 
 
 def _mtime(case: Case, left: str, right: str) -> str:
-    clamps = case.clamped is not None and case.clamped.explains(*map(mtime, (left, right)))
-    if not case.difference.path:
+    if not case.difference.path:  # of a layer's files, and not of one
         return "times_in_extended_headers"
+    clamps = case.clamped is not None and case.clamped.explains(mtime(left), mtime(right))
     return CLAMPED if clamps else "layer_mtimes_not_clamped"
 
 

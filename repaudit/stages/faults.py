@@ -270,3 +270,6 @@ def _written(images: Images) -> Iterator[tuple[str, str, str, _Root, _Root]]:
     yield "annotation", "spare bytes, beside a file", "", left, put(file + 500, b"x")
     root = images.image(archive(unknown))
     yield "annotation", "a record that nobody knows, beside a file", "", left, root
+    read = [_set(pax={"atime": when})("dir/file", SAMPLE) for when in ("1", "2")]
+    left, root = images.image(archive(read[0])), images.image(archive(_flip(0)("last", read[1])))
+    yield "mtime", "a time of reading, beside a file", "", left, root
