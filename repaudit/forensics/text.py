@@ -55,8 +55,8 @@ _PEM = re.compile(
 )
 _STRINGS = frozenset({Aspect.LINK, Aspect.CONFIG, Aspect.HISTORY, Aspect.ANNOTATION})
 _MANIFEST = re.compile(r"(?:^|/)META-INF/MANIFEST\.MF$")
-#: A whole step of a history, which has no counterpart.
-_STEP = re.compile(r"history/[0-9]+")
+#: A whole step of a history, which has no counterpart, and what is known by its digest alone.
+_WHOLE = re.compile(r"history/[0-9]+|index/(?:manifests/[0-9]+/)+digest")
 # Controls that no text holds; NUL among them.
 _BINARY = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f\x80-\x84\x86-\x9f]")
 
@@ -108,7 +108,7 @@ def texts(case: Case) -> tuple[str, str] | None:
     """Return both sides' text where both are one and they differ."""
     if case.difference.aspect in _STRINGS:
         path = case.difference.path.lstrip("/")
-        if _STEP.fullmatch(path):
+        if _WHOLE.fullmatch(path):
             return None
         known = next(known_at(path, case.difference.aspect), None)
         return values(case) if known is None else None
