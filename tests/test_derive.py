@@ -69,6 +69,12 @@ def roots(folder: Path, files: dict[str, tuple[bytes, bytes]]) -> dict[str, list
     return {place[1]: [root[1] for root in under] for place, under in found.items()}
 
 
+def test_what_a_digest_is_masked_with_cannot_be_written_in_its_place(tmp_path: Path) -> None:
+    for text in (b"<digest of 0 'srv/a'>", b"<%b 0 'srv/a'>" % (b"0" * 64), b"srv/a"):
+        lists = _hex("sha256")(A) + b" x\n", text + b" x\n"
+        assert roots(tmp_path, {"srv/a": (A, B), "srv/list": lists}) == {}
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_list_of_digests_stands_under_what_it_lists(form: str, tmp_path: Path) -> None:
     lists = tuple(b"same\n" + FORMS[form](data) + b"  srv/a\n" for data in (A, B))

@@ -94,7 +94,8 @@ def _named(case: Case, left: str, right: str) -> str | None:
     if zones and _names_zone(left, zones[0]) and _names_zone(right, zones[1]):
         return "captures_timezone"
     one, other = WORDS.get(left.lower()), WORDS.get(right.lower())
-    if one and other and len(left) > 1 and len(right) > 1:
+    # In two images, `may` and `june` may be somebody's names.
+    if one and other and len(left) > 1 and len(right) > 1 and of_one_build(case):
         elsewhere = foreign(one.languages, other.languages, moved=moved(case, "locale") is not None)
         return "captures_locale" if elsewhere else "captures_build_date"
     return None
@@ -131,7 +132,8 @@ def _random(case: Case, line: str, left: str, right: str) -> str | None:
     if _OBJECT.fullmatch(left) and _OBJECT.fullmatch(right):
         return "captures_temporary_path"
     if _ADDRESS.fullmatch(left) and _ADDRESS.fullmatch(right):
-        return "captures_memory_address"
+        written = left[0] == right[0] == "0"  # else it may be a commit
+        return "captures_memory_address" if written or of_one_build(case) else None
     if re.fullmatch(UUID, left) and re.fullmatch(UUID, right):
         return "embeds_random_value"
     if _CONTAINER.fullmatch(left) and _CONTAINER.fullmatch(right) and _names_host(line, left):

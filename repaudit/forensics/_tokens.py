@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from repaudit.forensics._case import Blame, of_one_build
 from repaudit.forensics._dates import compare
@@ -61,6 +62,7 @@ _CHOOSES = re.compile(
 #: With the blanks that fill it up.
 _DURATION = re.compile(r" *(?<![\w.:])(?:\d+\.\d+ s|\d\d:\d\d (?:min|h))(?!\w)")
 _BRACES = re.compile(r"\{.*\}")
+_DIGITS = re.compile(r"\d+")
 
 
 def sample(pairs: list[tuple[str, str]], share: int) -> list[tuple[str, str]]:
@@ -73,15 +75,19 @@ def sample(pairs: list[tuple[str, str]], share: int) -> list[tuple[str, str]]:
 
 
 def unseen(pairs: Iterable[tuple[str, str]], compared: Iterable[tuple[str, str]]) -> int:
-    """Return how many pairs of lines differ in words that no pair does that was compared."""
+    """Return how many pairs of lines differ in words that no pair like them does, of `compared`."""
     known = {words for pair in compared for words in _differing(*pair)}
     return sum(not known.issuperset(_differing(*pair)) for pair in pairs)
 
 
-def _differing(left: str, right: str) -> list[tuple[str, str]]:
+def _differing(left: str, right: str) -> list[tuple[str, str, str]]:
+    """Return the words that differ, each with what else is in the line but for numbers."""
     a, b = left.split(), right.split()
-    found = [(x, y) for x, y in zip(a, b, strict=False) if x != y]
-    return found if len(a) == len(b) and found else [(left, right)]
+    places = [i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y]
+    if len(a) != len(b) or not places:
+        return [(left, right, "")]
+    rest = _DIGITS.sub("0", " ".join(word for i, word in enumerate(a) if a[i] == b[i]))
+    return [(a[i], b[i], rest) for i in places]
 
 
 def compare_lines(case: Case, left: str, right: str) -> Iterator[Blame]:
@@ -171,8 +177,8 @@ def _compare_words(case: Case, left: str, right: str) -> Iterator[Blame]:
     if Counter(a) == Counter(b):
         yield _permuted(case, left, right, a, b)
         return
-    if list(map(len, a)) == list(map(len, b)) and len(left) != len(right):
-        yield Blame("unexplained", _shown(left), _shown(right))  # what is between the words
+    if _spaced_otherwise(case, (left, hits[0]), (right, hits[1])):
+        yield Blame("unexplained", _shown(left), _shown(right))
     start = _shared(a, b)
     a, b = a[start:], b[start:]
     if max(len(a), len(b)) - _shared(a[::-1], b[::-1]) > _WORD_LIMIT:
@@ -193,6 +199,29 @@ def _compare_words(case: Case, left: str, right: str) -> Iterator[Blame]:
             one, other = hits[0][start + i + k].span(), hits[1][start + j + k].span()
             for blame in _compare_pair(case, left, a[i + k], b[j + k], after):
                 yield _telling(blame, (left, one), (right, other))
+
+
+def _spaced_otherwise(case: Case, *sides: tuple[str, list[re.Match[str]]]) -> bool:
+    """Whether what is between the same number of words differs.
+
+    Beside a word that differs it may be what fills it up, but no indentation.
+    """
+    (left, one), (right, other) = sides
+    if len(one) != len(other):
+        return False
+    if of_one_build(case):
+        lengths = ([len(hit[0]) for hit in hits] for hits in (one, other))
+        return next(lengths) == next(lengths) and len(left) != len(right)
+    gaps = [_between(*side) for side in sides]
+    varies = [MARK in a[0] or a[0] != b[0] for a, b in zip(one, other, strict=True)]
+    filled = [False, *(a or b for a, b in pairwise(varies)), varies[-1]]
+    return any(a != b and not may for a, b, may in zip(gaps[0], gaps[1], filled, strict=True))
+
+
+def _between(line: str, hits: list[re.Match[str]]) -> list[str]:
+    """Return what stands before, between and behind the words of a line."""
+    begins, ends = [hit.start() for hit in hits], [hit.end() for hit in hits]
+    return [line[a:b] for a, b in zip([0, *ends], [*begins, len(line)], strict=True)]
 
 
 def _span(hits: list[re.Match[str]], start: int, end: int) -> tuple[int, int]:

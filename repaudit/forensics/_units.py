@@ -12,13 +12,6 @@ from collections.abc import Sequence
 
 #: A name, a path or an assignment, which stands for itself; no pin, and nothing that negates.
 _UNIT = re.compile(r"[\w@%+~/.](?:[\w.,@%+~:/-]|=(?!=))*+|[0-9a-f]{32,128} [ *]\S++")
-#: Where the order of such lines decides: what is searched, run, matched or obeyed first.
-_DECIDES = re.compile(
-    r"(?:^|/)(?:etc/.*|[^/]*ignore|(?:Docker|Container|[Mm]ake)file[^/]*|[^/]*requirements[^/]*"
-    r"|[^/]+\.(?:bash|c|cc|cfg|conf|cpp|go|h|in|ini|java|js|lua|mjs|mk|order|php|pl|pth|py|rb|rs"
-    r"|rules|sh|sql|ts))",
-    re.DOTALL,
-)
 _QUOTED = r"\"(?:\\.|[^\"\\])*+\"|'(?:\\.|[^'\\])*+'"
 _PIECE = re.compile(rf"{_QUOTED}|[][{{}}(),]|[^][{{}}(),\"']++|[\"']", re.DOTALL)
 #: A member of a mapping, or of a set as Python shows it.
@@ -27,12 +20,12 @@ _CLOSING = {"{": "}", "[": "]", "(": ")"}
 _DEEPEST = 64
 
 
-def listing(path: str, left: Sequence[str], right: Sequence[str]) -> bool:
-    """Whether two lists of the same lines, of a file at `path`, say the same in any order.
+def listing(left: Sequence[str], right: Sequence[str]) -> bool:
+    """Whether two lists of the same lines, of a file that is not obeyed, are one in any order.
 
     `left` and `right` reach from the first line that has moved to the last, whatever is between.
     """
-    if _DECIDES.search(path) or not all(map(_UNIT.fullmatch, {*left, *right})):
+    if not all(map(_UNIT.fullmatch, {*left, *right})):
         return False
     keys = [line.partition("=")[0] for line in left if "=" in line]
     return len(keys) == len(set(keys))  # the last of two may count
@@ -75,4 +68,6 @@ def unordered(text: str, *, lists: bool = False) -> str | None:
 def _is_mapping(items: Sequence[str]) -> bool:
     members = [_MEMBER.fullmatch(item) for item in items]
     keys = [member[1] for member in members if member and member[1]]
-    return all(members) and len(keys) in (0, len(set(keys)))
+    # A key may be spelled in several ways, and be another one's twin.
+    spelled = any("\\" in key for key in keys)
+    return all(members) and not spelled and len(keys) in (0, len(set(keys)))

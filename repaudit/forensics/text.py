@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from math import isqrt
+from typing import NamedTuple
 
 from repaudit.forensics._case import (
     UNPACKED_LIMIT,
@@ -20,9 +21,11 @@ from repaudit.forensics._case import (
     whole,
 )
 from repaudit.forensics._catalogue import known_at
+from repaudit.forensics._obeyed import obeyed, plain_lines, tells
 from repaudit.forensics._order import decide
 from repaudit.forensics._paths import between, build_path, unknown, unread
 from repaudit.forensics._tokens import compare_lines, sample, unseen
+from repaudit.forensics._told import MARK
 from repaudit.forensics._units import listing, moved, unordered
 from repaudit.forensics._withheld import hide
 from repaudit.forensics.interface import Case, Forensic
@@ -35,7 +38,7 @@ _LINES = 5000
 #: In memory a line takes fifty bytes beside its own.
 _MOST_LINES = 500_000
 #: What ends a line for `splitlines`.
-_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_END = re.compile("\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 #: What all texts of a file may take together: see `matcher`.
 _WORK = 20_000_000
 #: Documents up to so many characters are read as such.
@@ -53,6 +56,8 @@ _PEM = re.compile(
     rf"{_EOL}(?:Proc-Type: 4,ENCRYPTED{_EOL}DEK-Info: [A-Z0-9-]++,[0-9A-F]++{_EOL})?"
     rf"(?:[A-Za-z0-9+/=]++{_EOL})*+-----END \1-----"
 )
+#: In this one the order of keys decides what is loaded (Node.js, "Conditional exports").
+_ORDERED = re.compile(r"(?:^|/)package\.json\Z")
 _STRINGS = frozenset({Aspect.LINK, Aspect.CONFIG, Aspect.HISTORY, Aspect.ANNOTATION})
 _MANIFEST = re.compile(r"(?:^|/)META-INF/MANIFEST\.MF$")
 #: A whole step of a history, which has no counterpart, and what is known by its digest alone.
@@ -80,19 +85,46 @@ def is_manifest(case: Case) -> bool:
 def compare(case: Case, left: str, right: str) -> Iterator[Clue]:
     """Yield a clue for each kind of word that differs, and one for what is not known."""
     keys = [[(hit[0], hit[1]) for hit in _PEM.finditer(text)] for text in (left, right)]
-    left, right = (_PEM.sub(r"<\1>", text) for text in (left, right))
+    left, right = (_PEM.sub(_named, text) for text in (left, right))
     if keys[0] != keys[1] and keys[0] and keys[1]:
         yield _keys(case, keys[0][0][1])
     left, right, hidden = hide(case, left, right)
     yield from clues(hidden)
     lines = _split(left), _split(right)
-    yield from _compare_texts(case, *lines)
+    yield from _compare_texts(case, *lines, _Reading.of(case, left, right))
     rest = [text.split("\n", _MOST_LINES)[_MOST_LINES:] for text in (left, right)]
     if rest[0] != rest[1]:
         yield clue("unexplained", f"of so many lines, the first {_MOST_LINES} are compared")
-    ends = [[text.count(end) for end in _ENDS] for text in (left, right)]
+    ends = [_END.findall(text) for text in (left, right)]
     if ends[0] != ends[1] and len(lines[0]) == len(lines[1]):
         yield clue("unexplained", "the lines end otherwise")
+
+
+def _named(hit: re.Match[str]) -> str:
+    return f"{MARK}{hit[1].replace(' ', '_')}{MARK}"  # which stands in no text
+
+
+class _Lone(NamedTuple):
+    """A line that one side alone has, and between which lines that both have: a number."""
+
+    line: str
+    place: int
+
+
+class _Reading(NamedTuple):
+    """How two texts are read: whether they are `obeyed`, and comments are such for everybody."""
+
+    obeyed: bool
+    comments: bool
+
+    @classmethod
+    def of(cls, case: Case, left: str, right: str) -> _Reading:
+        """Tell how both sides of a case are read."""
+        return cls(obeyed(case, left, right), plain_lines(left) and plain_lines(right))
+
+    def trusts(self, case: Case, *lines: str) -> bool:
+        """Whether what words look like may explain how lines differ."""
+        return not self.obeyed or all(tells(case, line, comments=self.comments) for line in lines)
 
 
 def _keys(case: Case, word: str) -> Clue:
@@ -138,9 +170,11 @@ def _split(text: str) -> list[str]:
     return text.splitlines()
 
 
-def _compare_texts(case: Case, left: list[str], right: list[str]) -> Iterator[Clue]:
+def _compare_texts(
+    case: Case, left: list[str], right: list[str], reading: _Reading
+) -> Iterator[Clue]:
     if len(left) > 1 and left != right and reordered(left, right):
-        yield _in_order(case, (left, right), _trimmed(left, right))
+        yield _in_order(case, (left, right), _trimmed(left, right), reading)
         return
     if _same_keys(case, left, right):
         yield clue("random_order_in_output", "the same keys with the same values in another order")
@@ -148,16 +182,19 @@ def _compare_texts(case: Case, left: list[str], right: list[str]) -> Iterator[Cl
     left, right = _trimmed(left, right)
     most = min(_LINES, isqrt(_WORK // case.share))
     lone_left, lone_right, pairs = _aligned(left, right, most)
-    shared = Counter(lone_left) & Counter(lone_right)
+    shared = Counter(one.line for one in lone_left) & Counter(one.line for one in lone_right)
     (both_left, strays_left), (both_right, strays_right) = (
         _divided(lone, shared) for lone in (lone_left, lone_right)
     )
     if shared:
-        stretches = moved(left, both_left), moved(right, both_right)
-        yield _in_order(case, (both_left, both_right), stretches)
-    pairs += zip(strays_left, strays_right, strict=False)
+        both = [one.line for one in both_left], [one.line for one in both_right]
+        yield _in_order(case, both, (moved(left, both[0]), moved(right, both[1])), reading)
+    strays = list(zip(strays_left, strays_right, strict=False))
+    pairs += ((a.line, b.line) for a, b in strays)
+    if not of_one_build(case) and any(a.place != b.place for a, b in strays):
+        yield clue("unexplained", "lines that differ have moved, which may decide something")
     some = sample(pairs[: 2 * _LINES], case.share)
-    found = [_compared(case, a, b) for a, b in some]
+    found = [_compared(case, a, b, reading) for a, b in some]
     yield from islice(dict.fromkeys(one for one in found if isinstance(one, Clue)), _MOST_FOLDERS)
     blames = chain.from_iterable(one for one in found if not isinstance(one, Clue))
     yield from clues(chain(blames, _left_over(strays_left, strays_right)))
@@ -168,9 +205,11 @@ def _compare_texts(case: Case, left: list[str], right: list[str]) -> Iterator[Cl
         yield clue("unexplained", f"{more} more lines were not compared")
 
 
-def _compared(case: Case, left: str, right: str) -> tuple[Blame, ...] | Clue:
+def _compared(case: Case, left: str, right: str, reading: _Reading) -> tuple[Blame, ...] | Clue:
     """Return what two lines show; of two images, a folder where that is all that differs."""
     found = tuple(compare_lines(case, left, right))
+    if not reading.trusts(case, left, right):
+        found = tuple(Blame("unexplained", blame.left, blame.right) for blame in found)
     if of_one_build(case) or any(blame.slug != "unexplained" for blame in found):
         return found
     pair = between(left, right)
@@ -181,23 +220,24 @@ def _compared(case: Case, left: str, right: str) -> tuple[Blame, ...] | Clue:
     return found
 
 
-def _in_order(case: Case, lines: _Sides, stretches: _Sides) -> Clue:
+def _in_order(case: Case, lines: _Sides, stretches: _Sides, reading: _Reading) -> Clue:
     """Return what is said of the same lines in another order; the stretches hold all of them."""
     count = f"{len(lines[0])} lines in another order"
-    if not (of_one_build(case) or _is_listing(case, *stretches)):
+    if not (of_one_build(case) or (_is_listing(case, *stretches) and not reading.obeyed)):
         return clue("unexplained", f"{count}, which may decide something")
     order = decide(case, *lines)
     return clue(order.slug, f"{count}: {order.why}", factors=order.factors)
 
 
 def _is_listing(case: Case, left: Sequence[str], right: Sequence[str]) -> bool:
-    difference = case.difference
-    return difference.aspect is Aspect.CONTENT and listing(difference.path, left, right)
+    return case.difference.aspect is Aspect.CONTENT and listing(left, right)
 
 
 def _same_keys(case: Case, left: Sequence[str], right: Sequence[str]) -> bool:
     """Whether two documents say the same but for the order of what they hold by name."""
     if not (left and right and left[0].startswith(("{", "[")) and left[0][0] == right[0][0]):
+        return False
+    if _ORDERED.search(case.difference.path) and not of_one_build(case):
         return False
     texts = "\n".join(left), "\n".join(right)
     if max(map(len, texts)) > _DOCUMENT // case.share:
@@ -220,38 +260,39 @@ def _trimmed(left: list[str], right: list[str]) -> tuple[list[str], list[str]]:
 
 def _aligned(
     left: list[str], right: list[str], most: int
-) -> tuple[list[str], list[str], list[tuple[str, str]]]:
+) -> tuple[list[_Lone], list[_Lone], list[tuple[str, str]]]:
     """Return the lines of one side only, and the pairs that stand at the same place."""
     if len(left) == len(right) and len(left) > most:
         return [], [], [(a, b) for a, b in zip(left, right, strict=True) if a != b]
     left, right = left[:most], right[:most]
-    lone_left, lone_right = list[str](), list[str]()
+    lone_left, lone_right = list[_Lone](), list[_Lone]()
     pairs: list[tuple[str, str]] = []
-    for verb, i, i_end, j, j_end in matcher(left, right, most * most).get_opcodes():
+    opcodes = matcher(left, right, most * most).get_opcodes()
+    for place, (verb, i, i_end, j, j_end) in enumerate(opcodes):
         if verb == "replace" and i_end - i == j_end - j:
             if not reordered(left[i:i_end], right[j:j_end]):
                 pairs += zip(left[i:i_end], right[j:j_end], strict=True)
                 continue
         if verb != "equal":
-            lone_left += left[i:i_end]
-            lone_right += right[j:j_end]
+            lone_left += (_Lone(line, place) for line in left[i:i_end])
+            lone_right += (_Lone(line, place) for line in right[j:j_end])
     return lone_left, lone_right, pairs
 
 
-def _divided(lines: list[str], shared: Counter[str]) -> tuple[list[str], list[str]]:
+def _divided(lines: list[_Lone], shared: Counter[str]) -> tuple[list[_Lone], list[_Lone]]:
     """Return the lines that are shared, as often as they are, and all others."""
-    count, both, strays = Counter(shared), list[str](), list[str]()
-    for line in lines:
-        (both if count[line] > 0 else strays).append(line)
-        count[line] -= 1
+    count, both, strays = Counter(shared), list[_Lone](), list[_Lone]()
+    for one in lines:
+        (both if count[one.line] > 0 else strays).append(one)
+        count[one.line] -= 1
     return both, strays
 
 
-def _left_over(left: list[str], right: list[str]) -> Iterator[Blame]:
-    for line in left[len(right) :]:
-        yield Blame("unexplained", line, "")
-    for line in right[len(left) :]:
-        yield Blame("unexplained", "", line)
+def _left_over(left: list[_Lone], right: list[_Lone]) -> Iterator[Blame]:
+    for one in left[len(right) :]:
+        yield Blame("unexplained", one.line, "")
+    for one in right[len(left) :]:
+        yield Blame("unexplained", "", one.line)
 
 
 FORENSIC: Forensic = _Text()

@@ -53,8 +53,11 @@ class Digests:
         self._files = tuple(files)
         self._by_algorithm = cache(self._hashed)
 
-    def masked(self, data: bytes) -> tuple[bytes, frozenset[Place]]:
-        """Return `data` with each of the digests replaced by its file's place, and those places."""
+    def masked(self, data: bytes, seal: str) -> tuple[bytes, frozenset[Place]]:
+        """Return `data` with each of the digests replaced by its file's place, and those places.
+
+        `seal` stands there as well: what no text holds, so that none passes for a digest.
+        """
         held: set[Place] = set()
 
         def replaced(match: re.Match[bytes]) -> bytes:
@@ -63,7 +66,7 @@ class Digests:
             if place is None:
                 return match[0]
             held.add(place)
-            return f"<digest of {place[0]} {place[1]!r}>".encode(errors="backslashreplace")
+            return f"<{seal} {place[0]} {place[1]!r}>".encode(errors="backslashreplace")
 
         if len(data) <= MOST_BYTES:
             data = _BASE64.sub(replaced, _HEX.sub(replaced, data))
@@ -189,11 +192,14 @@ class _Search:
         if max(both.left_size, both.right_size) > MOST_BYTES or not both.whole:
             return frozenset()
         sides = (both.left.read_bytes(), both.right.read_bytes())
+        seal = hashlib.sha256(b"".join(sides)).hexdigest()  # no file holds its own
         found: set[Place] = set()
 
         def masked(_: str, texts: Sequence[bytes]) -> list[bytes]:
             pairs = zip(self._digests, texts, strict=True)
-            (left, named), (right, _others) = (digests.masked(text) for digests, text in pairs)
+            (left, named), (right, _others) = (
+                digests.masked(text, seal) for digests, text in pairs
+            )
             found.update(named)
             if left != right and max(map(len, texts)) <= MOST_BYTES:
                 raise _OwnError
