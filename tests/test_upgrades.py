@@ -258,6 +258,30 @@ def test_each_layer_is_as_dpkg_had_it_then(tmp_path: Path):
     }
 
 
+def bare(version: str, files: Files) -> Files:
+    """What images without dpkg have of a package: a file for its record, and its md5sums."""
+    own = package("app", files)
+    record = stanza("app", version).replace(b"Status: install ok installed\n", b"")
+    sums = own.pop(f"{INFO}app.md5sums")
+    del own[f"{INFO}app.list"]
+    home = "var/lib/dpkg/status.d/app"
+    return {home: record, f"{home}.md5sums": sums, **own}
+
+
+def test_so_it_is_in_an_image_without_dpkg(tmp_path: Path):
+    left = write(tmp_path / "l", bare("1", BEFORE))
+    right = write(tmp_path / "r", bare("2", AFTER))
+    found = told(left, right)
+    assert found.keys() == {UPGRADE}
+    assert [one.evidence[0].detail for one in found[UPGRADE]] == ["app 1 -> 2: 5 files"]
+
+    payload = {**bare("2", AFTER), "usr/bin/app": b"\x7fELF evil", "usr/bin/evil": b"evil"}
+    found = told(left, write(tmp_path / "s", payload))
+    assert paths(found[PLAIN]) == {"usr/bin/app", "usr/bin/evil"}
+    same = {**bare("1", AFTER)}
+    assert UPGRADE not in told(left, write(tmp_path / "t", same))
+
+
 @pytest.mark.parametrize(
     "files",
     [

@@ -11,10 +11,11 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import closing
+from itertools import groupby
 
 from msgspec import Struct
 
-from repaudit.ecosystems import STATUS, Placing, fields_of
+from repaudit.ecosystems import STATUS, STATUS_FOLDER, Placing, fields_of
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Entry, Kind
 from repaudit.oci import layer as oci_layer
@@ -23,6 +24,7 @@ from repaudit.stages.contents import Contents
 from repaudit.stages.packages import Listed, Package, Sides
 
 KIND = "deb"
+_SUMS = ".md5sums"
 _INFO = "var/lib/dpkg/info/"
 _SUM = re.compile(r"([0-9a-f]{32})  (?:\./)?([^/\\\n][^\n]*)")
 #: What dpkg keeps of a package besides its lists, of which no digest is known.
@@ -52,24 +54,60 @@ def debian_packages(
 
     After those of a status comes what that itself comes to.
     """
-    found = [one for one in differences if one.path == STATUS and one.aspect is Aspect.CONTENT]
+    files = [one for one in differences if one.aspect is Aspect.CONTENT]
+    found = [one for one in files if one.path == STATUS]
     for one in found:
-        kept = contents.get((one.left, one.right))
-        small = kept is not None and kept.length <= _MOST_STATUS
-        read = [_read(side.data) for side in kept.load()] if kept and small else [None]
-        if None not in read:
-            later = [d.layer for d in found if (d.layer or 0) > (one.layer or 0)]
-            yield from _changed(one, read[0] or {}, read[-1] or {}, sides, later)
+        own = [d.layer or 0 for d in found if d.platform == one.platform]
+        later = min((number for number in own if number > (one.layer or 0)), default=sys.maxsize)
+        if both := _both(one, contents):
+            yield from _changed(one, *both, sides, later)
+    single = [d for d in files if d.path.startswith(STATUS_FOLDER) and not d.path.endswith(_SUMS)]
+    for _, some in groupby(single, key=lambda one: (one.platform, str(sides.scope(one)))):
+        yield from _singles(list(some), contents, sides)
+
+
+def _both(one: Difference, contents: Contents) -> tuple[_Status, _Status] | None:
+    """Return what both sides record, None where one cannot be read."""
+    kept = contents.get((one.left, one.right))
+    if kept is None or kept.length > _MOST_STATUS:
+        return None
+    left, right = (_read(side.data) for side in kept.load())
+    return None if left is None or right is None else (left, right)
+
+
+def _singles(
+    differences: Sequence[Difference], contents: Contents, sides: Sides
+) -> Iterator[Package]:
+    """Yield packages whose records are files of their own, as images without dpkg have them."""
+    wanted = {f"{one.path}{_SUMS}" for one in differences}
+    texts = [dict(_texts(differences[0], side, wanted, sides)) for side in (0, 1)]
+    for one in differences:
+        left, right = _both(one, contents) or ({}, {})
+        if left.keys() != right.keys() or len(left) != 1:
+            continue
+        (key,) = left
+        if left[key].version != right[key].version:
+            before, after = (
+                _files(key, own[key], has, [one.path])
+                for own, has in zip((left, right), texts, strict=True)
+            )
+            yield Package(
+                kind=KIND,
+                name=key[0],
+                versions=(left[key].version, right[key].version),
+                files=({**before, one.path: one.left}, {**after, one.path: one.right}),
+                platform=one.platform,
+                layers=sides.scope(one),
+            )
 
 
 def _changed(
-    one: Difference, left: _Status, right: _Status, sides: Sides, later: Sequence[int | None]
+    one: Difference, left: _Status, right: _Status, sides: Sides, end: int
 ) -> Iterator[Package]:
     names = sorted(left.keys() | right.keys())
     keys = [key for key in names if _version(left, key) != _version(right, key)]
     some = [{key: own[key] for key in keys if key in own} for own in (left, right)]
     listed = [_lists(one, side, own, sides) for side, own in enumerate(some)]
-    end = min((number for number in later if number is not None), default=sys.maxsize)
     layers = None if sides.are_merged(one) else range(one.layer or 0, end)
     packages = [
         Package(
@@ -140,7 +178,7 @@ def _lists(one: Difference, side: int, own: _Status, sides: Sides) -> dict[_Key,
     """Return the files of packages, by dpkg's lists up to a layer of one image."""
     wanted = {f"{stem}.{end}" for key in own for stem in _stems(key) for end in ("list", "md5sums")}
     texts = dict(_texts(one, side, wanted, sides))
-    return {key: _files(key, stanza, texts) for key, stanza in own.items()}
+    return {key: _files(key, stanza, texts, _stems(key)) for key, stanza in own.items()}
 
 
 def _texts(
@@ -171,10 +209,13 @@ def _texts(
                 yield entry.path, data
 
 
-def _files(key: _Key, stanza: _Stanza, texts: Mapping[str, bytes]) -> Listed:
-    """Return the files of one package, dpkg's own lists among them, which are as they were read."""
+def _files(key: _Key, stanza: _Stanza, texts: Mapping[str, bytes], stems: Iterable[str]) -> Listed:
+    """Return the files of one package, the lists among them, which are as they were read.
+
+    `stems` are what the lists are called, but for their ends.
+    """
     found: dict[str, str | None] = {}
-    for stem in _stems(key):
+    for stem in stems:
         found |= dict.fromkeys(f"{stem}.{end}" for end in (*_KEPT, *_KEPT_TOO))
         paths = _lines(texts.get(f"{stem}.list"))
         if paths is not None and all(path.startswith("/") for path in paths):
