@@ -94,20 +94,6 @@ FILES = [
         ],
     ),
     (
-        "git_checkout_state",
-        "srv/app/.git/refs/heads/main",
-        f"{ONE}\n",
-        f"{OTHER}\n",
-        ["ref: refs/heads/evil\n", f"{OTHER}\n{OTHER}\n", f"{OTHER}evil\n"],
-    ),
-    (
-        "git_checkout_state",
-        "srv/app/.git/packed-refs",
-        f"# pack-refs with: peeled\n{ONE} refs/tags/v1\n",
-        f"# pack-refs with: peeled\n{OTHER} refs/tags/v1\n",
-        [f"# pack-refs with: peeled\n{OTHER} refs/tags/v2\n"],
-    ),
-    (
         "wget_hsts",
         "root/.wget-hsts",
         HSTS.format(0, 1700000000),
@@ -187,6 +173,22 @@ def test_files_at_one_place_are_one_finding_behind_what_is_at_none(tmp_path: Pat
     told = {one.differences: cause("apt_package_lists").title in one.cause.title for one in found}
     assert told == {(payload,): False, (other,): False, tuple(lists): True}
     assert found[-1].differences == tuple(lists)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("heads/main", "{}\n"), ("packed-refs", "# pack-refs with: peeled\n{} refs/tags/v1\n")],
+)
+def test_another_commit_is_another_source(tmp_path: Path, path: str, text: str):
+    both = [text.format(commit).encode() for commit in (ONE, OTHER)]
+    (only,) = findings(tmp_path, f"srv/app/.git/refs/{path}", *both, Scene())
+    assert only.cause.slug == "unexplained"
+
+
+def test_the_day_of_a_password_that_ends_decides_when(tmp_path: Path):
+    both = [SHADOW.format(20779, day).replace("99999", "90").encode() for day in (20779, 20001)]
+    (only,) = findings(tmp_path, "etc/shadow", *both, Scene())
+    assert only.cause.slug == "unexplained"
 
 
 def git(folder: Path, *argv: str) -> None:

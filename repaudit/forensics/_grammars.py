@@ -17,13 +17,14 @@ _NEAR_DAYS = 3660
 _DAY = re.compile(rb"[1-9][0-9]{3,4}")
 #: The fields of shadow(5), and the one with the day of the last change.
 _FIELDS, _LAST_CHANGE = 9, 2
+#: For how many days after it a password holds, where nobody has decided that.
+_MOST_DAYS, _FOR_EVER = 4, (b"", b"99999")
 _LABEL = rb"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 #: The name of one host, and nothing else (hostname(5)).
 _HOSTNAME = re.compile(rb"(?=.{1,253}$)" + _LABEL + rb"(?:\." + _LABEL + rb")*+\n?", re.MULTILINE)
 #: The line by which a runtime lets a container find itself: its name is its ID (hosts(5)).
 _OWN = re.compile(rb"[0-9a-f.:]{2,39}[ \t]+[0-9a-f]{12}")
 _ID = rb"(?:[0-9a-f]{64}|[0-9a-f]{40})"
-_LONE_ID = re.compile(rb"(?<![0-9A-Za-z])" + _ID + rb"(?![0-9A-Za-z])")
 #: A line of a reflog: the commits before and after, who, when, and what was done.
 _LOGGED = re.compile(_ID + b" " + _ID + rb"( [^\n<>]*<[^\n<>]*> )[0-9]{1,10} [+-][0-9]{4}(.*)")
 #: A line of wget's: host, port, whether its subdomains too, when it was seen, how long it holds.
@@ -58,6 +59,8 @@ def _same_account(left: bytes, right: bytes) -> bool:
     one, other = left.split(b":"), right.split(b":")
     if len(one) != _FIELDS or len(other) != _FIELDS:
         return False
+    if one[_MOST_DAYS] not in _FOR_EVER:
+        return False
     days = one.pop(_LAST_CHANGE), other.pop(_LAST_CHANGE)
     if one != other or not all(map(_DAY.fullmatch, days)):
         return False  # 0 and no day at all have a meaning of their own
@@ -66,10 +69,6 @@ def _same_account(left: bytes, right: bytes) -> bool:
 
 def _hostnames(left: bytes, right: bytes) -> bool:
     return all(_HOSTNAME.fullmatch(side) for side in (left, right))
-
-
-def _ids(left: bytes, right: bytes) -> bool:
-    return _LONE_ID.sub(b"", left) == _LONE_ID.sub(b"", right)
 
 
 def _indexes(left: bytes, right: bytes) -> bool:
@@ -130,7 +129,6 @@ _GRAMMARS = tuple(
         (r"etc/hosts", _lines(_matching(_OWN))),
         (r"(?:.*/)?\.git/index", _indexes),
         (r"(?:.*/)?\.git/logs/.*", _lines(_matching(_LOGGED))),
-        (r"(?:.*/)?\.git/(?:refs/.*|FETCH_HEAD|ORIG_HEAD|packed-refs)", _ids),
         (r"(?:.*/)?\.npm/_cacache/index-v5/.*", _lines(_same_entry)),
         (r"(?:.*/)?\.wget-hsts", _lines(_matching(_HOST))),
     )
