@@ -66,7 +66,7 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
         if beside := count_listed(sides[0].listed, sides[1].listed):
             ignored += (Ignored(kind="packaging", count=beside),)
         contents = Library(reading.spool)
-        alone = Alone(differences, found.alone, reading.spool)
+        alone = Alone(differences, found.alone, reading.spool, found.special)
         merged = frozenset(one.platform for one in found.merged)
         both = Sides(opened=(sides[0], sides[1]), reading=reading, merged=merged)
         packages = package_claims(differences, contents, alone, both)

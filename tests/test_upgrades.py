@@ -16,7 +16,7 @@ import pytest
 from repaudit.comparison import DiffRequest, compare_images
 from repaudit.forensics import cause
 from repaudit.model.finding import Confidence, Finding
-from tests.images import Store, member, tar, write_files
+from tests.images import Store, header, member, octal, pad, pax, seal, tar, write_files
 
 Files = dict[str, bytes]
 STATUS = "var/lib/dpkg/status"
@@ -164,6 +164,44 @@ def test_rights_are_no_matter_of_lists(tmp_path: Path):
     }
     modes = {"usr/bin/app": 0o644, "usr/share/app/new": 0o755}
     assert told(left, write(tmp_path / "s", image("2", AFTER), modes=modes)).keys() == {UPGRADE}
+
+
+def test_nor_are_attributes_owners_and_what_others_may_write(tmp_path: Path):
+    """Each of these would be there with a digest that its list has."""
+    files = {**SAME, "usr/bin/app": b"\x7fELF two"}
+    own = image("2", {**files, "usr/share/app/new": b"new\n"})
+    rest = {name: data for name, data in own.items() if name != "usr/share/app/new"}
+    capable = (b"SCHILY.xattr.security.capability", b"\1\0\0\2" + bytes(16))
+    new = b"usr/share/app/new"
+    head = header(new, 4)
+    lone = {
+        "root's": member(new, b"new\n"),
+        "somebody's": seal(head[:108] + octal(1000, 8) + head[116:]) + pad(b"new\n"),
+        "capable": pax(capable) + member(new, b"new\n"),
+        "open": member(new, b"new\n", mode=0o666),
+    }
+    left = write(tmp_path / "l", image("1", BEFORE))
+    for name, entry in lone.items():
+        store = Store()
+        packed = tar(*(member(path.encode(), data) for path, data in sorted(rest.items())), entry)
+        right = write_files(tmp_path / name, store.layout(store.image(packed)))
+        found = told(left, str(right))
+        assert paths(found.get(PLAIN, [])) == ({new.decode()} if name != "root's" else set())
+
+
+def test_a_folder_of_a_package_is_one_that_others_may_not_write(tmp_path: Path):
+    for number, mode in enumerate((0o755, 0o777)):
+        sides = []
+        for version in "12":
+            own = image(version, {"usr/bin/app": version.encode()})
+            own[f"{INFO}app.list"] += b"/usr/share/app2\n" if version == "2" else b""
+            entries = [member(path.encode(), data) for path, data in sorted(own.items())]
+            if version == "2":
+                entries.append(member(b"usr/share/app2", kind=b"5", mode=mode))
+            store = Store()
+            files = store.layout(store.image(tar(*entries)))
+            sides.append(str(write_files(tmp_path / f"{number}{version}", files)))
+        assert (PLAIN in told(*sides)) == (mode == 0o777)
 
 
 def test_what_dpkg_keeps_without_a_digest_is_unexplained_beside_it(tmp_path: Path):

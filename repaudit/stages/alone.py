@@ -27,14 +27,26 @@ _Bytes = tuple[str | None, str]
 
 
 class Alone:
-    """What one of two images alone has, by place: the digest of a file, "" of a folder."""
+    """What one of two images alone has, by place: the digest of a file, "" of a folder.
+
+    `special` are those that have more than usual rights or attributes (true), or are not root's.
+    """
 
     def __init__(
-        self, differences: Iterable[Difference], digests: Mapping[Place, str], spool: Spool
+        self,
+        differences: Iterable[Difference],
+        digests: Mapping[Place, str],
+        spool: Spool,
+        special: Mapping[Place, bool],
     ) -> None:
         self._differences = [one for one in differences if one.place in digests]
         self._digests = digests
         self._spool = spool
+        self._special = special
+
+    def is_plain(self, place: Place, *, of_root: bool) -> bool:
+        """Whether what is there has the usual rights and no attributes, and maybe is root's."""
+        return not (self._special[place] or of_root) if place in self._special else True
 
     def digest(self, place: Place) -> str | None:
         """Return the sha256 digest of a file, "" for a folder, None where it is not known."""

@@ -27,6 +27,8 @@ from repaudit.stages.reading import (
     read_pair,
 )
 
+#: Set-ID bits, and that others than the owner may write.
+_MORE_RIGHTS = 0o7022
 #: What is said not to have been compared.
 _NO_MANIFEST = "what the manifest says, and its digest, as a docker archive has none"
 _NO_INDEX = "what index and manifest say, and their digests, as a docker archive has none"
@@ -39,7 +41,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
     `merged` are the platforms whose layers do not correspond: these are shown as file systems.
     `untold` says what was not compared. `alone` are the digests of the files that one side alone
-    has and of which the bytes were kept, by place; of folders it is "".
+    has and of which the bytes were kept, by place; of folders it is "". `special` are those of them
+    that have more than usual rights or attributes (true), or are not root's.
     """
 
     differences: tuple[Difference, ...]
@@ -48,6 +51,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     untold: tuple[str, ...] = ()
     same: tuple[tuple[str, str], ...] = ()
     alone: Mapping[Place, str] = field(default_factory=dict)
+    special: Mapping[Place, bool] = field(default_factory=dict)
 
 
 class Merged(Struct, frozen=True, kw_only=True):
@@ -96,6 +100,7 @@ class _Found:
         self._several = several
         self._notes_alone = alone
         self._alone: dict[Place, str] = {}
+        self._special: dict[Place, bool] = {}
         self.differences: list[Difference] = []
         self.untold = set[str]()
         self.same: dict[str, str] = {}
@@ -126,7 +131,11 @@ class _Found:
                 within = (platform, layer) if self._several else layer
                 digest = "" if entry.kind is Kind.DIRECTORY else entry.digest
                 if digest is not None and entry.stored == entry.size:
-                    self._alone[within, change.path, Aspect.PRESENCE.value] = digest
+                    place: Place = (within, change.path, Aspect.PRESENCE.value)
+                    self._alone[place] = digest
+                    more = bool(entry.mode & _MORE_RIGHTS or entry.xattrs)
+                    if more or entry.uid or entry.gid:
+                        self._special[place] = more
             yield change
 
     def sorted(self) -> Comparison:
@@ -138,6 +147,7 @@ class _Found:
             untold=tuple(sorted(self.untold)),
             same=tuple(self.same.items()),
             alone=self._alone,
+            special=self._special,
         )
 
 

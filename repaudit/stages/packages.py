@@ -9,7 +9,6 @@ stays on its own. Of a file that is listed without a digest nobody can say what 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from posixpath import dirname, join, normpath
 
@@ -43,10 +42,9 @@ _ANOTHER, _ALONE, _UNTOLD = (
 )
 #: So many packages that list one file are heard: folders are of many.
 _MOST_OWNERS = 8
+#: So much is shown of a name or a version.
+_LONGEST = 80
 _FILES = {Aspect.CONTENT, Aspect.PRESENCE, Aspect.LINK}
-#: What no list of files says: set-ID bits, and that everybody may write.
-_RIGHTS = re.compile(r"its mode is ([0-7]+)")
-_MORE_RIGHTS = 0o7022
 
 
 class Package(Struct, frozen=True, kw_only=True):
@@ -79,12 +77,12 @@ class Package(Struct, frozen=True, kw_only=True):
     @property
     def words(self) -> str:
         """What it is called, and its versions."""
-        before, after = self.versions
         if self.said:
             return self.said
+        before, after = (one and one[:_LONGEST] for one in self.versions)
         if before is not None and after is not None:
-            return f"{self.name} {before} -> {after}"
-        return f"{self.name} {before or after} on the {SIDES[before is None]} alone"
+            return f"{self.name[:_LONGEST]} {before} -> {after}"
+        return f"{self.name[:_LONGEST]} {before or after} on the {SIDES[before is None]} alone"
 
     def speaks_of(self, one: Difference) -> bool:
         """Whether its record is of the layer that a difference is in."""
@@ -182,7 +180,7 @@ class Claims:
         here = 1 if one.left is None else 0
         lone = one.aspect is Aspect.PRESENCE
         said = [
-            (claim, self._proved(one, claim.package.files))
+            (claim, self._proved(one, claim.package))
             for claim in self._owners[here].get(one.path, ())
             if claim.package.speaks_of(one) and (lone or one.path in claim.package.files[1])
         ]
@@ -196,8 +194,9 @@ class Claims:
         (claim.proved if proved and claim.package.digests else claim.untold).append(one)
         return True
 
-    def _proved(self, one: Difference, files: tuple[Listed, Listed]) -> bool | None:
+    def _proved(self, one: Difference, package: Package) -> bool | None:
         """Whether the lists say of a difference what it is; None where they say another thing."""
+        files = package.files
         if one.aspect is Aspect.MTIME:  # a folder has the time at which it was made
             return True if None not in [listed[one.path] for listed in files] else None
         if one.aspect is Aspect.LINK and one.left and one.right:
@@ -206,7 +205,7 @@ class Claims:
         if one.aspect is Aspect.CONTENT:
             return self._as_listed(one, files)
         if one.aspect is Aspect.PRESENCE:
-            return self._lone(one, files[1 if one.left is None else 0])
+            return self._lone(one, package)
         return None
 
     def _as_listed(self, one: Difference, files: tuple[Listed, Listed]) -> bool | None:
@@ -231,18 +230,19 @@ class Claims:
         known = [(has, digest) for has, digest in pairs if has and has.whole and digest]
         return any(not _has(digest, has) for has, digest in known)
 
-    def _lone(self, one: Difference, listed: Listed) -> bool | None:
+    def _lone(self, one: Difference, package: Package) -> bool | None:
+        listed = package.files[1 if one.left is None else 0]
         digest, detail = self._alone.digest(one.place), one.detail or ""
-        if digest == "":
-            return True  # a folder
         if detail.startswith(SYMLINK):
             return _leads_to_own(one.path, detail.removeprefix(SYMLINK), listed)
-        rights = _RIGHTS.search(detail)
-        content = self._alone.content(one.place)
-        if content is None or (rights and int(rights[1], 8) & _MORE_RIGHTS):
-            return None
-        expected = listed[one.path]
-        return False if expected is None else _has(expected, content) or None
+        if digest is None or not self._alone.is_plain(one.place, of_root=package.kind == "deb"):
+            return None  # what no list of files says
+        if digest == "":
+            return True
+        expected, content = listed[one.path], self._alone.content(one.place)
+        if expected is None or content is None:
+            return None if content is None else False
+        return _has(expected, content) or None
 
 
 def _has(digest: str | None, content: Content) -> bool:
