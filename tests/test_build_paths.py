@@ -19,7 +19,7 @@ import pytest
 from repaudit.comparison import DiffRequest, compare_images
 from repaudit.model.finding import Confidence, Finding
 from tests.images import Store, member, tar, write_files
-from tests.test_forensics_uncovered import told
+from tests.test_forensics_uncovered import segment, told
 
 BUILD_PATH, UNKNOWN = {"captures_build_path"}, {"unexplained"}
 TEXT = "import os\nclass A:\n    def f(self):\n        return [g for g in (1,) if g]\n"
@@ -194,24 +194,81 @@ def test_a_damaged_program_is_no_harm(shop: Shop):
 
 
 def section(data: bytes, name: str) -> tuple[int, int]:
+    return struct.unpack_from("<QQ", data, section_header(data, name) + 24)
+
+
+def section_header(data: bytes, name: str) -> int:
     table, count, names = (
         struct.unpack_from("<Q", data, 40)[0],
         *struct.unpack_from("<HH", data, 60),
     )
-    headers = [struct.unpack_from("<IIQQQQ", data, table + 64 * n) for n in range(count)]
-    texts = headers[names][4]
+    headers = range(table, table + 64 * count, 64)
+    texts = struct.unpack_from("<Q", data, headers[names] + 24)[0]
     return next(
-        (offset, size)
-        for at, _, _, _, offset, size in headers
-        if data.startswith(name.encode() + b"\0", texts + at)
+        at
+        for at in headers
+        if data.startswith(name.encode() + b"\0", texts + struct.unpack_from("<I", data, at)[0])
     )
 
 
 @needs_gcc
 @pytest.mark.parametrize("source", ["lib/m.c", "x.hpp", "a/b.rs"])
-def test_the_name_of_a_source_tells_the_folder(shop: Shop, source: str):
+def test_the_name_of_a_source_in_a_program_may_be_what_it_runs(shop: Shop, source: str):
     pair = [shop.program(f'puts("{folder}/{source}");') for folder in ("/build/a", "/build/b")]
-    assert diff(*pair).keys() == BUILD_PATH
+    found = diff(*pair)
+    assert found == {"unexplained": "folders: '/build/a' on the left, '/build/b' on the right"}
+    drawn = [shop.program(f'puts("/tmp/tmp{word}/{source}");') for word in ("Abcd1234", "Efgh5678")]
+    assert told(*drawn).keys() == {"captures_temporary_path"}  # two runs of one build
+
+
+@needs_gcc
+def test_debug_information_hides_no_segment_that_leads_elsewhere(shop: Shop):
+    """A loader goes by the segments, of which some are found in what nothing else reads."""
+    one, two = (shop.built(name, "-g") for name in ("one", "another"))
+    assert diff(one, two).keys() == BUILD_PATH
+    load, dynamic, interpreter, stack = 1, 2, 3, 0x6474E551
+    debug = section(two, ".debug_str")[0]
+    for kind, field, value in (
+        (interpreter, 8, debug),
+        (dynamic, 8, debug),
+        (dynamic, 16, 0x4008),
+        (load, 16, 0x1000),
+        (load, 40, 0x9000),
+        (stack, 32, 64),
+    ):
+        at = segment(two, kind) + field
+        evil = two[:at] + struct.pack("<Q", value) + two[at + 8 :]
+        assert "place" in diff(one, evil)["unexplained"]
+
+
+@needs_gcc
+def test_nor_does_it_hide_where_a_section_is_or_what_it_refers_to(shop: Shop):
+    one, two = (shop.built(name, "-g", "-c") for name in ("one", "another"))
+    assert diff(one, two).keys() == BUILD_PATH
+    evil = bytearray(two)
+    header = section_header(two, ".rela.text")
+    struct.pack_into("<I", evil, header + 44, 1 + struct.unpack_from("<I", evil, header + 44)[0])
+    assert ".rela.text > refers to" in diff(one, bytes(evil))["unexplained"]
+    one, two = (shop.built(name, "-g") for name in ("one", "another"))
+    evil = bytearray(two)
+    struct.pack_into("<Q", evil, section_header(two, ".rodata") + 16, 0x2008)
+    assert "addresses of '.rodata'" in diff(one, bytes(evil))["unexplained"]
+
+
+@needs_gcc
+def test_what_a_segment_loads_is_no_debug_information_whatever_its_section_says(shop: Shop):
+    def program(folder: str, flags: int) -> bytes:
+        text = f'static const char p[] __attribute__((section("xdebug_str"))) = "{folder}/run";'
+        data = bytearray(shop.program(f"{text}puts(p);", "-s", "-Wl,--build-id=none"))
+        names = section(bytes(data), ".shstrtab")[0]
+        header = section_header(bytes(data), "xdebug_str")
+        data[names + struct.unpack_from("<I", data, header)[0]] = ord(".")
+        struct.pack_into("<Q", data, header + 8, flags)
+        return bytes(data)
+
+    for flags in (0, 2):
+        pair = [program(folder, flags) for folder in ("/usr/lib64", "/tmp/evil1")]
+        assert diff(*pair).keys() == UNKNOWN
 
 
 @needs_gcc

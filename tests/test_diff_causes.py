@@ -9,6 +9,7 @@ import bz2
 import gzip
 import json
 import lzma
+import struct
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -438,6 +439,38 @@ def test_the_index_of_a_library_follows_from_its_members(tmp_path: Path):
     swapped[first : first + 4] = two[third : third + 4]
     found = causes(diff(plain, holding(tmp_path / "s", "x.a", bytes(swapped))))
     assert "unexplained" in found
+
+
+def test_a_date_in_a_member_hides_no_index_that_leads_to_another_one(tmp_path: Path):
+    def dated(name: str, lead: int, day: int) -> str:
+        some = {"good.o/": b"GOOD", "evil.o/": b"EVIL", "note/": b"built 2026-11-%d\n" % day}
+        members = [ar_member(key, data) for key, data in some.items()]
+        at = 8 + len(ar_member("/", bytes(13))) + 1
+        index = struct.pack(">II", 1, at + lead * len(members[0])) + b"auth\0"
+        data = b"".join((b"!<arch>\n", ar_member("/", index), *members))
+        return holding(tmp_path / name, "x.a", data)
+
+    one, dated_only, evil = dated("l", 0, 22), dated("r", 0, 23), dated("e", 1, 23)
+    assert causes(diff(one, dated_only)).keys() == {"captures_build_date"}
+    assert causes(diff(one, evil)).keys() == {"captures_build_date", "unexplained"}
+
+
+def ar_member(name: str, data: bytes) -> bytes:
+    fields = name.ljust(16) + "0".ljust(12) + "0".ljust(6) * 2 + "644".ljust(8)
+    return fields.encode() + b"%-10d`\n" % len(data) + data + b"\n" * (len(data) % 2)
+
+
+def test_of_two_members_that_have_a_symbol_the_order_decides(tmp_path: Path):
+    texts = {"a": "int f(void) { return 1; }", "b": "int f(void) { return 2; }"}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.c").write_text(text)
+    subprocess.run(["gcc", "-c", "a.c", "b.c"], cwd=tmp_path, check=True)
+    libraries = []
+    for some in ("ab", "ba"):
+        subprocess.run(["ar", "Dcr", f"{some}.a", *(f"{n}.o" for n in some)], cwd=tmp_path)
+        libraries.append((tmp_path / f"{some}.a").read_bytes())
+    found = diff(*(holding(tmp_path / f"{n}", "x.a", x) for n, x in enumerate(libraries)))
+    assert causes(found).keys() == {"random_order_in_static_libraries", "unexplained"}
 
 
 # --- cpio archives -----------------------------------------------------------------------------

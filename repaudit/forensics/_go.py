@@ -14,7 +14,8 @@ from typing import NamedTuple
 from repaudit.forensics._debug import Order, Sections, differ
 from repaudit.forensics._paths import Moved, sources_renamed
 
-_TABLES, _FOLLOWING = ".gopclntab", (".dynamic", ".go.module", ".symtab")
+GO_TABLES, GO_MODULE = ".gopclntab", ".go.module"
+_FOLLOWING = (".dynamic", GO_MODULE, ".symtab")
 _NAMES, _UNITS, _SOURCES, _COUNTERS, _FUNCTIONS = range(5)
 #: Of Go 1.18, and from 1.20 on.
 _MAGICS = frozenset({0xFFFFFFF0, 0xFFFFFFF1})
@@ -43,11 +44,11 @@ class Side(NamedTuple):
 
 def go_sources(left: Side, right: Side, order: Order, known: Sequence[Moved]) -> Iterator[str]:
     """Yield the sections that differ in the folders of sources, and in what follows, alone."""
-    both = [_tables(side.sections.get(_TABLES, b""), order) for side in (left, right)]
+    both = [_tables(side.sections.get(GO_TABLES, b""), order) for side in (left, right)]
     one, other = both
     if one is None or other is None or not _alike(one, other, order, known):
         return
-    yield _TABLES
+    yield GO_TABLES
     shifts = _shifts(left, right, one, other)
     sizes = {len(one.table(_SOURCES)): len(other.table(_SOURCES)), len(one.data): len(other.data)}
     for name in _FOLLOWING:
@@ -118,7 +119,7 @@ def _shifts(left: Side, right: Side, one: _Tables, other: _Tables) -> list[_Shif
         start, new = left.loaded.get(name, 0), right.loaded.get(name, 0)
         if start and new and (data == right.sections.get(name) or name in _FOLLOWING):
             found.append((start, start + len(data), new - start))
-    start, new = left.loaded.get(_TABLES, 0), right.loaded.get(_TABLES, 0)
+    start, new = left.loaded.get(GO_TABLES, 0), right.loaded.get(GO_TABLES, 0)
     for n in (_NAMES, _UNITS, _SOURCES, _COUNTERS):
         at = start + one.starts[n]
         # Nothing but the units points into the sources.

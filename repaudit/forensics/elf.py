@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from repaudit.forensics._case import Blame, clue, clues, contents, of_one_build, quote, whole
 from repaudit.forensics._debug import Debug, Order, Sections
-from repaudit.forensics._go import Side, go_sources
+from repaudit.forensics._go import GO_MODULE, GO_TABLES, Side, go_sources
 from repaudit.forensics._members import claims, whole_parts
 from repaudit.forensics._paths import (
     Moved,
@@ -21,8 +21,8 @@ from repaudit.forensics._paths import (
 )
 from repaudit.forensics._tokens import compare_lines, sample, unseen
 from repaudit.forensics.interface import Case, Forensic
-from repaudit.formats import STEP, Kind
-from repaudit.formats.elf import BUILD_ID, GO_BUILD_ID
+from repaudit.formats import Kind
+from repaudit.formats.elf import ADDRESS, BUILD_ID, GO_BUILD_ID, LOADED
 from repaudit.model.finding import Clue
 
 # They follow whatever else differs: build IDs are hashes, the link holds a checksum.
@@ -31,8 +31,7 @@ FOLLOWING = frozenset({BUILD_ID, GO_BUILD_ID, ".gnu_debuglink"})
 _GO_BUILD_ID = re.compile(rb"(?:[\w-]{20}/){3}[\w-]{20}\0*")
 _STRING = re.compile(rb"[\t\x20-\x7e]{6,}")
 _MOST_STRINGS = 20_000
-_HEADER = f"{STEP}header"
-_FLAGS, _ALLOC = re.compile(rb"flags 0x([0-9a-f]+),"), 2
+_NAMED = "names of sources"
 _MACRO = re.compile(r"(?:[A-Z][a-z]{2} [ \d]\d \d{4})?(?: ?\d\d:\d\d:\d\d)?")
 
 
@@ -52,13 +51,36 @@ class _Elf:
         if names and not primary and _without(data[0], left) == _without(data[1], right):
             yield clue("build_id_differences_only", f"only {', '.join(names)} differs")
         known = folders(*(paths(b"\0".join(side.values())) for side in _of(primary, left, right)))
-        told = _told(data, left, right, primary, known)
+        told = _told(case, data, left, right, primary, known)
         for where, some in told.items():
             for pair in known:
                 if any(pair[0] in left[name] for name in some):
                     yield from blamed(case, pair, where)
         rest = [name for name in primary if not any(name in some for some in told.values())]
+        if not of_one_build(case):
+            yield from _moved(_loaded(data[0]), _loaded(data[1]), told.get(_NAMED, ()))
         yield from _others(case, left, right, rest, known)
+
+
+def _moved(
+    left: Mapping[str, int], right: Mapping[str, int], named: Container[str]
+) -> Iterator[Clue]:
+    """Yield that the code finds other bytes where it looks, since sections have moved.
+
+    `named` are sections that tell folders: what follows Go's tables is found by addresses that were
+    followed there.
+    """
+    moved = [
+        name for name in sorted(left.keys() | right.keys()) if left.get(name) != right.get(name)
+    ]
+    if GO_TABLES in named and GO_MODULE in named:
+        moved = [
+            name
+            for name in moved
+            if left.get(name, 0) < left[GO_TABLES] or right.get(name, 0) < right[GO_TABLES]
+        ]
+    if moved:
+        yield clue("unexplained", f"other addresses of {quote(', '.join(moved), 120)}")
 
 
 def _others(
@@ -88,13 +110,18 @@ def _of(names: Iterable[str], *both: Sections) -> Iterator[dict[str, bytes]]:
 
 
 def _told(
+    case: Case,
     data: tuple[bytes, bytes],
     left: Sections,
     right: Sections,
     names: Sequence[str],
     known: Sequence[Moved],
 ) -> dict[str, list[str]]:
-    """Return the sections that differ in the folders of a build alone, by what tells those."""
+    """Return the sections that differ in the folders of a build alone, by what tells those.
+
+    That Go's tables name sources, their form shows. Another string of a program in memory may be
+    what it runs, whatever its end, so that it tells no more than folders of two images.
+    """
     if not known:
         return {}
     order: Order = "little" if data[0][5] == 1 else "big"
@@ -103,22 +130,26 @@ def _told(
     loaded = sides[0].loaded.keys() | sides[1].loaded.keys()
     both = [name for name in names if name in left and name in right]
     go = [name for name in go_sources(*sides, order, known) if name in both]
-    texts = (n for n in both if n in loaded and sources_renamed(left[n], known) == right[n])
+    texts = [n for n in both if n in loaded and sources_renamed(left[n], known) == right[n]]
+    texts = texts if of_one_build(case) else []
     return {
         "debug information": [n for n in both if n not in loaded and debug.tells_folders(n)],
-        "names of sources": [*texts, *go],
+        _NAMED: [*texts, *go],
     }
 
 
 def _loaded(data: bytes) -> dict[str, int]:
     """Return the sections that are in memory when the program runs, with their addresses."""
-    found, read = {}, whole_parts("elf", data)
-    for label, part in read.items():
-        name = label.removesuffix(_HEADER)
-        flags = _FLAGS.search(part.data) if name != label else None
-        if flags and int(flags[1], 16) & _ALLOC:
-            found[name] = int(read[f"{name}{STEP}place"].data.split()[1], 16)
-    return found
+    told = {
+        name: part.data.decode()
+        for name, part in whole_parts("elf", data).items()
+        if name.endswith(ADDRESS)
+    }
+    return {
+        name.removesuffix(ADDRESS): int(said.removesuffix(LOADED), 16)
+        for name, said in told.items()
+        if said.endswith(LOADED)
+    }
 
 
 def _follows(name: str, *both: bytes) -> bool:

@@ -24,6 +24,7 @@ from repaudit.forensics.interface import Case, Forensic
 from repaudit.forensics.png import TEXTS
 from repaudit.forensics.text import decoded
 from repaudit.formats import STEP, Kind, Part, apart
+from repaudit.formats.elf import ADDRESS
 from repaudit.model.finding import Clue
 
 #: What others tell of a file, and of each member in it; the bytes are the member without a field.
@@ -96,8 +97,10 @@ def _parts(
         known = [len(side["inflated"].data) for side in sides]
         if known != [*map(len, inner)]:
             yield clue("unexplained", f"of its {max(known)} bytes not all are unpacked")
-    differ = dict.fromkeys(apart(sides))
+    strict = not of_one_build(case)
+    differ = dict.fromkeys(apart(sides, strict=strict))
     rest = [name for name in differ if not _told(format_, name, sides)]
+    rest = [name for name in rest if not (strict and format_ == "elf" and name.endswith(ADDRESS))]
     packing = _COMPRESSOR.get(format_, frozenset()) | (_METHOD if of_one_build(case) else set())
     same = format_ in _OPAQUE and "inflated" not in differ
     rest = [name for name in rest if not _of_compressor(packing, name, differ, same=same)]
@@ -110,7 +113,7 @@ def _told(format_: str, name: str, sides: Sequence[Mapping[str, Part]]) -> bool:
     kinds = {side[name].kind for side in sides if name in side}
     label, _, field = name.partition(STEP)
     if label.startswith(MEMBER):
-        own = bool(field) or Kind.DERIVED not in kinds
+        own = bool(field) or not kinds & {Kind.DERIVED, Kind.PLACE}
         return own and field in _TOLD_OF_MEMBERS.get(format_, ())
     if format_ == "png":
         name = name.partition(" ")[0]

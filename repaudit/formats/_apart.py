@@ -10,15 +10,16 @@ from repaudit.formats.interface import STEP, Kind, Part
 Read = Mapping[str, Part]
 
 
-def apart(sides: Sequence[Read]) -> list[str]:
+def apart(sides: Sequence[Read], *, strict: bool = False) -> list[str]:
     """Return the names of the parts that differ, those first that some sides lack.
 
     Of a member that some sides lack it is the member alone. What is derived is left out where what
-    it follows from differs too, unless nothing else is left.
+    it follows from differs too, unless nothing else is left; so is a place, unless `strict`.
     """
+    following = {Kind.DERIVED} if strict else {Kind.DERIVED, Kind.PLACE}
     differ = dict.fromkeys([*_lone(sides), *_unlike(sides)])
     kinds = {name: _kind(sides, name) for name in differ}
-    derived = [name for name, kind in kinds.items() if kind is Kind.DERIVED]
+    derived = [name for name, kind in kinds.items() if kind in following]
     found = {*kinds} - {*derived}
     hidden = {name for name in derived if _follows(_of(sides, name), kinds, found)}
     return [name for name in differ if name not in hidden] or derived

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from repaudit.formats._bytes import digits, take
 from repaudit.formats.interface import MAGIC, STEP, Budget, Format, Kind, Labels, Part
@@ -59,11 +59,16 @@ class _Ar:
             if name in _INDEXES:
                 indexes.append((label, body, _INDEXES[name]))
             elif name in _TABLES:
-                yield Part(label, body, Kind.DERIVED, "order" if name == b"//" else Kind.FILE)
+                kind, of = (Kind.DERIVED, "order") if name == b"//" else (Kind.PLACE, Kind.FILE)
+                yield Part(label, body, kind, of)
             else:
                 yield Part(label, body, Kind.FILE)
         for label, body, width in indexes:
-            yield Part(label, _index(body, width, places), Kind.DERIVED, Kind.FILE)
+            symbols = _index(body, width, places)
+            told = body if symbols is None else _led_to(symbols)
+            yield Part(label, told, Kind.PLACE, Kind.FILE)
+            if several := _taken_from(symbols or {}):
+                yield Part(f"{label}{STEP}taken from", several, Kind.PLACE, "order")
         yield Part("order", "\n".join(order).encode(), Kind.ORDER)
 
 
@@ -77,28 +82,44 @@ def _fields(label: str, header: bytes) -> Iterator[Part]:
         yield Part(f"{label}{STEP}header", written)
 
 
-def _index(body: bytes, width: int, places: Mapping[int, str]) -> bytes:
-    """Return which symbols an index says to be in which member, whatever the members' order.
+def _index(body: bytes, width: int, places: Mapping[int, str]) -> dict[str, list[bytes]] | None:
+    """Return the members that an index leads to, in their order, each with its symbols.
 
-    It counts them, says where the header of each one's member starts, and then their names. What
-    is not in the order of the members, or not as GNU ar writes it, is returned as it is.
+    It counts them, says where the header of each one's member starts, and then their names. None
+    stands for what is not in the order of the members, or not as GNU ar writes it.
     """
     count = int.from_bytes(body[:width], "big")
     starts = range(width, width * (count + 1), width)
     if count > _MOST_SYMBOLS:
-        return body
+        return None
     *symbols, _ = body[starts.stop :].split(b"\0", count)
     used = starts.stop + sum(len(symbol) + 1 for symbol in symbols)
     if len(symbols) != count or body[used:] != bytes(used % 2):
-        return body
+        return None
     found = [int.from_bytes(body[at : at + width], "big") for at in starts]
     if found != sorted(found) or not places.keys() >= {*found}:
-        return body
+        return None
     of = defaultdict[str, list[bytes]](list)
     for at, symbol in zip(found, symbols, strict=True):
         of[places[at]].append(symbol)
+    return of
+
+
+def _led_to(of: Mapping[str, Sequence[bytes]]) -> bytes:
+    """Return which symbols are in which member, whatever the members' order."""
     members = (b"\0".join((name.encode(), b"%d" % len(of[name]), *of[name])) for name in sorted(of))
     return b"\0".join(members)
+
+
+def _taken_from(of: Mapping[str, Sequence[bytes]]) -> bytes:
+    """Return the members, by number, of each symbol that several have: linkers take the first."""
+    numbers = {name: b"%d" % number for number, name in enumerate(sorted(of))}
+    members = defaultdict[bytes, list[bytes]](list)
+    for name, symbols in of.items():
+        for symbol in dict.fromkeys(symbols):
+            members[symbol].append(numbers[name])
+    several = sorted((symbol, some) for symbol, some in members.items() if len(some) > 1)
+    return b"\0".join(b"%b %b" % (symbol, b" ".join(some)) for symbol, some in several)
 
 
 def _manner(header: bytes) -> bytes:

@@ -2,12 +2,16 @@
 
 No library: the tables are all that is needed, and pyelftools reads them at a tenth of the speed.
 What of DWARF tells a build (comp_dir, producer, names) are strings of .debug_str and
-.debug_line_str. Places and addresses move when a section grows: they are derived from the `layout`.
+.debug_line_str. Places and addresses move when a section grows: they follow from the `layout`.
+Where in the file a segment is, and what a section refers to, is told by the names of sections: it
+is the same while only what is not loaded grows.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from struct import Struct
 
 import msgspec
@@ -22,7 +26,11 @@ _MAGIC = b"\x7fELF"
 _NO_BITS, _COMPRESSED = 8, 0x800
 #: So much of a section's name is read: a table of names could else be given out again for each.
 _LONGEST = 4096
-_ZLIB, _LOADED = 1, 1
+_ZLIB, _LOAD, _ALLOCATED = 1, 1, 2
+#: Tells at which address a section is, and that it is in memory when the program runs.
+ADDRESS, LOADED = f"{STEP}address", ", loaded"
+#: Sections that refer to another one by `info`: relocations, and what says so.
+_REFERRING, _INFO_LINK = frozenset({4, 9}), 0x40
 BUILD_ID, GO_BUILD_ID = ".note.gnu.build-id", ".note.go.buildid"
 #: It names the file with debug information, and holds its checksum.
 _DEBUG_LINK = ".gnu_debuglink"
@@ -62,18 +70,27 @@ class _Elf:
             (fields[4], fields[8] * fields[9], "the segments"),
             (fields[5], fields[11] * fields[10], "the sections"),
         ]
+        memory = _Memory(segments)
         for section in sections:
             label = labels.label(section.name or "section")
             names.append(label)
             if section.body is not None:
                 used.append((section.offset, section.size, label))
             yield from _section(label, section, budget, packed)
+        for label, section in zip(names, sections, strict=True):
+            loaded = section.flags & _ALLOCATED or memory.holds(section)
+            if section.address or loaded:
+                told = f"{section.address:#x}{LOADED if loaded else ''}"
+                yield _place(f"{label}{ADDRESS}", told)
+            if section.link or section.info:
+                yield _place(f"{label}{STEP}refers to", _references(section, names))
         sizes = zip(names, sections, strict=True)
         told = "\n".join(f"{name} {section.size}" for name, section in sizes)
         yield Part(layout, told.encode(), Kind.DERIVED)
-        yield from _entered(entered, fields[3], segments, used)
+        where = _Where(used)
+        yield from _entered(entered, fields[3], segments, where)
         for number, segment in enumerate(segments):
-            yield from _segment(labels.label(f"segment {number}"), segment)
+            yield from _segment(labels.label(f"segment {number}"), segment, where)
         for label, gap in between(data, used, labels):
             yield Part(label, gap, Kind.FILE)
         yield Part(ordered, "\n".join(names).encode(), Kind.ORDER)
@@ -81,6 +98,45 @@ class _Elf:
 
 def _moving(label: str, value: bytes, moves: bool = True) -> Part:
     return Part(label, value, Kind.DERIVED, _LAYOUT) if moves else Part(label, value)
+
+
+def _place(label: str, told: str) -> Part:
+    return Part(label, told.encode(), Kind.PLACE, _LAYOUT)
+
+
+class _Where:
+    """Says where in a file something is, by the names of what the tables tell."""
+
+    def __init__(self, used: Sequence[tuple[int, int, str]]) -> None:
+        self._used = sorted(one for one in used if one[1])
+        self._starts = [start for start, _, _ in self._used]
+
+    def place(self, at: int) -> str:
+        """Return the place of a byte."""
+        start, size, label = self._used[bisect_right(self._starts, at) - 1]
+        return f"{label} at {at - start:#x}" if at < start + size else self.end(at)
+
+    def end(self, at: int) -> str:
+        """Return the place behind a byte."""
+        start, size, label = self._used[bisect_right(self._starts, at - 1) - 1]
+        more = at - start - size
+        return f"{label} at {at - start:#x}" if more < 0 else f"{more:#x} behind {label}"
+
+
+class _Memory:
+    """Says what of a file a loader looks at, whatever the flags of its section say."""
+
+    def __init__(self, segments: Sequence[_Segment]) -> None:
+        held = sorted((one.offset, one.offset + one.more[1]) for one in segments if one.more[1])
+        self._starts = [start for start, _ in held]
+        self._ends = list(accumulate((end for _, end in held), max))
+
+    def holds(self, section: _Section) -> bool:
+        """Whether a section has bytes there."""
+        if not section.body:
+            return False
+        before = bisect_left(self._starts, section.offset + section.size)
+        return before > 0 and self._ends[before - 1] > section.offset
 
 
 class _Segment(msgspec.Struct, frozen=True):
@@ -106,7 +162,7 @@ def _segments(data: bytes, fields: tuple[int, ...], wide: bool, order: str) -> I
         yield _Segment(kind, flags, align, offset, address, (physical, held, wanted))
 
 
-def _segment(label: str, segment: _Segment) -> Iterator[Part]:
+def _segment(label: str, segment: _Segment, where: _Where) -> Iterator[Part]:
     rights = "".join(
         c if segment.flags >> bit & 1 else "-" for bit, c in ((2, "r"), (1, "w"), (0, "x"))
     )
@@ -114,23 +170,20 @@ def _segment(label: str, segment: _Segment) -> Iterator[Part]:
     yield Part(f"{label}{STEP}type", b"%#x" % segment.kind)
     yield Part(f"{label}{STEP}flags", f"{rights}{more}".encode())
     yield Part(f"{label}{STEP}alignment", b"%d" % segment.align)
-    place = (segment.offset, segment.address, *segment.more)
-    yield _moving(f"{label}{STEP}place", " ".join(f"{n:#x}" for n in place).encode())
+    physical, held, wanted = segment.more
+    file = f"{segment.offset:#x}"
+    if held:
+        file = f"{where.place(segment.offset)} to {where.end(segment.offset + held)}"
+    told = f"{file}, at {segment.address:#x} and {physical:#x}, {wanted - held:+#x} in memory"
+    yield _place(f"{label}{STEP}place", told)
 
 
-def _entered(
-    label: str, entry: int, segments: Sequence[_Segment], used: Sequence[tuple[int, int, str]]
-) -> Iterator[Part]:
+def _entered(label: str, entry: int, segments: Sequence[_Segment], where: _Where) -> Iterator[Part]:
     """Yield where in which section a program begins, as it is loaded."""
-    loads = (one for one in segments if one.kind == _LOADED)
+    loads = (one for one in segments if one.kind == _LOAD)
     load = next((one for one in loads if 0 <= entry - one.address < one.more[1]), None)
     if load:
-        at = load.offset + entry - load.address
-        for start, size, section in used:
-            if start <= at < start + size:
-                told = f"{section} at {at - start:#x}".encode()
-                yield Part(label, told, Kind.DERIVED, section)
-                return
+        yield _place(label, where.place(load.offset + entry - load.address))
 
 
 class _Section(msgspec.Struct, frozen=True):
@@ -141,8 +194,12 @@ class _Section(msgspec.Struct, frozen=True):
     body: bytes | None
     #: Type, flags, alignment, size of entries.
     manner: tuple[int, ...]
-    #: Where its name is, its address, its place; what it refers to.
+    #: Where its name is, and its bytes.
     place: tuple[int, ...]
+    address: int
+    #: The numbers of the sections that it refers to; the second may be another number.
+    link: int
+    info: int
 
 
 def _sections(data: bytes, fields: tuple[int, ...], table: Struct) -> Iterator[_Section]:
@@ -159,8 +216,17 @@ def _sections(data: bytes, fields: tuple[int, ...], table: Struct) -> Iterator[_
     for at, kind, flags, address, offset, length, link, info, align, entry in headers:
         name = texts[at : at + _LONGEST].partition(b"\0")[0].decode("utf-8", "replace")
         body = take(data, offset, length) if kind not in (0, _NO_BITS) else None
-        manner, place = (kind, flags, align, entry), (at, address, offset, link, info)
-        yield _Section(name if kind else "", flags, offset, length, body, manner, place)
+        manner, place = (kind, flags, align, entry), (at, offset)
+        name = name if kind else ""
+        yield _Section(name, flags, offset, length, body, manner, place, address, link, info)
+
+
+def _references(section: _Section, names: Sequence[str]) -> str:
+    numbers = [section.link]
+    if section.manner[0] in _REFERRING or section.flags & _INFO_LINK:
+        numbers.append(section.info)
+    told = [names[n] if n < len(names) else f"{n}" for n in numbers]
+    return ", ".join([*told, f"{section.info}"] if len(numbers) == 1 else told)
 
 
 def _section(label: str, section: _Section, budget: Budget, packed: Struct) -> Iterator[Part]:

@@ -31,13 +31,14 @@ class Kind(Enum):
     FILE = "bytes that may hold parts of their own"
     ORDER = "the names of the parts that could stand in another order, a line each"
     DERIVED = "follows from other parts: a checksum, a size, a copy"
+    PLACE = "where other parts are, which follows from them, or leads elsewhere"
 
 
 class Part(Struct, frozen=True):
     """One thing in a file. `name` is its own among the file's parts, and may have steps.
 
-    `of` says what a derived one follows from: the part of that name, the parts of a kind, or, where
-    it is empty, all others. It is told where that is the same.
+    `of` says what a derived one, or a place, follows from: the part of that name, the parts of a
+    kind, or, where it is empty, all others. It is told where that is the same.
     """
 
     name: str
