@@ -767,6 +767,32 @@ def test_a_key_that_stands_twice_is_compared_twice(images: Images, left, right, 
     assert found == [*expected, ("/config/author", "0", "1")]
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "last"),
+    [
+        ("User user", "User user", None),
+        ("User user", "user User", ("user", "User")),
+        ("User other", "other User", None),
+        ("User USER user", "user User USER", ("user", "USER")),
+    ],
+)
+def test_keys_that_are_one_to_a_reader_are_compared_by_the_last_of_them(
+    images: Images, left: str, right: str, last: tuple[str, str] | None
+):
+    sides = []
+    for side, keys in enumerate((left, right)):
+        plain = json.loads(images.store.blobs[images.image(A)["digest"]])["config"]
+        config = images.store.blobs[plain["digest"]].decode()
+        users = "".join(f'"{key}": "{key}", ' for key in keys.split())
+        own = config.replace("{", f'{{"author": "{side}", {users}', 1).encode()
+        sides.append(images.image(A, manifest={"config": images.store.add(own, CONFIG)}))
+    found = [(d.path, d.left, d.right) for d in images.compare(*sides).differences]
+
+    names = ", ".join(sorted(left.split()))
+    told = [(f"/config/{names} (the last one)", *last)] if last else []
+    assert found == [*told, ("/config/author", "0", "1")]
+
+
 def sparse(table: bytes, size: int = 2048) -> bytes:
     words = (b"GNU.sparse.map", table), (b"GNU.sparse.size", b"%d" % size)
     return tar(pax(*words), member(b"s", b"x" * 1024))

@@ -347,11 +347,30 @@ def test_few_modes_are_what_somebody_may_have_decided(tmp_path: Path):
 
 
 def test_other_rights_are_none_of_the_umask_beside_them(tmp_path: Path):
-    plain = [("a", b"0", 0o666), ("b", b"0", 0o666), ("c", b"0", 0o666)]
+    plain = [("a", b"0", 0o666), ("b", b"0", 0o777), ("c", b"0", 0o666)]
     one = masked(tmp_path / "l", 0o022, (*plain, ("d", b"0", 0o600)))
     two = masked(tmp_path / "r", 0o027, (*plain, ("d", b"0", 0o644)))
     found = causes(diff(one, two))
     assert found == {"different_due_to_umask": {"a", "b", "c"}, "unexplained": {"d"}}
+
+
+@pytest.mark.parametrize("further", [(), (tar(),)])  # layer by layer, and as file systems
+def test_a_file_that_anybody_may_read_was_made_under_no_umask_that_forbids_it(
+    tmp_path: Path, further: tuple[bytes, ...]
+):
+    own = [("d", b"5", 0o777), ("d/p", b"0", 0o777), ("d/e", b"0", 0o666)]
+
+    def made(folder: str, umask: int, *more: bytes, end: tuple[bytes, ...] = ()) -> str:
+        some = (member(path.encode(), b"", kind, mode=mode & ~umask) for path, kind, mode in own)
+        return image(tmp_path / folder, tar(*some, *more), *end)
+
+    paths = {path for path, _, _ in own}
+    found = causes(diff(made("a", 0o022), made("b", 0o077, end=further)))
+    assert found["different_due_to_umask"] == paths
+    readable = member(b"f", b"", mode=0o644)
+    found = causes(diff(made("c", 0o022, readable), made("d", 0o077, readable, end=further)))
+    assert found["unexplained"] == paths
+    assert "different_due_to_umask" not in found
 
 
 # --- compressors -------------------------------------------------------------------------------

@@ -219,12 +219,94 @@ def test_who_may_read_few_files_or_a_secret_is_no_matter_of_a_umask(
 ):
     asked = replace(of(Aspect.MODE, left, right, path, vary=None), alike=alike)
     assert slugs("aspect", asked) == ({"different_due_to_umask"} if blamed else set())
+
+
+def told_of_modes(*modes: tuple[str, str], detail: str | None = None) -> set[str]:
     some = [
-        Difference(layer=0, path=f"srv/{n}", aspect=Aspect.MODE, left="0600", right="0644")
-        for n in range(3)
+        Difference(
+            layer=0, path=f"srv/{n}", aspect=Aspect.MODE, left=one, right=other, detail=detail
+        )
+        for n, (one, other) in enumerate(modes)
     ]
-    for few, wanted in ((some[:2], "unexplained"), (some, "different_due_to_umask")):
-        assert {found.cause.slug for found in attribute(few, {}, Scene())} == {wanted}
+    return {found.cause.slug for found in attribute(some, {}, Scene())}
+
+
+def test_a_umask_that_takes_reading_takes_it_from_programs_and_folders_too():
+    """A program that asks for 0600 makes 0600 under any umask, whatever the file is called."""
+    file, program = ("0600", "0644"), ("0700", "0755")
+    assert told_of_modes(program, file, file) == {"different_due_to_umask"}
+    assert told_of_modes(program, file) == UNEXPLAINED
+    assert told_of_modes(*[file] * 6) == UNEXPLAINED
+    assert told_of_modes(*[("0644", "0664")] * 6) == {"different_due_to_umask"}
+
+
+def mode_change(left: Entry, right: Entry, kept: int = 0) -> set[str]:
+    (one,) = compare_change(0, Change(path=left.path, left=left, right=right), kept)
+    three = [replace(one, path=path) for path in (one.path, "srv/2", "srv/3")]
+    return {f.cause.slug for f in attribute(three, {}, Scene()) if one in f.differences}
+
+
+def test_a_file_that_another_group_may_write_is_of_no_umask_where_it_decides():
+    def job(path: str, uid: int, gid: int) -> set[str]:
+        one = replace(entry(Kind.FILE, 0o644), path=path, uid=uid, gid=gid)
+        return mode_change(one, replace(one, mode=0o664))
+
+    assert job("etc/cron.d/x", 0, 1000) == job("usr/bin/x", 1000, 33) == UNEXPLAINED
+    assert job("etc/cron.d/x", 0, 0) == {"different_due_to_umask"}
+    assert job("srv/app/x", 0, 1000) == {"different_due_to_umask"}
+    assert job("home/a/x", 1000, 100) == UNEXPLAINED  # a home is read by its account
+    assert job("home/a/x", 1000, 1000) == {"different_due_to_umask"}
+
+
+def test_no_umask_takes_from_some_files_what_others_of_their_layer_have():
+    program = replace(entry(Kind.FILE, 0o644), path="srv/app", mode=0o755)
+    without = replace(program, mode=0o700)
+    assert mode_change(program, without) == {"different_due_to_umask"}
+    assert mode_change(program, without, kept=0o044) == UNEXPLAINED
+    assert mode_change(program, replace(program, mode=0o775), 0o044) == {"different_due_to_umask"}
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "wanted"),
+    [
+        ("srv/app/x", 0o644, {"owner_follows_build_user"}),
+        ("usr/src/app/x", 0o755, {"owner_follows_build_user"}),
+        ("home/build", 0o755, UNEXPLAINED),
+        ("etc/sudoers", 0o644, UNEXPLAINED),
+        ("usr/bin/x", 0o755, UNEXPLAINED),
+        ("srv/app/x", 0o4755, UNEXPLAINED),  # who runs it is its owner
+        ("srv/app/x", 0o2755, UNEXPLAINED),
+        ("srv/app/x", 0o640, UNEXPLAINED),  # and here, who may read it
+        ("srv/.ssh/authorized_keys", 0o644, UNEXPLAINED),
+    ],
+)
+def test_the_build_user_has_no_files_that_decide_who_may_do_what(
+    path: str, mode: int, wanted: set[str]
+):
+    root = replace(entry(Kind.FILE, 0o644), path=path, mode=mode)
+    user = replace(root, uid=1000, gid=1000)
+    for sides in ((root, user), (user, root)):
+        (one,) = compare_change(0, Change(path=path, left=sides[0], right=sides[1]))
+        both = [one, replace(one, path="srv/other", detail=None)]
+        told = {f.cause.slug for f in attribute(both, {}, Scene()) if one in f.differences}
+        assert told == wanted
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "wanted"),
+    [
+        ("security.selinux=1", "security.selinux=2", {"xattrs_follow_filesystem"}),
+        ("security.selinux=1", "security.selinux=1 system.posix_acl_access=2", set()),
+        ("security.selinux=1", "security.selinux=2 user.containers.override_stat=3", set()),
+        ("security.selinux=1", "security.selinux=1 trusted.overlay.redirect=2", set()),
+        ("security.SMACK64=1", "security.SMACK64EXEC=1", set()),
+        ("security.ima=1", "security.ima=2", set()),
+    ],
+)
+def test_of_two_images_a_host_gives_files_labels_and_nothing_else(
+    left: str, right: str, wanted: set[str]
+):
+    assert slugs("aspect", of(Aspect.XATTR, left, right, vary=None)) == wanted
 
 
 def test_one_owner_alone_is_not_who_builds():

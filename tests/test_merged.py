@@ -411,3 +411,67 @@ def _sound(changes: list[list[tuple[str, str]]]) -> bool:
     """Whether no layer puts a file below what is a file: no file system could hold that."""
     puts = {path for some in changes for what, path in some if what == "put"}
     return not any(other.startswith(f"{path}/") for path in puts for other in puts)
+
+
+HIDES, FILE = member(b"d/.wh.b"), member(b"d/b", b"3")
+INSIDE, LINK = member(b"a/passwd", b"x"), header(b"a", kind=b"2", link=b"etc")
+HARD = header(b"h", kind=b"1", link=b"d/b")
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "told"),
+    [
+        # Some runtimes take away the layer's own file, where the whiteout comes after it.
+        ((HIDES, FILE), (FILE, HIDES), {"d/b (before a whiteout of it)"}),
+        ((HIDES, FILE), (HIDES, FILE), set()),
+        ((FILE, HIDES), (FILE, HIDES), set()),
+        (
+            (member(b".wh.d"), member(b"d/.wh.b"), FILE),
+            (member(b".wh.d"), FILE, member(b"d/.wh.b")),
+            {"d/b (before a whiteout of it)"},
+        ),
+        ((member(b"d/.wh..wh..opq"), DIR, FILE), (member(b"d/.wh..wh..opq"), DIR, FILE), set()),
+        (
+            (member(b"d/.wh..wh..opq"), FILE),
+            (FILE, member(b"d/.wh..wh..opq")),
+            {"d/b (before a whiteout of it)"},
+        ),
+        # Some follow the link, where it comes first.
+        (
+            (INSIDE, LINK),
+            (LINK, INSIDE),
+            {
+                "a/passwd (before what is no folder above it)",
+                "a/passwd (behind what is no folder above it)",
+            },
+        ),
+        ((LINK, INSIDE), (LINK, INSIDE), set()),
+        ((INSIDE, member(b"z")), (member(b"z"), INSIDE), set()),
+        ((HARD, HIDES), (HIDES, HARD), {"h (a link behind a whiteout of its target)"}),
+    ],
+)
+def test_the_turn_of_entries_is_told_where_runtimes_make_another_thing_of_it(
+    left, right, told, tmp_path: Path
+):
+    found = compared((BASE, tar(*left)), (BASE, tar(*right), tar()), tmp_path)
+    assert {d.path for d in found.differences if not d.is_layer} == told
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ((b"LIBARCHIVE.xattr.security.capability", b"AQAAAgEAAAA="), True),
+        ((b"SCHILY.acl.access", b"user::rw-,user:1000:rwx"), True),
+        ((b"comment", b"made by hand"), False),
+        ((b"atime", b"1700000000"), False),
+    ],
+)
+def test_what_a_reader_may_take_for_an_attribute_is_told_of_file_systems_too(
+    record, told: bool, tmp_path: Path
+):
+    apart = (BASE, tar(member(b"a")))
+    for number, more in enumerate((b"", pax(record))):
+        squashed = (tar(DIR, more + member(b"d/b", b"2"), member(b"a")),)
+        found = compared(apart, squashed, tmp_path / str(number))
+        written = [d for d in found.differences if d.aspect is Aspect.ANNOTATION]
+        assert bool(written) is (told and bool(more))

@@ -62,7 +62,8 @@ def first_of(
 def modes(case: Case, left: Members, right: Members) -> Iterator[Clue]:
     """Yield the umask where it explains every mode that differs."""
     found = changed(left, right, "mode")
-    case = replace(case, alike=len(found))
+    runs = any(left[name].mode & 0o100 for name, _, _ in found)
+    case = replace(case, alike=len(found) if runs else 1)
     explained = all(
         umask_explains(case, left[name].mode, right[name].mode)
         for name in left

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from repaudit.forensics._case import clue, moved, of_one_build, sides, umask_explains, values
 from repaudit.forensics.interface import CLAMPED, Case, Forensic
+from repaudit.model.deciding import of_system
 from repaudit.model.difference import Aspect, Difference, mtime
 from repaudit.model.finding import Clue
 
@@ -18,6 +19,9 @@ _OF_HOSTS = re.compile(
     r"(security\.(selinux|ima|evm|apparmor|SMACK64\w*)"
     r"|system\.[\w.]+|btrfs\.\w+|(user|trusted)\.(overlay|fuseoverlayfs|containers)\.[\w.]+)="
 )
+#: Of these, what a policy gives every file: the others hold rights (ACLs), modes, or where a file
+#: leads, and of two images nobody knows that a host set them.
+_LABELS = re.compile(r"security\.(selinux|apparmor|SMACK64)=")
 
 #: What stands beside the images of an index: a provenance holds times and IDs of its build, and
 #: may say that somebody else built it.
@@ -82,6 +86,8 @@ def _of_layers(difference: Difference) -> bool:
 def _mode(case: Case, left: str, right: str) -> str | None:
     if not all(re.fullmatch(r"[0-7]{3,5}", mode) for mode in (left, right)):
         return None
+    if case.difference.detail is not None and not of_one_build(case):
+        return None  # which says why it is none
     explained = umask_explains(case, int(left, 8), int(right, 8))
     return "different_due_to_umask" if explained else None
 
@@ -102,17 +108,20 @@ def _order(case: Case, _left: str, _right: str) -> str | None:
 def _owner(case: Case, left: str, right: str) -> str | None:
     # An ID may also follow the order in which packages make accounts; only a user who is known
     # to differ is blamed, or who is no account of the system's on one side at least. A build's user
-    # has more than one file.
+    # has more than one file, and none of the system's, nor one that he alone may read or runs as.
     people = [owner for owner in (left, right) if _PERSON.match(owner)]
     others = {left, right} - {*people}
     builds = bool(people) and all(owner.startswith("0:0") for owner in others)
-    known = moved(case, "user") if of_one_build(case) else builds and case.alike > 1
-    return "owner_follows_build_user" if known else None
+    if of_one_build(case):
+        return "owner_follows_build_user" if moved(case, "user") else None
+    decides = case.difference.detail is not None or of_system(case.difference.path)
+    return "owner_follows_build_user" if builds and case.alike > 1 and not decides else None
 
 
-def _xattr(_case: Case, left: str, right: str) -> str | None:
+def _xattr(case: Case, left: str, right: str) -> str | None:
     apart = set(left.split()) ^ set(right.split())
-    hosts = all(_OF_HOSTS.match(one) for one in apart)
+    own = _OF_HOSTS if of_one_build(case) else _LABELS
+    hosts = all(own.match(one) for one in apart)
     return "xattrs_follow_filesystem" if apart and hosts else None
 
 

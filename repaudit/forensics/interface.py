@@ -60,10 +60,10 @@ class Case(Struct, frozen=True, kw_only=True):
     `right_levels` are the factor levels of both runs, empty when two existing images are compared.
     `instruction` is the text of the Containerfile line that wrote the file, None where unknown.
     `files` are those that what differs may be digests of. `alike` is how many owners of a layer, or
-    modes of an image, differ as this one. `share` is how many cases, the members of an archive,
-    share the work that one file may take. `recut` says that one image has more layers than the
-    other. `clamped` is what the times of both images are clamped to, None where that is not so, or
-    not known.
+    modes of an image, differ as this one; of modes that are of files alone 1, as they show no
+    umask. `share` is how many cases, the members of an archive, share the work that one file may
+    take. `recut` says that one image has more layers than the other. `clamped` is what the times of
+    both images are clamped to, None where that is not so, or not known.
     """
 
     difference: Difference

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, pairwise
 
 from msgspec import Struct
 
 from repaudit.model.errors import MalformedError
-from repaudit.model.image import Entry
+from repaudit.model.image import Entry, Kind
 from repaudit.oci.listing import Listing
 from repaudit.oci.order import Stretch, decided
 from repaudit.oci.otherwise import Otherwise, Times
-from repaudit.oci.record import bare, text
+from repaudit.oci.record import Record, bare, kind_of, text
 
 #: Above this many, two layers are not two builds of one thing. Each takes some kilobyte.
 MOST_CHANGES = 500_000
 #: The longest stretch, in records, that is compared at once.
 _MOST_AT_ONCE = 4096
+#: The rights of others than the owner to read.
+_READ = 0o044
 _Name = Callable[[int], str]
 
 
@@ -44,7 +46,8 @@ class Changes(Struct, frozen=True, kw_only=True):
 
     `decides` says in words what hangs on that order, None where nothing does. `written` says in
     words how the layers are written otherwise, whatever differs besides, `times` what other times
-    they tell of files, and `means` whether a reader may take the former for more.
+    they tell of files, and `means` whether a reader may take the former for more. `kept` are the
+    rights to read that files have on both sides, where others differ in such rights.
     """
 
     changed: tuple[Change, ...]
@@ -53,6 +56,7 @@ class Changes(Struct, frozen=True, kw_only=True):
     written: tuple[str, ...] = ()
     times: Times | None = None
     means: bool = False
+    kept: int = 0
 
 
 def find_changes(left: Listing, right: Listing) -> Changes:
@@ -78,7 +82,30 @@ def find_changes(left: Listing, right: Listing) -> Changes:
         written=written,
         times=join.otherwise.times(),
         means=join.otherwise.means,
+        kept=_kept(left, changed),
     )
+
+
+def kept_rights(changed: Iterable[Change], others: Iterable[Record]) -> int:
+    """Return the rights to read that files among `others` have, if any of `changed` differ in such.
+
+    No umask of a build took rights from some that others of its files have.
+    """
+    rights = 0
+    if any(a and b and (a.mode ^ b.mode) & _READ for a, b in ((c.left, c.right) for c in changed)):
+        for one in others:
+            rights |= one.mode & _READ if kind_of(one) is Kind.FILE else 0
+    return rights
+
+
+def _kept(left: Listing, changed: list[Change]) -> int:
+    apart = {
+        one.left.position
+        for one in changed
+        if one.left and (one.right is None or one.left.mode != one.right.mode)
+    }
+    records = enumerate(left.records(0, len(left)))
+    return kept_rights(changed, (one for number, one in records if number not in apart))
 
 
 def _told(changed: list[Change]) -> set[int]:

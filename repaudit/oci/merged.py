@@ -6,13 +6,13 @@ a link's header says of mode, owner, times and attributes, runtimes give to the 
 all its names, until another link says something else.
 
 What a later layer hides, whoever pulls the image has all the same. So of layers that only one side
-has it is compared as well.
+has it is compared as well. So is the turn of entries of which some runtimes make another thing.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 
@@ -21,10 +21,12 @@ from msgspec.structs import replace
 
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Entry, Kind
-from repaudit.oci.changes import MOST_CHANGES, Change
+from repaudit.oci.changes import MOST_CHANGES, Change, Changes, kept_rights
 from repaudit.oci.listing import Listing
+from repaudit.oci.otherwise import Otherwise
 from repaudit.oci.record import Record, bare, encode, kind_of, text
 from repaudit.oci.tree import Tree
+from repaudit.oci.turns import turns
 
 #: Where the entry of a path is: the layer's number, and the entry's. Of a hard link, then the same
 #: of the file that it is a name of.
@@ -39,22 +41,33 @@ _BARE = frozenset({Kind.DIRECTORY, Kind.HARDLINK, Kind.WHITEOUT, Kind.OPAQUE})
 
 def find_merged_changes(
     left: Sequence[Listing], right: Sequence[Listing], own: Numbers = ((), ())
-) -> tuple[Change, ...]:
-    """Return where two merged file systems differ, sorted by path; orders are not compared.
+) -> Changes:
+    """Return where two merged file systems differ, sorted by path; most orders decide nothing.
 
-    After it comes what is hidden in the layers that each side has for its `own`, by number.
-    Raises MalformedError above MOST_CHANGES, and as `System` does.
+    After it come the turns that decide, and what is hidden in the layers that each side has for its
+    `own`, by number. Of how entries are written it is told what some reader takes for more. Raises
+    MalformedError above MOST_CHANGES, and as `System` does.
     """
-    changes = []
-    one, other = System(left), System(right)
-    for change in chain(_changes(one, other), _hidden_changes(one, other, own)):
+    changes: list[Change] = []
+    one, other, otherwise = System(left), System(right), Otherwise(meant=True)
+    turned = _named_changes(one, other, one.turns, other.turns)
+    hidden = _named_changes(one, other, one.hidden(own[0]), other.hidden(own[1]))
+    for change in chain(_changes(one, other, otherwise), turned, hidden):
         changes.append(change)
         if len(changes) > MOST_CHANGES:
             raise MalformedError(
                 f"two images differ in more than {MOST_CHANGES} entries",
                 hint="these are not two builds of one image: name those that shall be compared",
             )
-    return tuple(changes)
+    apart = {change.path for change in changes}
+    both = (path for path in one.places.keys() & other.places.keys() if path not in apart)
+    return Changes(
+        changed=tuple(changes),
+        order=None,
+        written=otherwise.lines(),
+        means=otherwise.means,
+        kept=kept_rights(changes, (one.says(one.places[path]) for path in both)),
+    )
 
 
 class _Said:
@@ -88,6 +101,9 @@ class System:
         self._layers = layers
         self._tree: Tree[_Place] = Tree()
         self._said: dict[_Place, _Said] = {}
+        #: Entries whose turn in their layer decides, by what they are called with it.
+        self.turns: dict[str, _Place] = {}
+        self._times: Counter[str] = Counter()
         self._leads = lru_cache(1024)(self._read_link)
         for number, layer in enumerate(layers):
             self._apply(number, layer)
@@ -103,6 +119,10 @@ class System:
             if record.link is not None and named[-1][1] is Kind.HARDLINK:
                 links[at] = text(record.link)
                 attributes[at] = blake3(encode(record.xattrs)).digest() if record.xattrs else b""
+        for at, turn in turns(named, links):
+            self.turns[_numbered(self._times, named[at][0], turn)] = number, at
+            if len(self.turns) > MOST_CHANGES:
+                raise MalformedError(f"the order of more than {MOST_CHANGES} entries decides")
         # Some runtimes make a link before they take away what it is to.
         below = {link: self._find(link)[1] for link in links.values()}
         self._tree.hide(named)
@@ -139,9 +159,13 @@ class System:
         """Return what the entry at a place says, and how."""
         return self._layers[place[0]].raw(place[1], 1)
 
+    def record(self, place: _Place) -> Record:
+        """Return what the entry at a place says, and how."""
+        return self._layers[place[0]].record(place[1])
+
     def says(self, place: _Place) -> Record:
         """Return what the entry at a place says, however it is written."""
-        return bare(self._layers[place[0]].record(place[1]))
+        return bare(self.record(place))
 
     def entry(self, path: str) -> Entry | None:
         """Return what lies at a path, under its own name."""
@@ -183,10 +207,8 @@ class System:
             for at, record in enumerate(layer.records(0, len(layer))):
                 if (number, at) in shown or kind_of(record) in _BARE:
                     continue
-                path = text(record.path)
-                times[path] += 1
-                again = f", the {times[path]}. time" if times[path] > 1 else ""
-                found[f"{path} (hidden by a later entry{again})"] = (number, at)
+                name = _numbered(times, text(record.path), "hidden by a later entry")
+                found[name] = (number, at)
                 if len(found) > MOST_CHANGES:
                     raise MalformedError(f"layers hide more than {MOST_CHANGES} files of others")
         return found
@@ -204,10 +226,19 @@ class System:
         return first
 
 
-def _changes(one: System, other: System) -> Iterator[Change]:
+def _numbered(times: Counter[str], path: str, what: str) -> str:
+    """Return what an entry of a path is called, of which there may be several."""
+    name = f"{path} ({what}"
+    times[name] += 1
+    return f"{name}, the {times[name]}. time)" if times[name] > 1 else f"{name})"
+
+
+def _changes(one: System, other: System, otherwise: Otherwise) -> Iterator[Change]:
     for path in sorted(one.places.keys() | other.places.keys()):
         a, b = one.places.get(path), other.places.get(path)
         linked = a and b and (one.linked(a) or other.linked(b))
+        if a and b and one.raw(a) != other.raw(b):
+            otherwise.add(path, one.record(a), other.record(b))
         if a and b and not linked and _same(one, a, other, b):
             continue
         left, right = one.entry(path), other.entry(path)
@@ -223,8 +254,10 @@ def _same(one: System, a: _Place, other: System, b: _Place) -> bool:
     return one.raw(a) == other.raw(b) or one.says(a) == other.says(b)
 
 
-def _hidden_changes(one: System, other: System, own: Numbers) -> Iterator[Change]:
-    left, right = one.hidden(own[0]), other.hidden(own[1])
+def _named_changes(
+    one: System, other: System, left: Mapping[str, _Place], right: Mapping[str, _Place]
+) -> Iterator[Change]:
+    """Yield how entries differ that are known by such names, whatever lies at their paths."""
     for name in sorted(left.keys() | right.keys()):
         a, b = left.get(name), right.get(name)
         before, after = one.own(a) if a else None, other.own(b) if b else None

@@ -89,9 +89,13 @@ class Times(Struct, frozen=True, kw_only=True):
 
 
 class Otherwise:
-    """What was found so far. Memory does not grow with the layers."""
+    """What was found so far; only what a reader may take for more, if that alone is `meant`.
 
-    def __init__(self) -> None:
+    Memory does not grow with the layers.
+    """
+
+    def __init__(self, *, meant: bool = False) -> None:
+        self._untold = _SPELLING if meant else frozenset[int | bytes]()
         self._seen: dict[int | bytes, _Seen] = {}
         self._times: dict[int | bytes, _Seen] = {}
         self._members = 0
@@ -112,6 +116,7 @@ class Otherwise:
             if _are_times(one.get(key), other.get(key)):
                 differ.remove(key)
                 _count(self._times, key, path, one[key], other[key])
+        differ = [at for at in differ if at not in self._untold]
         if differ:
             self._members += 1
             self._first = min(self._first, path) if self._first else path

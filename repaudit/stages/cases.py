@@ -42,6 +42,8 @@ class Cases:
         self._recut = {one.platform for one in differences if one.is_layer}
         self._clamped = _clamps(differences)
         self._alike = Counter(map(_kin, some))
+        modes = (one for one in differences if one.aspect is Aspect.MODE and _runs(one.left))
+        self._of_all_kinds = {_kin(one) for one in modes}
 
     def of(self, difference: Difference, line: str | None) -> Case:
         """Return the case of a difference that `line` brought about, if that is known."""
@@ -59,22 +61,32 @@ class Cases:
             right_levels=self._levels[1],
             instruction=line,
             files=self._files,
-            alike=self._alike[_kin(difference)],
+            alike=self._alike_as(difference),
             recut=difference.platform in self._recut,
             clamped=self._clamped.get(difference.platform),
         )
+
+    def _alike_as(self, difference: Difference) -> int:
+        kin = _kin(difference)
+        lone = difference.aspect is Aspect.MODE and kin not in self._of_all_kinds
+        return 1 if lone else self._alike[kin]
 
 
 def _kin(difference: Difference) -> Hashable:
     """Return what differences of modes, or of owners, have in common if they are of one kind.
 
     A build has one umask, which takes the same rights to read and write from files, programs and
-    folders.
+    folders; files alone that nobody else may read may have been made so, whatever their number.
     """
     if difference.aspect is not Aspect.MODE:
         return (difference.within, difference.aspect, difference.left, difference.right)
     rights = map(_rights, (difference.left, difference.right))
     return (difference.platform, difference.aspect, *rights)
+
+
+def _runs(mode: str | None) -> bool:
+    """Whether it is the mode of a program or a folder."""
+    return bool(mode and _OCTAL.fullmatch(mode) and int(mode, 8) & 0o100)
 
 
 def _rights(mode: str | None) -> int | str | None:

@@ -118,7 +118,7 @@ class _Found:
             self.untold.update([_HOW_PACKED] if what.packed else ())
         elif isinstance(what, MergedPair):
             self._merged.append(Merged(platform=platform, counts=what.counts))
-            self.differences += _changes(what.changed)
+            self.differences += _changes(what.changed, what.kept)
             self.untold.add(_HOW_WRITTEN)
         else:
             self.differences.append(what)
@@ -207,7 +207,10 @@ def _layers(
     """Yield what is told of layers, and the pairs that were opened for the rest."""
     if len(left.layers) != len(right.layers):
         yield from _counts(left, right)
-        yield _merged(left, right, blobs, reading)
+        yield (pair := _merged(left, right, blobs, reading))
+        if pair.written:  # what some reader takes for an attribute
+            apart = _other_bytes(0, "", left.digest, right.digest)
+            yield replace(apart, aspect=Aspect.ANNOTATION, detail="\n".join(pair.written))
         return
     # How a docker archive stores its layers is told with the manifest that it has not.
     told = _one_has_none(left, right)
@@ -245,7 +248,7 @@ def _compression(left: Layer, right: Layer, headers: Sequence[str] = ()) -> Diff
 
 def compare_entries(pair: LayerPair) -> Iterator[Difference]:
     """Yield every aspect in which two layers differ; there is one at least."""
-    found = [*_changes(pair.changed, pair.left.index), *_order(pair), *_times(pair)]
+    found = [*_changes(pair.changed, pair.kept, pair.left.index), *_order(pair), *_times(pair)]
     if pair.written or not found:
         other = _other_bytes(pair.left.index, "", pair.left.diff_id, pair.right.diff_id)
         # What some reader takes for an attribute is one, as far as we can know.
@@ -254,11 +257,11 @@ def compare_entries(pair: LayerPair) -> Iterator[Difference]:
     yield from found
 
 
-def _changes(changed: Iterable[Change], base: int = 0) -> Iterator[Difference]:
+def _changes(changed: Iterable[Change], kept: int, base: int = 0) -> Iterator[Difference]:
     """Yield how entries differ; what one side alone has is told with the layer that has it."""
     for change in changed:
         layer = change.layers[1] if change.left is None else change.layers[0]
-        yield from compare_change(base + layer, change)
+        yield from compare_change(base + layer, change, kept)
 
 
 def _order(pair: LayerPair) -> Iterator[Difference]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -32,7 +32,9 @@ class _Number(Struct, frozen=True):
 def load(data: bytes) -> dict[str, Any]:
     """Return a JSON object that was checked, with all that it says.
 
-    Of a key that stands there twice the last one counts; one before it is `KEY (earlier 1)`.
+    Of a key that stands there twice the last one counts; one before it is `KEY (earlier 1)`. Keys
+    that differ in the case of letters alone are one to encoding/json of Go, for which the last one
+    counts too: it is the value of `KEY, key (the last one)`.
     """
     value: dict[str, Any] = json.loads(data, object_pairs_hook=_object, parse_float=_Number)
     check_nesting(value, "a key that stands twice in a manifest or config")  # all else was checked
@@ -48,7 +50,24 @@ def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
             earlier[name] += 1
             key = f"{name} (earlier {earlier[name]})"
         found[key] = value
-    return found
+    return found | _folded(pairs, found)
+
+
+def _folded(pairs: Sequence[tuple[str, object]], found: Container[str]) -> dict[str, object]:
+    """Return which is the last of keys that differ in case alone, by all of them."""
+    if len({name.casefold() for name, _ in pairs}) == len({name for name, _ in pairs}):
+        return {}
+    folded: dict[str, list[str]] = {}
+    for name, _ in pairs:
+        folded.setdefault(name.casefold(), []).append(name)
+    last: dict[str, object] = {}
+    for names in folded.values():
+        if len(set(names)) > 1:
+            key = f"{', '.join(sorted(set(names)))} (the last one)"
+            while key in found:
+                key += "'"
+            last[key] = names[-1]
+    return last
 
 
 def compare_documents(left: Image, right: Image) -> Iterator[Difference]:

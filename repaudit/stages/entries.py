@@ -7,6 +7,7 @@ from sys import intern
 
 from msgspec.structs import replace
 
+from repaudit.model.deciding import of_system
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Entry, Kind
 from repaudit.oci.changes import Change
@@ -30,8 +31,11 @@ def presence(layer: int | None, path: str, left: object, right: object) -> Diffe
     )
 
 
-def compare_change(layer: int, change: Change) -> Iterator[Difference]:
-    """Yield each aspect in which the two entries of a change differ, if any."""
+def compare_change(layer: int, change: Change, kept: int = 0) -> Iterator[Difference]:
+    """Yield each aspect in which the two entries of a change differ, if any.
+
+    `kept` are the rights that other files beside it have on both sides.
+    """
     one, other = change.left, change.right
     if one is None or other is None:
         found = presence(layer, change.path, one, other)
@@ -41,15 +45,33 @@ def compare_change(layer: int, change: Change) -> Iterator[Difference]:
     for aspect, a, b, readable in _aspects(one, other):
         if a != b:
             sides = [value and intern(value) for value in (readable(one), readable(other))]
-            unsure = aspect is Aspect.CONTENT and _perhaps_one(one, other)
             yield Difference(
                 layer=layer,
                 path=path,
                 aspect=aspect,
                 left=sides[0],
                 right=sides[1],
-                detail=_UNSURE if unsure else None,
+                detail=_told(aspect, one, other, kept),
             )
+
+
+def _told(aspect: Aspect, left: Entry, right: Entry, kept: int) -> str | None:
+    """Return what more decides what a difference means, where something does."""
+    both = left, right
+    if aspect is Aspect.CONTENT:
+        return _UNSURE if _perhaps_one(left, right) else None
+    if aspect is Aspect.OWNER:
+        modes = [entry.mode for entry in both if entry.mode & 0o6000 or not entry.mode & 0o004]
+        return f"its mode is {max(modes):04o}" if modes else None
+    if aspect is not Aspect.MODE:
+        return None
+    differ = left.mode ^ right.mode
+    groups = [entry for entry in both if entry.gid not in (0, entry.uid)]
+    if differ & 0o020 and groups and of_system(left.path):
+        return f"its owner is {_owner(groups[-1])}"
+    if differ & kept & 0o044:
+        return f"other files beside it have the right {differ & kept & 0o044:04o} on both sides"
+    return None
 
 
 def _unusual(entry: Entry | None) -> str | None:

@@ -55,7 +55,7 @@ class LayerPair(Struct, frozen=True, kw_only=True):
     `decides` says what hangs on that order, if anything does, and `written` how the layers are
     written otherwise, whatever differs besides; `means` is whether a reader may take that for more.
     `times` are those that both have of files beside those of their contents, and `packed` says that
-    both are compressed.
+    both are compressed. `kept` are rights to read that files have on both sides.
     """
 
     left: Layer
@@ -67,6 +67,7 @@ class LayerPair(Struct, frozen=True, kw_only=True):
     times: Times | None = None
     means: bool = False
     packed: bool = False
+    kept: int = 0
 
 
 def check_present(opened: Opened) -> None:
@@ -123,14 +124,21 @@ def read_pair(left: Side, right: Side, reading: Reading, *, packed: bool = False
         times=found.times,
         means=found.means,
         packed="tar" not in forms,
+        kept=found.kept,
     )
 
 
 class MergedPair(Struct, frozen=True, kw_only=True):
-    """Two images whose layers do not correspond, and where their file systems differ."""
+    """Two images whose layers do not correspond, and where their file systems differ.
+
+    `written` says in words what some reader takes for more than a way to write the same, `kept`
+    are rights to read that files have on both sides.
+    """
 
     counts: tuple[int, int]
     changed: Iterable[Change]
+    written: tuple[str, ...] = ()
+    kept: int = 0
 
 
 def read_merged(left: Sequence[Side], right: Sequence[Side], reading: Reading) -> MergedPair:
@@ -142,8 +150,9 @@ def read_merged(left: Sequence[Side], right: Sequence[Side], reading: Reading) -
         ]
         own = only_there(left, right), only_there(right, left)
         found = find_merged_changes(listings[: len(left)], listings[len(left) :], own)
-    changed = with_contents(found, (left, right), reading)
-    return MergedPair(counts=(len(left), len(right)), changed=changed)
+    changed = with_contents(found.changed, (left, right), reading)
+    counts = len(left), len(right)
+    return MergedPair(counts=counts, changed=changed, written=found.written, kept=found.kept)
 
 
 def only_there(left: Sequence[Side], right: Sequence[Side]) -> list[int]:
