@@ -21,7 +21,18 @@ import zstandard
 from typer.testing import CliRunner
 
 from repaudit.cli.app import app
-from tests.images import Store, archive, digest_of, member, pax, tar, write_files
+from tests.images import (
+    Store,
+    archive,
+    digest_of,
+    header,
+    member,
+    pad,
+    pax,
+    records,
+    tar,
+    write_files,
+)
 
 _NIGHT = "2023-11-14T22:13:20", 1_700_000_000
 _LATER = "2024-03-09T16:00:00", 1_710_000_000
@@ -310,6 +321,46 @@ def test_a_time_that_one_side_alone_has_is_another_way_to_write(tmp_path: Path):
     one = extended(tmp_path / "l", b"atime", b"1700000000")
     other = image(tmp_path / "r", tar(member(b"file-0", b"x")))
     assert causes(diff(one, other)) == {"unexplained": {""}}
+
+
+def stamped(when: int) -> dict[str, bytes]:
+    """Layers that hold a time, each in another header, of a file that was written in 5."""
+    field, fixed = b"%011o\0" % when, (b"mtime", b"5.5")
+    said = records(fixed)
+    times = [(key, b"%d.5" % when) for key in (b"atime", b"ctime", b"mtime")]
+    head = header(b"PaxHeaders.0/x", len(said), b"x", mtime=field)
+    return {
+        "of all files": tar(pax(*times, kind=b"g"), member(b"a", b"x")),
+        "of a header": tar(head, pad(said), member(b"a", b"x")),
+        "beside a record": tar(pax((b"mtime", b"5")), member(b"a", b"x", mtime=field)),
+    }
+
+
+@pytest.mark.parametrize("place", stamped(1))
+def test_times_in_any_header_are_shown_as_times(tmp_path: Path, place: str):
+    when = 1_700_000_000, 1_710_000_000
+    sides = [image(tmp_path / f"{at}", stamped(at)[place]) for at in when]
+    report = diff(*sides)
+    assert causes(report) == {"times_in_extended_headers": {""}}
+    (only,) = report["findings"][0]["differences"]
+    assert [only[side].partition(".")[0] for side in ("left", "right")] == [*map(str, when)]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [[(b"comment", b"evil")], [(b"atime", b"payload")], [(b"path", b"evil"), (b"mtime", b"2.5")]],
+)
+def test_what_else_is_said_of_all_files_is_no_time(
+    tmp_path: Path, records: list[tuple[bytes, bytes]]
+):
+    known = [(b"atime", b"1.5"), (b"mtime", b"1.5")]
+    sides = [
+        image(tmp_path / f"{number}", tar(pax(*some, kind=b"g"), member(b"a", b"x")))
+        for number, some in enumerate((known, records))
+    ]
+    assert "unexplained" in causes(diff(*sides))
+    twice = tar(pax(*known, kind=b"g"), pax(*records, kind=b"g"), member(b"a", b"x"))
+    assert "unexplained" in causes(diff(sides[0], image(tmp_path / "twice", twice)))
 
 
 # --- umasks ------------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ TOLD = {
         pax((b"comment", b"x"), (b"path", b"a")) + member(b"a"),
         pax((b"path", b"a"), (b"comment", b"x")) + member(b"a"),
     ),
-    "g records": (
+    "g record comment": (
         pax((b"comment", b"x"), kind=b"g") + member(b"a"),
         pax((b"comment", b"y"), kind=b"g") + member(b"a"),
     ),

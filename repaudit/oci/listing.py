@@ -27,7 +27,7 @@ from repaudit.oci.record import Record, decode, encode, entry
 from repaudit.oci.residue import Parts
 
 #: Grows with each change of the form, so that no file of another form is ever read.
-FORM = 3
+FORM = 4
 #: What the records of one layer may take, in bytes; ten million small entries.
 MOST_RECORDS = 1 << 30
 #: How many paths may stand there again. No builder writes one twice; they are held in memory.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from msgspec.structs import replace
 
@@ -131,8 +132,8 @@ class _Pending:
 
     def written(self, block: bytes) -> Parts:
         """Return the parts of the headers, of a member with this block."""
-        found = [residue.header(one, parts, block) for one, parts in self.blocks]
-        return (*found, *self.parts)
+        found = (residue.header(one, parts, block) for one, parts in self.blocks)
+        return (*chain.from_iterable(found), *self.parts)
 
 
 def _absorb(pending: _Pending, header: Header, block: bytes, cursor: Cursor) -> None:
@@ -148,8 +149,10 @@ def _absorb(pending: _Pending, header: Header, block: bytes, cursor: Cursor) -> 
         _once(pending.records)
         pending.records, pending.data = pax.records(data), data
     elif kind == "g":
-        pax.records(data)
-        pending.parts.append(residue.part(b"g records", data))
+        found = pax.records(data)
+        several = any(one[156] == header.type for one, _ in pending.blocks)
+        whole = (residue.part(b"g records", data),)
+        pending.parts += whole if several else residue.of_all(data, found)
     elif kind == "L":
         _once(pending.name)
         pending.name = _long(pending, b"L", data)

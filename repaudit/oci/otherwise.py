@@ -45,7 +45,7 @@ _FIELDS = (
 _STARTS = [start for start, _ in _FIELDS]
 _SLASHES = ("no slash around it", "/ behind it", "./ before it", "./ before it and / behind it")
 #: What a header of its own is needed for says already, where one side has it and one has not.
-_NEEDED = frozenset({b"x header", b"x padding"})
+_NEEDED = frozenset({b"x header", b"x mtime", b"x padding"})
 _OTHER = b"other records"
 _ORDER = b"order of extended headers"
 #: Respects that mean the same to every reader: slashes around a name, how a number or a magic is
@@ -55,15 +55,35 @@ _SPELLING = frozenset(
     (
         *(NAME + 1, NAME + 2, MODE, MODE + 1, UID, UID + 1, GID, GID + 1, SIZE, MTIME, MTIME + 1),
         *(SUM, SUM + 1, TYPE, LINK, LINK + 2, MAGIC, UNAME + 2, GNAME + 2, MAJOR, MINOR, PREFIX),
-        *(PADDING, b"x header", b"x padding", b"x order", b"x keys", b"g header", _ORDER),
-        *(b"%c %b" % (kind, what) for kind in b"LK" for what in (b"header", b"end", b"padding")),
+        *(
+            PADDING,
+            b"x header",
+            b"x mtime",
+            b"g mtime",
+            b"x padding",
+            b"x order",
+            b"x keys",
+            b"g header",
+            _ORDER,
+        ),
+        *(
+            b"%c %b" % (kind, what)
+            for kind in b"LK"
+            for what in (b"header", b"mtime", b"end", b"padding")
+        ),
         *(b"record " + key for key in (b"atime", b"ctime", b"mtime", b"comment")),
         *(b"record SCHILY." + key for key in (b"dev", b"ino", b"nlink")),
         b"record LIBARCHIVE.creationtime",
     )
 )
-#: Times that a file has beside its own, and how they are written (pax(1)).
-_TIMES = frozenset(b"record " + key for key in (b"atime", b"ctime", b"LIBARCHIVE.creationtime"))
+#: Times of a file beside its own, and those of its headers; and how they are written (pax(1)).
+_TIMES: frozenset[int | bytes] = frozenset(
+    (
+        *(MTIME + 1, b"x mtime", b"g mtime"),
+        *(b"record " + key for key in (b"atime", b"ctime", b"LIBARCHIVE.creationtime")),
+        *(b"g record " + key for key in (b"atime", b"ctime", b"mtime")),
+    )
+)
 _TIME = re.compile(rb"-?[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _Groups = dict[int | bytes, tuple[bytes, ...]]
 

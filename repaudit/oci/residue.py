@@ -37,7 +37,8 @@ _DIGITS = b"01234567"
 _ZERO = b"0000000\0"
 _SPARSE = ord("S")
 #: Fields of extended headers that are often the member's own.
-_COPIED = (slice(108, 116), slice(116, 124), slice(136, 148), slice(265, 297), slice(297, 329))
+_TIME = slice(136, 148)
+_COPIED = (slice(108, 116), slice(116, 124), _TIME, slice(265, 297), slice(297, 329))
 #: And what is known of their other numbers.
 _ALSO = frozenset({SIZE, SUM, SUM + 1})
 _XATTR = b"SCHILY.xattr."
@@ -148,19 +149,31 @@ def spelled(where: int, value: bytes, written: bytes) -> Part:
     return part(where, before + b"\0" + behind if found else written)
 
 
-def header(block: bytes, parts: Parts, member: bytes) -> Part:
-    """Return the part of an extended header's block, of which `parts` are known.
+def header(block: bytes, parts: Parts, member: bytes) -> Parts:
+    """Return the parts of an extended header's block, of which `parts` are known.
 
-    `member` is the block of its member.
+    `member` is the block of its member. A time of its own is a part of its own.
     """
-    fields = [block[NAME:UID]]
+    fields, own = [block[NAME:UID]], list[Part]()
     for field in _COPIED:
         value = block[field]
         copied = value == member[field] and value.strip(b"0\0 ")
+        if field == _TIME and not copied and form(value) is None and value.strip(b"0\0"):
+            own.append((b"%c mtime" % block[TYPE], b"%d" % int(value[:-1], 8)))
+            value = b""
         fields.append(b"=" if copied else value)
     fields += [block[TYPE:UNAME], block[MAJOR:]]
     rest = [known for known in parts if known[0] in _ALSO]
-    return b"%c header" % block[TYPE], blake3(encode((fields, rest))).digest()
+    return ((b"%c header" % block[TYPE], blake3(encode((fields, rest))).digest()), *own)
+
+
+def of_all(data: bytes, found: Mapping[bytes, bytes]) -> Parts:
+    """Return what the records of a global header say, each its own part where that is all."""
+    usual = data == b"".join(_record(key, value) for key, value in found.items())
+    few = len(found) <= _MOST_RECORDS and all(len(key) <= _LONGEST for key in found)
+    if not (usual and few and list(found) == sorted(found)):
+        return (part(b"g records", data),)
+    return tuple(part(b"g record " + key, value) for key, value in found.items())
 
 
 def records(data: bytes, found: Mapping[bytes, bytes], told: Mapping[bytes, bytes]) -> Parts:
