@@ -33,6 +33,9 @@ def diff(left: bytes, right: bytes, path: str = "srv/file") -> dict[str, str]:
 # --- Python bytecode ---------------------------------------------------------------------------
 
 
+CACHED = "srv/lib/__pycache__/m.cpython-311.pyc"
+
+
 def bytecode(code: CodeType) -> bytes:
     return MAGIC_NUMBER + struct.pack("<III", 0, 1, 2) + marshal.dumps(code)
 
@@ -45,13 +48,13 @@ def module(name: str, text: str = TEXT) -> bytes:
     "folder", ["/build/b", "/build/longer", "/" + "x" * 300, "/b\u00fccher", "/with space", ""]
 )
 def test_bytecode_is_the_same_but_for_the_folder_of_its_source(folder: str):
-    found = diff(module("/build/a/lib/m.py"), module(f"{folder}/lib/m.py"), "m.pyc")
+    found = diff(module("/build/a/lib/m.py"), module(f"{folder}/lib/m.py"), CACHED)
     assert found.keys() == BUILD_PATH
     assert "'/build/a' on the left" in found["captures_build_path"]
 
 
 def test_other_code_stands_beside_the_folder_of_its_source():
-    found = diff(module("/build/a/m.py"), module("/build/b/m.py", TEXT + "x = 1\n"), "m.pyc")
+    found = diff(module("/build/a/m.py"), module("/build/b/m.py", TEXT + "x = 1\n"), CACHED)
     assert found.keys() == BUILD_PATH | UNKNOWN
     assert "code" in found["unexplained"]
 
@@ -61,14 +64,14 @@ def test_other_code_stands_beside_the_folder_of_its_source():
     [("/build/a/m.py", "/build/b/n.py"), ("a/m.py", "b/m.py"), ("/build/a/m.py", "m.py")],
 )
 def test_another_name_of_the_source_is_no_folder(left: str, right: str):
-    assert diff(module(left), module(right), "m.pyc").keys() == UNKNOWN
+    assert diff(module(left), module(right), CACHED).keys() == UNKNOWN
 
 
 @pytest.mark.parametrize("name", ["m.py", "/usr/lib/m.py"])
 def test_a_path_that_code_may_use_is_no_name_of_its_source(name: str):
     text = "import runpy\nrunpy.run_path('{}/m.py')\n"
     pair = (module(name, text.format(folder)) for folder in ("/usr/lib", "/tmp/evil"))
-    assert diff(*pair, "m.pyc").keys() == UNKNOWN
+    assert diff(*pair, CACHED).keys() == UNKNOWN
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -79,7 +82,25 @@ def test_a_constant_that_is_the_name_of_the_source_counts_as_a_constant(first: b
         consts = (name, inner) if first else (inner, name)
         return bytecode(inner.replace(co_consts=consts))
 
-    assert diff(of("/usr/lib"), of("/tmp/evil"), "m.pyc").keys() == UNKNOWN
+    assert diff(of("/usr/lib"), of("/tmp/evil"), CACHED).keys() == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [
+        (CACHED, True),
+        ("a.whl!/lib/__pycache__/m.pypy39.opt-1.pyc", True),
+        ("srv/lib/m.pyc", False),
+        ("srv/lib/__pycache__/m.pyc", False),
+        ("srv/my__pycache__/m.cpython-311.pyc", False),
+        ("srv/lib/m.cpython-311.pyc", False),
+    ],
+)
+def test_code_that_is_no_cache_may_look_beside_its_source(path: str, folder: bool):
+    for folders in (("/build/a", "/build/b"), ("/tmp/tmpAbcd1234", "/tmp/tmpEfgh5678")):
+        pair = [module(f"{some}/m.py") for some in folders]
+        assert (diff(*pair, path).keys() != UNKNOWN) is folder
+    assert told(*pair, path).keys() == {"captures_temporary_path"}  # two runs of one build
 
 
 # --- programs ----------------------------------------------------------------------------------
@@ -448,7 +469,7 @@ def test_a_folder_of_another_name_is_one_finding_and_what_moved_within_another(t
 
 def test_one_folder_of_a_build_is_one_finding_however_many_files_hold_it(tmp_path: Path):
     def of(folder: str) -> dict[str, bytes]:
-        names = [f"lib/{n % 7}/m{n}.pyc" for n in range(100)]
+        names = [f"lib/{n % 7}/__pycache__/m{n}.cpython-311.pyc" for n in range(100)]
         files = {f"srv/{name}": module(f"{folder}/{name}") for name in names}
         return files | {"srv/bin/run": b"#!%b/bin/python3\n" % folder.encode()}
 

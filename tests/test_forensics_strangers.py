@@ -10,8 +10,11 @@ import base64
 import hashlib
 import io
 import lzma
+import stat
+import tarfile
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from msgspec.structs import replace
@@ -24,7 +27,7 @@ from repaudit.stages.entries import compare_change
 from repaudit.stages.scene import Scene
 from tests.test_attribute import MOVED, a, contents_of
 from tests.test_forensic_cases import of, slugs
-from tests.test_forensics_uncovered import case, told
+from tests.test_forensics_uncovered import case, gzipped, told
 
 UNEXPLAINED = {"unexplained"}
 ORDERS = {
@@ -509,6 +512,108 @@ def test_a_loader_asks_how_modules_are_packed_and_in_which_order():
     texts = [(name, b"x", stored) for name in ("a", "b")]
     listed = told(packed(*texts), packed(*texts[::-1]), "app.jar", vary=None)
     assert listed.keys() == {"random_order_in_zip"}
+
+
+def test_a_flag_of_a_zip_may_say_what_a_member_is_called():
+    def named(level: int, *, utf_8: bool) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
+            archive.writestr("caf\u00e9.sh", b"abcabcabdabcab" * 300)
+        data = bytearray(out.getvalue())
+        for magic, at in ((b"PK\3\4", 7), (b"PK\1\2", 9)):
+            data[data.find(magic) + at] = 8 * utf_8
+            data[data.find(magic) + at - 1] = {1: 6, 9: 2}[level]  # fast, or thorough
+        return bytes(data)
+
+    one, other, evil = named(1, utf_8=True), named(9, utf_8=True), named(9, utf_8=False)
+    assert told(one, other, "x.zip", vary=None).keys() == {"compressor_differs"}
+    assert "flags" in told(one, evil, "x.zip", vary=None)["unexplained"]
+    assert told(one, evil, "x.zip").keys() == {"compressor_differs"}
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "wanted"),
+    [
+        (b"readme", b".bashrc", {"unexplained"}),
+        (b"a-2026-11-22.conf", b"a-2026-11-23.conf", {"unexplained"}),
+        (b"", b"other", {"unexplained"}),
+        (b"", b"file", {"file_name_in_gzip_headers"}),
+        (b"file", b"", {"file_name_in_gzip_headers"}),
+    ],
+)
+def test_a_name_in_a_gzip_header_is_written_to(left: bytes, right: bytes, wanted: set[str]):
+    pair = [gzipped(7, name=name) for name in (left, right)]
+    assert told(*pair, "srv/file.gz", vary=None).keys() == wanted
+    assert told(*pair, "srv/file.gz").keys() == {"file_name_in_gzip_headers"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "slug"),
+    [(0o644, "users_and_groups"), (0o4755, "unexplained"), (0o2755, "unexplained")],
+)
+@pytest.mark.parametrize("form", ["tarball", "cpio_archive"])
+def test_the_owner_of_a_setuid_member_is_as_whom_it_runs(form: str, mode: int, slug: str):
+    def of(owner: int) -> bytes:
+        if form == "cpio_archive":
+            return archived(Member("bin/sh2", b"", mode, owner))
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as archive:
+            info = tarfile.TarInfo("bin/sh2")
+            info.mode, info.uid, info.gid = mode, owner, owner
+            archive.addfile(info)
+        return out.getvalue()
+
+    pair = of(1000), of(0)
+    assert {one.removesuffix(f"_in_{form}") for one in told(*pair, vary=None)} == {slug}
+    assert told(*pair).keys() == {f"users_and_groups_in_{form}"}
+
+
+class Member(NamedTuple):
+    """One of a cpio archive, in `newc` form."""
+
+    name: str
+    data: bytes = b""
+    mode: int = 0o644
+    owner: int = 0
+    inode: int = 0
+    links: int = 1
+
+
+def archived(*members: Member) -> bytes:
+    out = b""
+    for number, one in enumerate((*members, Member("TRAILER!!!", mode=0)), 1):
+        mode = one.mode if one.mode > 0o7777 or not one.mode else one.mode | stat.S_IFREG
+        fields = (one.inode or number, mode, one.owner, one.owner, one.links, 0, len(one.data))
+        out += b"070701" + b"".join(
+            b"%08X" % n for n in (*fields, 8, 1, 0, 0, len(one.name) + 1, 0)
+        )
+        out += one.name.encode() + b"\0"
+        out += bytes(-len(out) % 4) + one.data
+        out += bytes(-len(out) % 4)
+    return out
+
+
+HEAD = "Manifest-Version: 1.0\r\nMain-Class: Good\r\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "hidden"),
+    [
+        ("Created-By: 17.0.2\r\n", False),
+        ("Created-By: 17.0.\r\n 2\r\n", False),
+        ("Created-By: 17.0.\r 2\r\n", False),
+        ("Created-By: 17.0.2\rMain-Class: Evil\r\n", True),
+        ("Created-By: 17.0.2\nMain-Class: Evil\r\n", True),
+        ("Created-By: 17.0.2\r\n 3\r\nMain-Class: Evil\r\n", True),
+        ("Main-Class: Evil\rCreated-By: 17.0.2\r\n", True),
+    ],
+)
+def test_lines_of_a_manifest_end_where_java_ends_them(more: str, hidden: bool):
+    one, other = (f"{HEAD}{text}\r\n".encode() for text in ("Created-By: 17.0.1\r\n", more))
+    found = told(one, other, "META-INF/MANIFEST.MF", vary=None)
+    assert "toolchain_in_java_jar_manifest" in found
+    assert ("Evil" in found.get("unexplained", "")) is hidden
+    assert ("unexplained" in found) is hidden
 
 
 # --- known places ------------------------------------------------------------------------------

@@ -208,13 +208,14 @@ def test_a_zip_that_is_packed_otherwise_has_another_compressor():
 
 
 def gzipped(mtime: int, data: bytes = b"d", level: int = 6, **fields: bytes) -> bytes:
-    """A gzip file whose header has `extra` and `comment` (RFC 1952, 2.3)."""
-    flags = 4 * ("extra" in fields) | 16 * ("comment" in fields)
+    """A gzip file whose header has `extra`, `name` and `comment` (RFC 1952, 2.3)."""
+    bits = {"extra": 4, "name": 8, "comment": 16}
+    flags = sum(bit for word, bit in bits.items() if fields.get(word))
     head = b"\x1f\x8b\x08" + struct.pack("<BIBB", flags, mtime, 0, 3)
     if "extra" in fields:
         head += struct.pack("<H", len(fields["extra"])) + fields["extra"]
-    if "comment" in fields:
-        head += fields["comment"] + b"\0"
+    for word in ("name", "comment"):
+        head += fields[word] + b"\0" if fields.get(word) else b""
     packer = zlib.compressobj(level, zlib.DEFLATED, -15)
     return (
         head

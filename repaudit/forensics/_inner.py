@@ -32,6 +32,8 @@ _INNER = (
 _ARCHIVES = ("ar", "cpio", "gzip", "tar", "zip")
 # What those open, in a file of its own or packed.
 _OPENED = (*_ARCHIVES, "bzip2", "xz", "zstd")
+#: Setuid and setgid.
+_SET_IDS = 0o6000
 # So many members with other contents are opened; the rest of an archive shows the same.
 _MOST_OPENED = 1_000
 # Archives of an archive are opened as long as they are not larger than this together, in bytes of
@@ -57,6 +59,18 @@ def first_of(
         name, a, b = pairs[0]
         more = f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
         yield clue(slug, f"{word} of {name[-60:]}: {sides(str(a), str(b), 40)}{more}")
+
+
+def owners(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue]:
+    """Yield `slug` where members have other owners, unless those are as whom a program runs."""
+    found = changed(left, right, "owner")
+    set_ids = (
+        {name for name, *_ in found if (left[name].mode | right[name].mode) & _SET_IDS}
+        if not of_one_build(case)
+        else set()
+    )
+    yield from first_of(slug, [one for one in found if one[0] not in set_ids], "owner")
+    yield from first_of("unexplained", [one for one in found if one[0] in set_ids], "owner")
 
 
 def modes(case: Case, left: Members, right: Members) -> Iterator[Clue]:

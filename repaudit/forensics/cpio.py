@@ -13,6 +13,7 @@ from repaudit.forensics._inner import (
     modes,
     only_on_one_side,
     order,
+    owners,
 )
 from repaudit.forensics._members import MEMBER, claims, members, parts
 from repaudit.forensics.interface import Case, Forensic
@@ -42,7 +43,7 @@ class _Cpio:
 def _compare(case: Case, left: _Parts, right: _Parts) -> Iterator[Clue]:
     a, b = members(left.values()), members(right.values())
     yield from first_of("timestamps_in_cpio_archive", changed(a, b, "time"), "mtime")
-    yield from first_of("users_and_groups_in_cpio_archive", changed(a, b, "owner"), "owner")
+    yield from owners(case, "users_and_groups_in_cpio_archive", a, b)
     yield from _inodes([(_files(left, name), _files(right, name)) for name in a if name in b])
     yield from modes(case, a, b)
     yield from order(case, "random_order_in_cpio_archive", a, b)

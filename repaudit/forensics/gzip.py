@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from repaudit.forensics._case import clue, contents, inflate, sides
+from repaudit.forensics._case import clue, contents, inflate, of_one_build, sides
 from repaudit.forensics._inner import inside
 from repaudit.forensics._members import claims, in_packing
 from repaudit.forensics.interface import Case, Forensic
@@ -28,12 +28,21 @@ class _Gzip:
             yield clue("timestamps_in_gzip_headers", f"MTIME {seen}")
         names = left.get("name", b""), right.get("name", b"")
         if names[0] != names[1]:
-            yield clue("file_name_in_gzip_headers", f"FNAME {sides(*names)}")
+            called = [_name(case, name) for name in names]
+            decides = called[0] != called[1] and not of_one_build(case)
+            slug = "unexplained" if decides else "file_name_in_gzip_headers"
+            yield clue(slug, f"FNAME {sides(*names)}")
         if data[0][start:] == data[1][other:]:
             return
         inner = inflate(data[0]), inflate(data[1])
         if inner[0] != inner[1] and not in_packing(inner):  # which others open
             yield from inside(case, "(inflated)", *inner)
+
+
+def _name(case: Case, name: bytes) -> str:
+    """Return what `gunzip -N` calls what is inside: where none is told, as the file without .gz."""
+    path = case.difference.path.rpartition("/")[2]
+    return name.decode("utf-8", "surrogateescape") or path.removesuffix(".gz")
 
 
 def _header(data: bytes) -> tuple[int, dict[str, bytes]] | None:

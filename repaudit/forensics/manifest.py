@@ -1,4 +1,7 @@
-"""The manifest of a jar (META-INF/MANIFEST.MF): who built it, with what, and when."""
+"""The manifest of a jar (META-INF/MANIFEST.MF): who built it, with what, and when.
+
+Its lines are those of java.util.jar: CR, LF or both end one, and a blank goes on with the last.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from repaudit.forensics.interface import Case, Forensic
 from repaudit.forensics.text import compare, is_manifest, texts
 from repaudit.model.finding import Clue
 
+_GOES_ON = r"(?:\r\n|[\r\n]) "
 _KEYS = {
     "Built-By": "user_in_java_jar_manifest",
     "Build-Jdk": "toolchain_in_java_jar_manifest",
@@ -28,10 +32,11 @@ class _Manifest:
             return
         left, right = pair
         for key, slug in _KEYS.items():
-            pattern = re.compile(rf"^{key}: (.*)$", re.MULTILINE)
+            pattern = re.compile(rf"(?<![^\r\n]){key}: ((?:[^\r\n]|{_GOES_ON})*+)")
             a, b = pattern.search(left), pattern.search(right)
             if a and b and a[1] != b[1]:
-                yield clue(slug, f"{key} {sides(a[1].strip(), b[1].strip())}")
+                one, other = (re.sub(_GOES_ON, "", hit[1]).strip() for hit in (a, b))
+                yield clue(slug, f"{key} {sides(one, other)}")
                 left, right = pattern.sub("", left, 1), pattern.sub("", right, 1)
         if left != right:
             yield from compare(case, left, right)

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 from repaudit.forensics._case import clue, contents, of_one_build, sides, without_canaries
 from repaudit.forensics._members import claims, whole_parts
-from repaudit.forensics._paths import blamed, moved
+from repaudit.forensics._paths import blamed, moved, unknown
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.model.finding import Clue
 
+#: Where Python names code anew when it imports it: the folder beside the source (PEP 3147).
+_CACHED = re.compile(r"(?:^|/)__pycache__/[^/]+\.[a-z]+-?\d+(?:\.opt-\w+)?\.pyc")
 _PIP = re.compile(rb"/tmp/pip-target-[a-z0-9_]{8}")
 _TEMPORARY = re.compile(rb"/tmp/(?:tmp|[\w-]+[.-])[A-Za-z0-9_]{6,10}(?=/)")
 
@@ -41,17 +43,26 @@ class _Pyc:
 
 
 def _name(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
-    """Yield what the name of the source shows; no program is found by it.
+    """Yield what the name of the source shows; in a cache no program is found by it.
 
-    Python names it anew when it imports the code beside its source.
+    Elsewhere code may be there without its source, and look for what it loads beside that.
     """
+    if not (of_one_build(case) or _CACHED.search(case.difference.path)):
+        pair = moved(left, right)
+        yield from (unknown(pair),) if pair else _renamed(left, right)
+        return
     for found, one, other in _drawn(left, right):
         yield found
         left, right = one, other
     pair = moved(left, right)
     if pair:
         yield from blamed(case, pair, "co_filename")
-    elif left != right:
+    else:
+        yield from _renamed(left, right)
+
+
+def _renamed(left: bytes, right: bytes) -> Iterator[Clue]:
+    if left != right:
         yield clue("unexplained", f"co_filename: {sides(left, right)}")
 
 

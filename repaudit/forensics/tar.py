@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from repaudit.forensics._case import contents, distinct, inflate
-from repaudit.forensics._inner import changed, first_of, insides, modes, only_on_one_side, order
+from repaudit.forensics._inner import (
+    changed,
+    first_of,
+    insides,
+    modes,
+    only_on_one_side,
+    order,
+    owners,
+)
 from repaudit.forensics._members import claims, members, parts
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.model.finding import Clue
@@ -28,7 +36,7 @@ def _compare(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
     a, b = (members(parts("tar", side)) for side in (left, right))
     yield from first_of("timestamps_in_tarball", changed(a, b, "time"), "mtime")
     yield from first_of("timestamps_in_tarball", changed(a, b, "more_times"), "extended header")
-    yield from first_of("users_and_groups_in_tarball", changed(a, b, "owner"), "owner")
+    yield from owners(case, "users_and_groups_in_tarball", a, b)
     yield from modes(case, a, b)
     yield from order(case, "random_order_in_tarball", a, b)
     yield from insides(case, a, b)

@@ -56,13 +56,14 @@ _COMPRESSOR = {
     "bzip2": frozenset({"block size"}),
     "gzip": frozenset({"extra flags", "system"}),
     "xz": frozenset({"check"}),
-    "zip": frozenset({"flags"}),
+    "zip": frozenset({"compression option"}),
     "zstd": frozenset({"descriptor"}),
 }
 #: One of several streams, of which nothing is told but how it is packed.
 _STREAM = re.compile(r"(?:stream|frame) \d+")
-#: What a loader asks for, so that in two images it is no matter of who packs.
-_METHOD = frozenset({"method", "version needed"})
+#: What a loader asks for, so that in two images it is no matter of who packs. A flag says in which
+#: letters a member's name is.
+_METHOD = frozenset({"flags", "method", "version needed"})
 
 
 class _Uncovered:
@@ -101,7 +102,7 @@ def _parts(
     differ = dict.fromkeys(apart(sides, strict=strict))
     rest = [name for name in differ if not _told(format_, name, sides)]
     rest = [name for name in rest if not (strict and format_ == "elf" and name.endswith(ADDRESS))]
-    packing = _COMPRESSOR.get(format_, frozenset()) | (_METHOD if of_one_build(case) else set())
+    packing = _COMPRESSOR.get(format_, frozenset()) | (set() if strict else _METHOD)
     same = format_ in _OPAQUE and "inflated" not in differ
     rest = [name for name in rest if not _of_compressor(packing, name, differ, same=same)]
     if rest:

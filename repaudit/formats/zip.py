@@ -29,7 +29,7 @@ _LOCAL = Struct("<4x5H3I2H")
 #: What may begin with a script that runs it; the directory stands at the end.
 _EXECUTABLE = (".jar", ".war", ".pyz", ".pex", ".zip")
 _STORED, _DEFLATED = 0, 8
-_ENCRYPTED, _DESCRIBED = 1, 8
+_ENCRYPTED, _OPTION, _DESCRIBED = 1, 6, 8
 _LONGEST_COMMENT = 0xFFFF
 _FULL = 0xFFFFFFFF
 #: Checksum and both sizes behind a member's bytes, with short or long sizes (4.3.9).
@@ -258,7 +258,8 @@ def _fields(label: str, entry: _Entry) -> Iterator[Part]:
         "version made by": b"%d.%d" % divmod(entry.made_by & 0xFF, 10),
         "system": b"%d" % (entry.made_by >> 8),
         "version needed": b"%d" % entry.needed,
-        "flags": b"%04x" % entry.flags,
+        "flags": b"%04x" % (entry.flags & ~_OPTION),
+        "compression option": b"%d" % ((entry.flags & _OPTION) >> 1),
         "method": b"%d" % entry.method,
     }
     for name, value in fields.items():
