@@ -459,6 +459,8 @@ def test_a_temporary_file_that_the_line_makes():
         ("var/log/dpkg.log", {"apt_and_dpkg_logs"}),
         ("var/log/apt/history.log", {"apt_and_dpkg_logs"}),
         ("var/cache/apt/pkgcache.bin", {"apt_caches"}),
+        ("var/cache/apt/archives/a_1_all.deb", {"apt_caches"}),
+        ("var/cache/apt/archives/a_1_all.deb.sh", set()),
         ("etc/shadow-", {"account_file_backups"}),
         ("root/.npm/_cacache/index-v5/00/11", {"npm_cache_and_logs"}),
         ("var/lib/mysql/ibdata1", {"database_made_at_build"}),

@@ -94,6 +94,17 @@ FILES = [
         ],
     ),
     (
+        "git_checkout_state",
+        "srv/app/.git/logs/refs/heads/main",
+        REFLOG.format(ONE, 1700000000, "clone").replace("a@b", "a@0a1b2c3d4e5f.(none)"),
+        REFLOG.format(ONE, 1700000009, "clone").replace("a@b", "a@f5e4d3c2b1a0.(none)"),
+        [
+            REFLOG.format(ONE, 1700000009, "clone").replace("a@b", "b@f5e4d3c2b1a0.(none)"),
+            REFLOG.format(ONE, 1700000009, "clone").replace("a@b", "a@f5e4d3c2b1a0.evil"),
+            REFLOG.format(ONE, 1700000009, "clone").replace("a@b", "a@evil.example.(none)"),
+        ],
+    ),
+    (
         "wget_hsts",
         "root/.wget-hsts",
         HSTS.format(0, 1700000000),

@@ -25,8 +25,12 @@ _HOSTNAME = re.compile(rb"(?=.{1,253}$)" + _LABEL + rb"(?:\." + _LABEL + rb")*+\
 #: The line by which a runtime lets a container find itself: its name is its ID (hosts(5)).
 _OWN = re.compile(rb"[0-9a-f.:]{2,39}[ \t]+[0-9a-f]{12}")
 _ID = rb"(?:[0-9a-f]{64}|[0-9a-f]{40})"
-#: A line of a reflog: the commits before and after, who, when, and what was done.
-_LOGGED = re.compile(_ID + b" " + _ID + rb"( [^\n<>]*<[^\n<>]*> )[0-9]{1,10} [+-][0-9]{4}(.*)")
+#: A line of a reflog: the commits before and after, who, when, and what was done. Who gave no
+#: address is the user at the host's name, which is the container's ID.
+_LOGGED = re.compile(
+    _ID + b" " + _ID + rb"( [^\n<>]*<[^\n<>]*?)(?:@[0-9a-f]{12}\.\(none\))?(> )"
+    rb"[0-9]{1,10} [+-][0-9]{4}(.*)"
+)
 #: A line of wget's: host, port, whether its subdomains too, when it was seen, how long it holds.
 _HOST = re.compile(rb"([^\t]+\t[0-9]+\t[01]\t)[0-9]{9,10}(\t[0-9]+)")
 #: A line of npm's cache index: a digest of JSON, and that JSON.

@@ -14,8 +14,9 @@ from repaudit.oci.changes import Change
 
 #: What is said of two contents that are not told apart by their own bytes.
 _UNSURE = "a sparse file is compared as it is stored: whether its content differs was not told"
-#: What is said of a symbolic link before its target.
-SYMLINK = f"it is a {Kind.SYMLINK.value} to "
+#: What is said of a link before its target.
+SYMLINK, HARDLINK = (f"it is a {kind.value} to " for kind in (Kind.SYMLINK, Kind.HARDLINK))
+_LINKS = {Kind.SYMLINK: SYMLINK, Kind.HARDLINK: HARDLINK}
 _USUAL = {Kind.DIRECTORY, Kind.WHITEOUT, Kind.OPAQUE}
 _Readable = Callable[[Entry], str | None]
 
@@ -81,9 +82,9 @@ def _unusual(entry: Entry | None) -> str | None:
     if entry.kind is Kind.FILE:
         rights = entry.mode & 0o6111
         return f"it can be executed: its mode is {entry.mode:04o}" if rights else None
-    if entry.kind is Kind.SYMLINK and entry.link:
-        return f"{SYMLINK}{entry.link}"
-    return f"it is a {entry.kind.value}" + (f" to {entry.link}" if entry.link else "")
+    if entry.kind in _LINKS and entry.link:
+        return f"{_LINKS[entry.kind]}{entry.link}"
+    return f"it is a {entry.kind.value}"
 
 
 def _perhaps_one(left: Entry, right: Entry) -> bool:

@@ -29,7 +29,7 @@ from repaudit.model.image import Layer
 from repaudit.sources import Opened
 from repaudit.stages.alone import SIDES, Alone
 from repaudit.stages.contents import Contents
-from repaudit.stages.entries import SYMLINK
+from repaudit.stages.entries import HARDLINK, SYMLINK
 from repaudit.stages.findings import MOST_EVIDENCE, identity
 from repaudit.stages.reading import Reading
 
@@ -235,11 +235,15 @@ class Claims:
         digest, detail = self._alone.digest(one.place), one.detail or ""
         if detail.startswith(SYMLINK):
             return _leads_to_own(one.path, detail.removeprefix(SYMLINK), listed)
-        if digest is None or not self._alone.is_plain(one.place, of_root=package.kind == "deb"):
+        place = one.place
+        if detail.startswith(HARDLINK):  # the bytes are the target's, and so are the rights
+            place = (one.within, detail.removeprefix(HARDLINK), Aspect.PRESENCE.value)
+            digest = self._alone.digest(place)
+        if digest is None or not self._alone.is_plain(place, of_root=package.kind == "deb"):
             return None  # what no list of files says
         if digest == "":
-            return True
-        expected, content = listed[one.path], self._alone.content(one.place)
+            return True if place == one.place else None
+        expected, content = listed[one.path], self._alone.content(place)
         if expected is None or content is None:
             return None if content is None else False
         return _has(expected, content) or None
