@@ -137,6 +137,51 @@ def test_what_its_list_does_not_say_stays_unexplained_and_stands_first(
         assert next(iter(found)) == PLAIN
 
 
+@pytest.mark.parametrize(
+    ("path", "accounted"),
+    [
+        ("usr/share/app/more/new", True),  # below a folder of its own
+        ("usr/lib/libapp.so.2", True),  # beside one like it
+        ("usr/share/new", False),
+        ("usr/share/other/new", False),
+        ("usr/lib/app/new", False),
+        ("usr/bin/new", False),  # a command more
+        ("usr/lib/glibc-hwcaps/x/libc.so.6", False),
+        ("usr/share/app/new.pth", False),
+        ("etc/app.d/new", False),
+        ("etc/ld.so.preload", False),
+        ("etc/cron.d/app", False),
+        ("root/.ssh/authorized_keys", False),
+    ],
+)
+def test_a_list_alone_gives_a_package_no_file_that_decides_more(
+    path: str, accounted: bool, tmp_path: Path
+):
+    lib = {"usr/lib/libapp.so.1": b"\x7fELF lib"}
+    left = write(tmp_path / "l", image("1", {**BEFORE, **lib}))
+    right = write(tmp_path / "r", image("2", {**AFTER, **lib, path: b"new or evil\n"}))
+    for sides in ((left, right), (right, left)):
+        found = told(*sides)
+        assert paths(found.get(PLAIN, [])) == (set() if accounted else {path})
+        assert (path in paths(found[UPGRADE])) is accounted
+        said = [one.detail for each in found.get(PLAIN, []) for one in each.evidence]
+        assert any("its list names it" in detail for detail in said) is not accounted
+
+
+@pytest.mark.parametrize(
+    ("path", "accounted"),
+    [("etc/shadow", False), ("etc/pam.d/su", False), ("etc/app.conf", True), ("usr/a.pth", False)],
+)
+def test_nor_one_that_it_had_and_that_does(path: str, accounted: bool, tmp_path: Path):
+    left = write(tmp_path / "l", image("1", {**BEFORE, path: b"root:*:1::::::\n"}))
+    right = write(tmp_path / "r", image("2", {**AFTER, path: b"root::1::::::\n"}))
+    found = told(left, right)
+    assert paths(found.get(PLAIN, [])) == (set() if accounted else {path})
+    said = [one.detail for one in found[UPGRADE][0].evidence]
+    assert "own lists" in said[1]
+    assert "pins verify --image" in said[1]
+
+
 def test_a_file_that_the_other_side_did_not_have_so_is_no_upgrade_of_it(tmp_path: Path):
     """What lay there before was another thing than its list said."""
     left = write(tmp_path / "l", {**image("1", BEFORE), "usr/bin/app": b"\x7fELF evil"})
@@ -355,6 +400,7 @@ def test_lists_that_cannot_be_read_say_nothing(files: Files, tmp_path: Path):
 # --- Python, npm, jars -------------------------------------------------------------------------
 
 SITE = "usr/lib/python3/site-packages/"
+EVIL = b"import evil\n"
 
 
 def sha256(data: bytes) -> str:
@@ -394,6 +440,9 @@ def test_a_python_package_of_another_version_is_what_its_records_list(tmp_path: 
         ({f"{SITE}my_app/new.py": b"evil"}, ""),
         ({f"{SITE}evil.pth": b"import evil\n"}, ""),
         ({f"{SITE}my_app/a.py": b"evil"}, ""),
+        ({f"{SITE}evil.pth": EVIL}, f"evil.pth,{sha256(EVIL)},12\n"),
+        ({f"{SITE}evil.py": EVIL}, f"evil.py,{sha256(EVIL)},12\n"),
+        ({f"{SITE}o/evil.py": EVIL}, f"o/evil.py,{sha256(EVIL)},12\n"),
     ],
 )
 def test_and_no_more_than_that(payload: Files, more: str, tmp_path: Path):

@@ -11,18 +11,32 @@ import re
 _SYSTEM = re.compile(
     r"(?:etc|root|boot|s?bin|lib\w*|usr(?!/(?:local/)?src/)|var/(?:spool|lib)|run|dev)(?:/.*)?"
 )
-#: What is read for every program, account or session: settings, keys, homes, and what Python and
-#: other interpreters run when they start.
+#: Settings that every program, account or session is under.
+_SETTINGS = (
+    r"ld\.so\.|(?:ana)?cron|at\.|sudo|doas|sub[ug]id|g?shadow|passwd|group|pam\.|security/|login|"
+    r"securetty|shells|profile|bash|zsh|csh|fish|inputrc|environment|skel/|ssh/|ssl/|pki/|"
+    r"ca-certificates|apt/|dpkg/|yum|dnf|apk/|systemd/|init|rc|hosts|nsswitch|resolv|network|mod|"
+    r"udev/|polkit|dbus|sysctl|logrotate|update-motd|fstab|crypttab|exports|krb5|gss/|kernel/|"
+    r"xdg/autostart|gitconfig|npmrc|pip\.conf|alternatives/"
+)
+#: What is read for all of them, what interpreters run when they start, keys, and homes.
 _BEYOND = re.compile(
-    r"(?:etc|root|home|boot|dev|run|var/spool|usr/local/(?!lib/)|usr/share/keyrings)(?:/.*)?"
-    r"|(?:.*/)?\.(?:ssh|gnupg)/.*"
+    rf"etc/(?:{_SETTINGS}).*"
+    r"|(?:root|home|boot|dev|run|var/spool|usr/local/(?!lib/)|usr/share/keyrings)(?:/.*)?"
+    r"|(?:.*/)?(?:\.ssh|\.gnupg|glibc-hwcaps)/.*"
     r"|(?:.*/)?(?:[^/]*\.pth|authorized_keys2?|rubygems_plugin\.rb)"
     r"|(?:.*/)?(?:site|user)customize(?:[./].*)?"
 )
-#: Folders of which all that lies there is taken: a name more is a command, a job or a rule more.
+#: Folders of which all that lies there is taken: a name more is a command, a module, a job more.
 _TAKEN_WHOLE = re.compile(
     r"(?:.*/)?(?:s?bin|games|[^/]+\.(?:d|wants|requires)|[^/]*-generators|autostart"
-    r"|systemd/(?:system|user)|(?:system-)?services)/[^/]+"
+    r"|systemd/(?:system|user)|(?:system-)?services|(?:site|dist)-packages|python[0-9.]+)/[^/]+"
+)
+#: Folders that no one thing has for itself.
+_SHARED = re.compile(
+    r"(?:(?:usr/(?:local/)?)?(?:lib\w*(?:/[^/]+-linux-[^/]+)?|s?bin|share(?:/(?:doc|info|man|locale))?"
+    r"|include|libexec|games|src)|usr(?:/local)?|etc|opt|srv|var(?:/(?:lib|cache|log))?"
+    r"|.*/(?:(?:site|dist)-packages|node_modules|python[0-9.]+))?"
 )
 
 
@@ -39,3 +53,8 @@ def beyond(path: str) -> bool:
 def taken_whole(path: str) -> bool:
     """Whether a file there is taken up because it lies there."""
     return _TAKEN_WHOLE.fullmatch(path) is not None
+
+
+def shared(folder: str) -> bool:
+    """Whether a folder below which many things lie is none's own."""
+    return _SHARED.fullmatch(folder) is not None

@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from repaudit.forensics import Content, cause
+from repaudit.model.deciding import beyond
 from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.finding import (
     UNEXPLAINED,
@@ -31,6 +32,7 @@ from repaudit.stages.alone import SIDES, Alone
 from repaudit.stages.contents import Contents
 from repaudit.stages.entries import HARDLINK, SYMLINK
 from repaudit.stages.findings import MOST_EVIDENCE, identity
+from repaudit.stages.packages_homes import Homes
 from repaudit.stages.reading import Reading
 
 #: What a package's list says of its files: `algorithm:hex`, None where it says no more than that.
@@ -44,6 +46,10 @@ _ANOTHER, _ALONE, _UNTOLD = (
 _MOST_OWNERS = 8
 #: So much is shown of a name or a version.
 _LONGEST = 80
+_CLAIMED = (
+    "so both images' own lists say, which anybody can write who makes an image; "
+    "`repaudit pins verify --image` compares with the archive"
+)
 _FILES = {Aspect.CONTENT, Aspect.PRESENCE, Aspect.LINK}
 
 
@@ -120,6 +126,15 @@ class Claim(Struct):
     package: Package
     proved: list[Difference]
     untold: list[Difference]
+    homes: tuple[Homes, Homes] | None = None
+
+    def holds(self, path: str, side: int) -> bool:
+        """Whether a file that one side alone has is where the package has files on the other."""
+        before, after = (version or "" for version in self.package.versions)
+        if self.homes is None:
+            left, right = self.package.files
+            self.homes = Homes.of(left, before), Homes.of(right, after)
+        return self.homes[1 - side].hold(path, (before, after)[side])
 
 
 class Claims:
@@ -167,7 +182,8 @@ class Claims:
             if own:
                 slug = _ANOTHER if package.both else _ALONE
                 said = f"{package.words}: {_count(own)}"
-                yield _finding(slug, f"{package.record} {package.name}", own, [said])
+                told = [said, _CLAIMED] if package.both else [said]
+                yield _finding(slug, f"{package.record} {package.name}", own, told)
         for (_, record), claims in untold.items():
             some = [f"{one.package.words}: {_count(one.untold)}" for one in claims]
             if len(some) > MOST_EVIDENCE:
@@ -191,8 +207,23 @@ class Claims:
         if wrong or not said:
             return False  # of two lists that name a file both must be right
         claim, proved = max(said, key=lambda told: bool(told[1]))
+        if proved and (doubt := self._doubt(one, claim)):
+            self.noted[one.place] = f"{claim.package.words}: its list names it, {doubt}"
+            return False
         (claim.proved if proved and claim.package.digests else claim.untold).append(one)
         return True
+
+    def _doubt(self, one: Difference, claim: Claim) -> str | None:
+        """Return why a list that was right is not enough for a file of a package on both sides."""
+        folder = self._alone.digest(one.place) == ""
+        if one.aspect is Aspect.MTIME or folder or not claim.package.both:
+            return None
+        if beyond(one.path):
+            return "but it decides what other programs or accounts do"
+        lone = one.aspect is Aspect.PRESENCE
+        if lone and claim.package.digests and not claim.holds(one.path, int(one.left is None)):
+            return "but the package has none there on the other side"
+        return None
 
     def _proved(self, one: Difference, package: Package) -> bool | None:
         """Whether the lists say of a difference what it is; None where they say another thing."""
