@@ -186,6 +186,8 @@ def test_two_control_runs_of_an_image_with_steps_give_equal_images(
         assert all(seen.pop(clock, "") for seen in readings[0][1:] + readings[1][1:])
     assert readings[0] == readings[1] != []
     assert control.image != variant.image
+    # The builder's own environment is not that of a step.
+    assert not [word for word in written(control, "srv/env") if word.startswith(("GO", "TMPDIR"))]
     assert len(control.steps) == 2
     assert control.steps[0].args[-1].startswith("umask")
 

@@ -166,7 +166,7 @@ def clue(
 ) -> Clue:
     """Return a clue that blames the catalogue's factors unless others are known better."""
     blamed = record(slug).factors if factors is None else factors
-    printable = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in detail)
+    printable = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in withheld(detail))
     bounded = (
         printable if len(printable) <= _DETAIL_LIMIT else printable[: _DETAIL_LIMIT - 3] + "..."
     )
