@@ -290,18 +290,18 @@ def test_a_package_of_one_image_alone_is_unexplained_with_its_name(tmp_path: Pat
 
 def test_another_name_of_a_file_has_its_bytes(tmp_path: Path):
     data = b"\x7fELF two"
-    own = image("2", {**SAME, "usr/bin/app": data, "usr/bin/app2": data})
-    del own["usr/bin/app2"]
+    own = image("2", {**SAME, "usr/share/app/p": data, "usr/share/app/p2": data})
+    del own["usr/share/app/p2"]
     left = write(tmp_path / "l", image("1", SAME))
-    targets = {"usr/bin/app": False, "usr/share/app/a": True, "usr/bin/evil": True}
+    targets = {"usr/share/app/p": False, "usr/share/app/a": True, "usr/bin/evil": True}
     for number, (target, wrong) in enumerate(targets.items()):
         entries = [member(path.encode(), each) for path, each in sorted(own.items())]
         entries.append(member(b"usr/bin/evil", b"evil"))
-        entries.append(member(b"usr/bin/app2", kind=b"1", link=target.encode()))
+        entries.append(member(b"usr/share/app/p2", kind=b"1", link=target.encode()))
         store = Store()
         right = write_files(tmp_path / f"{number}", store.layout(store.image(tar(*entries))))
         found = paths(told(left, str(right))[PLAIN])
-        assert found == {"usr/bin/evil", *(["usr/bin/app2"] if wrong else [])}
+        assert found == {"usr/bin/evil", *(["usr/share/app/p2"] if wrong else [])}
 
 
 def test_a_link_is_the_packages_if_it_leads_to_a_file_of_it(tmp_path: Path):
