@@ -363,6 +363,17 @@ def test_what_else_is_said_of_all_files_is_no_time(
     assert "unexplained" in causes(diff(sides[0], image(tmp_path / "twice", twice)))
 
 
+@pytest.mark.parametrize("kind", [b"x", b"g"])
+@pytest.mark.parametrize("key", [b"mtime", b"atime", b"ctime"])
+def test_in_an_archive_of_the_image_too(tmp_path: Path, kind: bytes, key: bytes):
+    sides = [
+        holding(tmp_path / value.decode(), "a.tar", tar(pax((key, value), kind=kind), *files("b")))
+        for value in (b"1.5", b"2.25", b"payload")
+    ]
+    assert causes(diff(*sides[:2])) == {"timestamps_in_tarball": {"a.tar"}}
+    assert "unexplained" in causes(diff(sides[0], sides[2]))
+
+
 # --- umasks ------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,9 @@ TIMES = (
     *("extra mtime", "extra atime", "extra ctime", "own extra mtime"),
 )
 
+#: The same of all members of a tar archive.
+GLOBAL_TIMES = ("global mtime", "global atime", "global ctime")
+
 
 class Member(Struct, frozen=True, kw_only=True):
     """A file record of an archive. `time` is as stored: seconds since 1970, or a wall clock's.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 
 from repaudit.forensics._case import contents, distinct, inflate
 from repaudit.forensics._inner import (
@@ -14,8 +14,9 @@ from repaudit.forensics._inner import (
     order,
     owners,
 )
-from repaudit.forensics._members import claims, members, parts
+from repaudit.forensics._members import GLOBAL_TIMES, claims, members, parts
 from repaudit.forensics.interface import Case, Forensic
+from repaudit.formats import Part
 from repaudit.model.finding import Clue
 
 
@@ -33,14 +34,27 @@ class _Tar:
 
 
 def _compare(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
-    a, b = (members(parts("tar", side)) for side in (left, right))
+    read = [{part.name: part for part in parts("tar", side)} for side in (left, right)]
+    a, b = (members(side.values()) for side in read)
     yield from first_of("timestamps_in_tarball", changed(a, b, "time"), "mtime")
     yield from first_of("timestamps_in_tarball", changed(a, b, "more_times"), "extended header")
+    yield from first_of("timestamps_in_tarball", _of_all(*read), "value")
     yield from owners(case, "users_and_groups_in_tarball", a, b)
     yield from modes(case, a, b)
     yield from order(case, "random_order_in_tarball", a, b)
     yield from insides(case, a, b)
     yield from only_on_one_side(a, b)
+
+
+def _of_all(
+    left: Mapping[str, Part], right: Mapping[str, Part]
+) -> list[tuple[str, Hashable, Hashable]]:
+    """Return the times that both sides give all members, and that differ."""
+    both = [name for name in GLOBAL_TIMES if name in left and name in right]
+    pairs = ((name, left[name].data, right[name].data) for name in both)
+    return [
+        (name, ascii(one)[2:-1], ascii(other)[2:-1]) for name, one, other in pairs if one != other
+    ]
 
 
 FORENSIC: Forensic = _Tar()

@@ -18,7 +18,15 @@ from repaudit.forensics._case import (
     whole,
     without_canaries,
 )
-from repaudit.forensics._members import MEMBER, OWNERS, TIMES, both_are, in_packing, parts_until
+from repaudit.forensics._members import (
+    GLOBAL_TIMES,
+    MEMBER,
+    OWNERS,
+    TIMES,
+    both_are,
+    in_packing,
+    parts_until,
+)
 from repaudit.forensics.elf import FOLLOWING
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.forensics.png import TEXTS
@@ -36,7 +44,7 @@ _TOLD: dict[str, frozenset[str]] = {
     "gzip": frozenset({"mtime", "name", "inflated", "packed"}),
     "png": TEXTS,
     "pyc": frozenset({"flags", "mtime", "source hash", "source path", "code"}),
-    "tar": frozenset({"order"}),
+    "tar": frozenset({"order", *GLOBAL_TIMES}),
     "xz": frozenset({"inflated", "packed"}),
     "zip": frozenset({"order"}),
     "zstd": frozenset({"inflated", "packed"}),
@@ -49,6 +57,9 @@ _TOLD_OF_MEMBERS: dict[str, frozenset[str]] = {
 }
 #: Nobody opens these further, but for a tar archive in them.
 _OPAQUE = frozenset({"bzip2", "xz", "zstd"})
+#: Records may say anything in the place of a time.
+_IN_TAR = frozenset({"mtime", *TIMES, *GLOBAL_TIMES})
+_TIME = re.compile(rb"-?\d{1,12}(?:\.\d{1,9})?")
 #: So many characters of names are shown, and so no more names.
 _SHOWN = 120
 #: Where the same bytes are packed otherwise, these are how.
@@ -113,6 +124,9 @@ def _parts(
 def _told(format_: str, name: str, sides: Sequence[Mapping[str, Part]]) -> bool:
     kinds = {side[name].kind for side in sides if name in side}
     label, _, field = name.partition(STEP)
+    if format_ == "tar" and (field or label) in _IN_TAR:
+        known = (side[name].data for side in sides if name in side)
+        return all(map(_TIME.fullmatch, known))
     if label.startswith(MEMBER):
         own = bool(field) or not kinds & {Kind.DERIVED, Kind.PLACE}
         return own and field in _TOLD_OF_MEMBERS.get(format_, ())
