@@ -557,3 +557,18 @@ def test_nothing_of_a_database_hides_behind_its_dates(tmp_path: Path):
     for word, payload in payloads.items():
         assert word in hidden(one, payload, later), word
     assert told(one, one).keys() == set()
+
+
+def test_a_database_of_zeros_is_compared_in_no_time(tmp_path: Path):
+    """The bytes of a cell stand at each place of it, and its value on the other side nowhere."""
+
+    def held(changed: int, stamp: int) -> bytes:
+        rows = [("a", "", "", 0, stamp + n if changed else 0) for n in range(60)]
+        return database(tmp_path, ("a", bytes(1 << 24), "x", 0, 0), *rows)
+
+    one, other = held(0, 0), held(1, 1_700_000_000)
+    assert "other bytes differ" in told(one, other.ljust(len(one), b"\0"), vary=None)["unexplained"]
+    stamps = held(1, 1_700_000_000), held(1, 1_700_864_000)
+    assert told(*stamps).keys() == {"captures_build_date"}
+    payload = put(stamps[1], stamps[1].index(bytes(4000)) + 64, b"EVIL")
+    assert "other bytes differ" in told(stamps[0], payload)["unexplained"]

@@ -16,8 +16,9 @@ from repaudit.model.finding import Clue
 _TABLE = "table "
 #: Shorter values stand anywhere.
 _SHORTEST = 4
-#: So many bytes are searched for the values of cells, in seconds.
-_WORK = 2 << 30
+#: So many bytes are held against the values of cells, in seconds; to try one costs as much as some.
+_WORK, _CHECK = 2 << 30, 1 << 10
+_PIECE = 1 << 12
 
 
 class _Sqlite:
@@ -50,19 +51,37 @@ class _Sqlite:
 
 
 def _nothing_else(data: Sequence[bytes], cells: Sequence[tuple[str, str]]) -> bool:
-    """Whether two databases differ only where the left one has a cell's left value."""
+    """Whether two databases differ only where one has a cell's left value, the other its right."""
     left, right = data
-    values = {pair for a, b in cells for pair in _stored(a, b)}
-    if len(left) != len(right) or len(values) * len(left) > _WORK:
+    if len(left) != len(right):
         return False
-    mended = bytearray(left)
-    for one, other in values:
-        at = left.find(one)
-        while at >= 0:
-            if right[at : at + len(one)] == other:
-                mended[at : at + len(one)] = other
-            at = left.find(one, at + 1)
-    return mended == right
+    # By the bytes with which they begin to differ, the longest first: others may begin so too.
+    known: dict[tuple[int, int], list[tuple[int, bytes, bytes]]] = {}
+    stored = {pair for a, b in cells for pair in _stored(a, b) if pair[0] != pair[1]}
+    for one, other in sorted(stored, key=lambda pair: (-len(pair[0]), pair)):
+        at = _parting(one, other, 0)
+        known.setdefault((one[at], other[at]), []).append((at, one, other))
+    end, work = 0, _WORK
+    while (at := _parting(left, right, end)) < len(left):
+        for before, one, other in known.get((left[at], right[at]), ()):
+            work -= _CHECK + len(one)
+            if work < 0:
+                return False
+            start = at - before
+            if start >= end and left.startswith(one, start) and right.startswith(other, start):
+                end = start + len(one)
+                break
+        else:
+            return False
+    return True
+
+
+def _parting(left: bytes, right: bytes, at: int) -> int:
+    """Return where two texts of one length begin to differ, from `at` on, else their length."""
+    while at < len(left) and left[at : at + _PIECE] == right[at : at + _PIECE]:
+        at += _PIECE
+    pairs = zip(left[at : at + _PIECE], right[at : at + _PIECE], strict=True)
+    return next((at + i for i, (a, b) in enumerate(pairs) if a != b), len(left))
 
 
 def _stored(left: str, right: str) -> Iterator[tuple[bytes, bytes]]:
