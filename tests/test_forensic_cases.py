@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import py_compile
 import shutil
@@ -15,9 +16,10 @@ import msgspec
 import pytest
 
 from repaudit.forensics import FORENSICS, Case, Content
+from repaudit.forensics._case import inflate
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.experiment import Level
-from repaudit.model.finding import EvidenceKind
+from repaudit.model.finding import UNEXPLAINED, EvidenceKind
 
 DAY = 86_400
 CONTROL = {
@@ -680,6 +682,38 @@ def test_the_archives_of_an_archive_are_opened_up_to_a_bound(size: int, wanted: 
     assert {clue.slug for clue in found} == wanted
     told = [clue.detail for clue in found if clue.slug == "unexplained"]
     assert all("was not opened" in detail for detail in told)
+
+
+def dated_text(day: int, size: int) -> bytes:
+    return gzip.compress(b"built 2026-11-%d\n" % day + b"a line\n" * (size // 7), 1, mtime=0)
+
+
+@pytest.mark.parametrize(("size", "all_of_it"), [(8 << 20, True), (80 << 20, False)])
+def test_what_a_short_file_unpacks_to_is_looked_at_up_to_a_bound(size: int, all_of_it: bool):
+    data = dated_text(22, size), dated_text(23, size)
+    assert max(map(len, data)) < 1 << 20
+    found = [*clues("text", case(*data)), *clues("uncovered", case(*data))]
+    known = {clue.slug for clue in found if clue.slug != UNEXPLAINED}
+    said = [clue.detail for clue in found if clue.slug == UNEXPLAINED]
+    assert known == {"captures_build_date"}
+    assert said == ([] if all_of_it else ["of its 83886092 bytes not all are unpacked"])
+    assert len(inflate(data[0])) == min(size // 7 * 7 + 17, 64 << 20)
+    assert inflate(data[0]) is inflate(data[0])  # once for all who ask
+
+
+@pytest.mark.parametrize("count", [4, 9])
+def test_what_all_archives_in_a_short_archive_unpack_to_is_bounded(count: int):
+    """However deep they are: the fifth goes beyond what there is room for."""
+
+    def many(day: int) -> bytes:
+        texts = {f"{n}.gz": dated_text(day, 14 << 20) for n in range(count)}
+        inner = packed(dict([*texts.items()][:2]))
+        return packed({"0.zip": inner} | {name: texts[name] for name in [*texts][2:]})
+
+    found = clues("zip", case(many(22), many(23)))
+    assert found[0].slug == "captures_build_date"
+    refused = "in 4.gz: this archive in an archive was not opened"
+    assert [clue.detail for clue in found[1:]] == ([] if count == 4 else [refused])
 
 
 def test_each_module_of_a_large_archive_is_opened():

@@ -7,7 +7,7 @@ import lzma
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import AnyStr, NamedTuple, Protocol
 
 import zstandard
@@ -21,8 +21,9 @@ from repaudit.model.experiment import Level
 from repaudit.model.finding import Clue, EvidenceKind
 from repaudit.model.withheld import withheld
 
-#: No forensic unpacks more than this.
-UNPACKED_LIMIT = 256 * 2**20
+#: No forensic unpacks more of a file than so many times its length, between these bounds: what
+#: megabytes of the same bytes are packed to is short.
+_MOST_TIMES, _LEAST_LIMIT, _MOST_LIMIT = 16, 64 << 20, 256 << 20
 #: Stands between an archive's path and its member's.
 NESTED = "!/"
 #: How a text may stand in a file.
@@ -232,23 +233,32 @@ def _usual(case: Case, left: int, right: int) -> bool:
     return all(a == b or {a, b} <= {*left_by_umasks} for a, b in classes)
 
 
+def most_unpacked(data: bytes) -> int:
+    """Return how many bytes of what is inside a compressed file are looked at."""
+    return max(_LEAST_LIMIT, min(_MOST_TIMES * len(data), _MOST_LIMIT))
+
+
 def inflate(data: bytes) -> bytes:
     """Return what is inside a gzip, xz, bzip2 or zstd file, bounded; `data` itself if it is none.
 
     A stream that breaks off gives what came before the break.
     """
-    for magic, decoder in _DECODERS.items():
-        if data.startswith(magic):
-            try:
-                return b"".join(_unpacked(data, magic, decoder()))
-            except _CORRUPT:
-                return b""
-    return data
+    magic = next((magic for magic in _DECODERS if data.startswith(magic)), None)
+    return data if magic is None else _inflated(data, magic)
+
+
+# Several forensics ask for the same in turn, of both sides.
+@lru_cache(maxsize=2)
+def _inflated(data: bytes, magic: bytes) -> bytes:
+    try:
+        return b"".join(_unpacked(data, magic, _DECODERS[magic]()))
+    except _CORRUPT:
+        return b""
 
 
 def _unpacked(data: bytes, magic: bytes, decoder: Callable[[], _Decoder]) -> Iterator[bytes]:
     # A file may hold several streams, one after the other, those of xz with zeros behind them.
-    room, at, streams = UNPACKED_LIMIT, 0, 0
+    room, at, streams = most_unpacked(data), 0, 0
     growth = 1 if magic == zstd.MAGIC_NUMBER else 2
     while data.startswith(magic, at) and room > 0 and streams < _MOST_STREAMS:
         stream, feed, streams = decoder(), zstd.PIECE, streams + 1

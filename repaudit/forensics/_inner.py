@@ -20,9 +20,9 @@ from repaudit.forensics import (
 )
 from repaudit.forensics._case import NESTED, clue, held, nested, of_one_build, sides, umask_explains
 from repaudit.forensics._files import MemberFiles
-from repaudit.forensics._members import Members, claims
+from repaudit.forensics._members import Members, claims, unpacked
 from repaudit.forensics._order import decide
-from repaudit.forensics.interface import Case
+from repaudit.forensics.interface import Case, Room
 from repaudit.model.finding import Clue
 
 _INNER = (
@@ -40,6 +40,8 @@ _MOST_OPENED = 1_000
 # both sides, and so deep: each may unpack to hundreds of megabytes. The jar of an application may
 # hold a hundred, and is itself not longer than half of this.
 _MOST_OF_ARCHIVES, _DEEPEST = 256 << 20, 2
+# What they all unpack to, however deep: so many times the length of the file, between these bounds.
+_MOST_TIMES, _LEAST_ROOM, _MOST_ROOM = 16, 128 << 20, 1 << 30
 
 
 def changed(left: Members, right: Members, field: str) -> list[tuple[str, Hashable, Hashable]]:
@@ -116,7 +118,7 @@ def insides(case: Case, left: Members, right: Members) -> Iterator[Clue]:
     """Yield what is found in members whose contents differ."""
     differ = [name for name in left if name in right and left[name].data != right[name].data]
     room, opened = _MOST_OF_ARCHIVES, differ[:_MOST_OPENED]
-    case = replace(_among(case, left, right), share=case.share * max(1, len(opened)))
+    case = replace(_among(_roomy(case), left, right), share=case.share * max(1, len(opened)))
     for name in opened:
         both = left[name].data, right[name].data
         room -= sum(map(len, both)) if _archive(name, both[0]) else 0
@@ -132,18 +134,36 @@ def inside(
 
     `archives` says whether one that is an archive itself is opened.
     """
-    member = nested(case, name, left, right)
-    forensics = list(_INNER)
+    member = nested(_roomy(case), name, left, right)
+    forensics, found = list(_INNER), list[Clue]()
     opened = archives and member.difference.path.count(NESTED) <= _DEEPEST
     if opened:
         forensics += map(FORENSICS.load, _ARCHIVES)
-    found = [one for forensic in forensics for one in forensic.examine(member)]
-    if not opened and _archive(name, left):
+    if any(_archive(name, side) for side in (left, right)) and not (opened and _fits(member)):
+        forensics = []
         found.append(clue("unexplained", "this archive in an archive was not opened"))
+    found += [one for forensic in forensics for one in forensic.examine(member)]
     for one in found:
         yield clue(one.slug, f"in {name[-60:]}: {one.detail}", factors=one.factors, kind=one.kind)
     if not found:
         yield clue("unexplained", f"the contents of {name[-80:]} differ")
+
+
+def _roomy(case: Case) -> Case:
+    """Return a case with the room that its file gives to all archives in it."""
+    if case.room is not None or case.left is None or case.right is None:
+        return case
+    size = _MOST_TIMES * max(len(case.left.data), len(case.right.data))
+    return replace(case, room=Room(max(_LEAST_ROOM, min(size, _MOST_ROOM))))
+
+
+def _fits(member: Case) -> bool:
+    """Whether there is room for what both sides of an archive unpack to; it is taken."""
+    room, both = member.room, (member.left, member.right)
+    for side in both:
+        if room is not None and side is not None and room.left >= 0:
+            room.left -= unpacked(side.data, member.difference.path)
+    return room is not None and room.left >= 0
 
 
 def _archive(name: str, data: bytes) -> bool:

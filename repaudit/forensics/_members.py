@@ -7,11 +7,13 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from repaudit.forensics._case import inflate
 from repaudit.formats import BOUNDS, FORMATS, HEAD, STEP, Budget, Part
 from repaudit.model.errors import UnreadableError
 
 MEMBER = "member "
 _IN_PACKING = ("cpio", "tar")
+_ARCHIVES = (*_IN_PACKING, "ar", "zip")
 #: A member's owner; what the header of a tar file holds where records say it too.
 OWNERS = ("owner", "header owner")
 #: Fields that hold more times of a member: of a tar archive's records, of a zip archive's extras.
@@ -71,6 +73,14 @@ def parts_until(format_: str, data: bytes) -> tuple[dict[str, Part], bool]:
     """Return what is in `data`, by name, and whether that is all: whether it could be read."""
     found, sound = _read(format_, data)
     return {part.name: part for part in found}, sound
+
+
+def unpacked(data: bytes, path: str) -> int:
+    """Return how many bytes are in an archive, or a compressed file, that is opened at `path`."""
+    inner = inflate(data)
+    size = len(inner) if inner is not data else 0
+    claimed = [name for name in _ARCHIVES if claims(name, inner, path)]
+    return size + sum(len(part.data) for name in claimed for part in parts(name, inner))
 
 
 # Several forensics ask for the same in turn, of both sides.

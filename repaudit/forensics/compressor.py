@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from repaudit.forensics._case import UNPACKED_LIMIT, clue, contents, whole
+from repaudit.forensics._case import clue, contents, whole
 from repaudit.forensics._members import claims, whole_parts
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.model.finding import Clue
@@ -27,7 +27,7 @@ class _Compressor:
             if not left or not right or left["packed"] == right["packed"]:
                 continue
             size = len(left["inflated"].data)
-            if left["inflated"] == right["inflated"] and size < UNPACKED_LIMIT:
+            if left["inflated"] == right["inflated"]:
                 yield clue("compressor_differs", f"{size} equal bytes in two streams of {name}")
 
 

@@ -53,6 +53,13 @@ class Clamp(Struct, frozen=True):
         return one == low < other <= high
 
 
+class Room:
+    """So many bytes may all archives in one file still unpack to: who opens one takes them."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
 class Case(Struct, frozen=True, kw_only=True):
     """One difference to examine.
 
@@ -62,8 +69,9 @@ class Case(Struct, frozen=True, kw_only=True):
     `files` are those that what differs may be digests of. `alike` is how many owners of a layer, or
     modes of an image, differ as this one; of modes that are of files alone 1, as they show no
     umask. `share` is how many cases, the members of an archive, share the work that one file may
-    take. `recut` says that one image has more layers than the other. `clamped` is what the times of
-    both images are clamped to, None where that is not so, or not known.
+    take, and `room` what archives in it may unpack to. `recut` says that one image has more layers
+    than the other. `clamped` is what the times of both images are clamped to, None where that is
+    not so, or not known.
     """
 
     difference: Difference
@@ -75,6 +83,7 @@ class Case(Struct, frozen=True, kw_only=True):
     files: Files | None = None
     alike: int = 1
     share: int = 1
+    room: Room | None = None
     recut: bool = False
     clamped: Clamp | None = None
 

@@ -10,12 +10,12 @@ from math import isqrt
 from typing import NamedTuple
 
 from repaudit.forensics._case import (
-    UNPACKED_LIMIT,
     Blame,
     clue,
     clues,
     contents,
     inflate,
+    most_unpacked,
     of_one_build,
     values,
     whole,
@@ -147,8 +147,13 @@ def texts(case: Case) -> tuple[str, str] | None:
     data = contents(case)
     if data is None:
         return None
-    left, right = (decoded(inflate(side), cut=not whole(case)) for side in data)
+    left, right = (_decoded(case, side) for side in data)
     return (left, right) if left and right and left != right else None
+
+
+def _decoded(case: Case, data: bytes) -> str | None:
+    inner = inflate(data)
+    return decoded(inner, cut=not whole(case) or len(inner) >= most_unpacked(data))
 
 
 def decoded(data: bytes, *, cut: bool = False) -> str | None:
@@ -157,8 +162,7 @@ def decoded(data: bytes, *, cut: bool = False) -> str | None:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         # A bound may have cut the last character; else old text is Latin-1.
-        bounded = cut or len(data) >= UNPACKED_LIMIT
-        last = bounded and error.reason == "unexpected end of data"
+        last = cut and error.reason == "unexpected end of data"
         text = data[: error.start].decode("utf-8") if last else data.decode("latin-1")
     return None if _BINARY.search(text) else text
 
