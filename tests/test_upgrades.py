@@ -367,6 +367,21 @@ def bare(version: str, files: Files) -> Files:
     return {home: record, f"{home}.md5sums": sums, **own}
 
 
+def test_one_side_may_have_a_package_from_a_layer_that_both_have(tmp_path: Path):
+    """Its files then differ by being there, or by being taken away, in the layer above."""
+    base = image("1", BEFORE)
+    status = base[STATUS] + stanza("more", "1")
+    gone = {"usr/share/app/.wh.old": b"", "usr/share/app/.wh.a": b""}
+    above = {**image("2", AFTER), **gone}
+    left = write(tmp_path / "l", base, {STATUS: status})
+    right = write(tmp_path / "r", base, {**above, STATUS: above[STATUS] + stanza("more", "1")})
+    for sides in ((left, right), (right, left)):
+        found = told(*sides)
+        assert found.keys() == {PLAIN, UPGRADE}
+        assert paths(found[PLAIN]) == {"usr/share/app/.wh.a"}
+        assert {"usr/share/app/.wh.old", "usr/bin/app"} < paths(found[UPGRADE])
+
+
 def test_so_it_is_in_an_image_without_dpkg(tmp_path: Path):
     left = write(tmp_path / "l", bare("1", BEFORE))
     right = write(tmp_path / "r", bare("2", AFTER))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from itertools import groupby
 
@@ -79,7 +79,7 @@ def _singles(
     differences: Sequence[Difference], contents: Contents, sides: Sides
 ) -> Iterator[Package]:
     """Yield packages whose records are files of their own, as images without dpkg have them."""
-    wanted = {f"{one.path}{_SUMS}" for one in differences}
+    wanted = {f"{one.path}{_SUMS}": one.path for one in differences}
     texts = [dict(_texts(differences[0], side, wanted, sides)) for side in (0, 1)]
     for one in differences:
         left, right = _both(one, contents) or ({}, {})
@@ -176,18 +176,19 @@ def _stems(key: _Key) -> tuple[str, str]:
 
 def _lists(one: Difference, side: int, own: _Status, sides: Sides) -> dict[_Key, Listed]:
     """Return the files of packages, by dpkg's lists up to a layer of one image."""
-    wanted = {f"{stem}.{end}" for key in own for stem in _stems(key) for end in ("list", "md5sums")}
+    ends = ("list", "md5sums")
+    wanted = {f"{stem}.{end}": (key, end) for key in own for stem in _stems(key) for end in ends}
     texts = dict(_texts(one, side, wanted, sides))
     return {key: _files(key, stanza, texts, _stems(key)) for key, stanza in own.items()}
 
 
 def _texts(
-    one: Difference, side: int, wanted: set[str], sides: Sides
+    one: Difference, side: int, wanted: Mapping[str, Hashable], sides: Sides
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield those files of an image, each from the last layer that has it."""
-    room, lines, missing = _MOST_LISTS, _MOST_LINES, set(wanted)
+    """Yield files of an image, of those that stand for the same the one of the last layer."""
+    room, lines, missing = _MOST_LISTS, _MOST_LINES, set(wanted.values())
     for layer in reversed(sides.layers(side, one)):
-        listing = sides.reading.shelf.find(layer) if missing else None
+        listing = sides.listing(side, layer) if missing else None
         if listing is None:
             continue
         with closing(listing):
@@ -195,14 +196,14 @@ def _texts(
             entries = {
                 path: listing.entry(number)
                 for number, path in [(n, text(record.path)) for n, record in records]
-                if path in missing
+                if path in wanted and wanted[path] in missing
             }
         some: list[tuple[Entry, int]] = []
         for entry in entries.values():
             room -= entry.stored
             if entry.kind is Kind.FILE and entry.stored == entry.size and room >= 0:
                 some.append((entry, entry.stored))
-        missing -= entries.keys()
+        missing.difference_update(wanted[path] for path in entries)
         for entry, data in oci_layer.contents(sides.opened[side].blobs, layer, some):
             lines -= data.count(b"\n")
             if lines >= 0:

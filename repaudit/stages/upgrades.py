@@ -8,8 +8,9 @@ from itertools import chain
 from repaudit.model.difference import Difference
 from repaudit.stages.alone import Alone
 from repaudit.stages.contents import Contents
-from repaudit.stages.packages import Claims, Sides
+from repaudit.stages.packages import Sides
 from repaudit.stages.packages_dpkg import debian_packages
+from repaudit.stages.packages_files import Claims
 from repaudit.stages.packages_named import jars, npm_packages
 from repaudit.stages.packages_wheel import python_packages
 
