@@ -22,6 +22,7 @@ from repaudit.forensics._case import NESTED, clue, held, nested, of_one_build, s
 from repaudit.forensics._files import MemberFiles
 from repaudit.forensics._members import Members, claims, unpacked
 from repaudit.forensics._order import decide
+from repaudit.forensics._unpacked import decides
 from repaudit.forensics.interface import Case, Room
 from repaudit.model.finding import Clue
 
@@ -91,8 +92,7 @@ def modes(case: Case, left: Members, right: Members) -> Iterator[Clue]:
 
 def order(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue]:
     """Yield `slug` where the same members stand in another order."""
-    one = [name for name in left if name in right]
-    other = [name for name in right if name in left]
+    one, other = _common(left, right)
     if one == other:
         return
     modules = [[name for name in side if name.endswith((".jar", ".war"))] for side in (one, other)]
@@ -102,6 +102,27 @@ def order(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue
     why = decide(case, one, other).why
     chosen = "random_order_in_output" if held(case, "file_order") else slug
     yield clue(chosen, f"{len(one)} members in another order: {why}")
+
+
+def order_of_files(
+    case: Case, slug: str, left: Members, right: Members, *, backslash: bool = False
+) -> Iterator[Clue]:
+    """Yield the same of an archive that is unpacked; of two images, unless the order decides."""
+    one, other = _common(left, right)
+    why = (
+        None
+        if of_one_build(case) or one == other
+        else decides(left, one, other, backslash=backslash)
+    )
+    if why is None:
+        yield from order(case, slug, left, right)
+    else:
+        yield clue("unexplained", f"{len(one)} members in another order: {why}")
+
+
+def _common(left: Members, right: Members) -> tuple[list[str], list[str]]:
+    """Return the names of the members that both have, in the order of each."""
+    return [name for name in left if name in right], [name for name in right if name in left]
 
 
 def _among(case: Case, left: Members, right: Members) -> Case:

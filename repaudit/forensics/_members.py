@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
@@ -14,6 +15,15 @@ from repaudit.model.errors import UnreadableError
 MEMBER = "member "
 _IN_PACKING = ("cpio", "tar")
 _ARCHIVES = (*_IN_PACKING, "ar", "zip")
+#: Kinds of members in tar archives (POSIX, pax(1)), and what they are by the modes of others.
+REGULAR, HARD_LINK, SYMLINK = b"0", b"1", b"2"
+_KINDS = {
+    stat.S_IFLNK: SYMLINK,
+    stat.S_IFCHR: b"3",
+    stat.S_IFBLK: b"4",
+    stat.S_IFDIR: b"5",
+    stat.S_IFIFO: b"6",
+}
 #: A member's owner; what the header of a tar file holds where records say it too.
 OWNERS = ("owner", "header owner")
 #: Fields that hold more times of a member: of a tar archive's records, of a zip archive's extras.
@@ -29,7 +39,8 @@ GLOBAL_TIMES = ("global mtime", "global atime", "global ctime")
 class Member(Struct, frozen=True, kw_only=True):
     """A file record of an archive. `time` is as stored: seconds since 1970, or a wall clock's.
 
-    `more_times` are those beside it: fractions, last read, last changed.
+    `more_times` are those beside it: fractions, last read, last changed. `kind` is as tar has it,
+    and `link` where a link leads.
     """
 
     time: str = ""
@@ -37,6 +48,8 @@ class Member(Struct, frozen=True, kw_only=True):
     owner: str = ""
     mode: int = 0
     data: bytes = b""
+    kind: bytes = REGULAR
+    link: bytes = b""
 
 
 Members = Mapping[str, Member]
@@ -111,10 +124,14 @@ def _member(known: Mapping[str, bytes]) -> Member:
     time, _, fraction = known.get("mtime", b"").decode("ascii", "replace").partition(".")
     more = {word: known[word].decode("ascii", "replace") for word in TIMES if word in known}
     more |= {"fraction of mtime": fraction} if fraction else {}
+    mode, data = int(known.get("mode", b"0"), 8), known.get("", b"")
+    kind = known.get("type") or _KINDS.get(stat.S_IFMT(mode), REGULAR)
     return Member(
         time=time,
         more_times=", ".join(f"{word} {value}" for word, value in more.items()),
         owner=b" ".join(known[w] for w in OWNERS if w in known).decode("utf-8", "replace"),
-        mode=int(known.get("mode", b"0"), 8),
-        data=known.get("", b""),
+        mode=mode,
+        data=data,
+        kind=kind,
+        link=known.get("link", data if kind == SYMLINK else b""),
     )

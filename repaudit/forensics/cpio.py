@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from repaudit.forensics._case import clue, contents, distinct, inflate
 from repaudit.forensics._inner import (
     changed,
@@ -12,10 +14,10 @@ from repaudit.forensics._inner import (
     insides,
     modes,
     only_on_one_side,
-    order,
+    order_of_files,
     owners,
 )
-from repaudit.forensics._members import MEMBER, claims, members, parts
+from repaudit.forensics._members import HARD_LINK, MEMBER, Members, claims, members, parts
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats import STEP, Part
 from repaudit.model.finding import Clue
@@ -46,7 +48,8 @@ def _compare(case: Case, left: _Parts, right: _Parts) -> Iterator[Clue]:
     yield from owners(case, "users_and_groups_in_cpio_archive", a, b)
     yield from _inodes([(_files(left, name), _files(right, name)) for name in a if name in b])
     yield from modes(case, a, b)
-    yield from order(case, "random_order_in_cpio_archive", a, b)
+    linked = _linked(left, a), _linked(right, b)
+    yield from order_of_files(case, "random_order_in_cpio_archive", *linked)
     yield from insides(case, a, b)
     yield from only_on_one_side(a, b)
     if _REST in left and _REST in right and left[_REST] != right[_REST]:
@@ -57,6 +60,19 @@ def _files(found: _Parts, name: str) -> tuple[bytes, ...]:
     """Return which file a member is a name of: several are hard links."""
     some = (found.get(f"{MEMBER}{name}{STEP}{field}") for field in _GIVEN)
     return tuple(part.data if part else b"" for part in some)
+
+
+def _linked(found: _Parts, some: Members) -> Members:
+    """Return members that are names of one file as links to that."""
+    files = {
+        name: _files(found, name)
+        for name in some
+        if (links := found.get(f"{MEMBER}{name}{STEP}nlink")) and int(links.data) > 1
+    }
+    return {
+        name: replace(one, kind=HARD_LINK, link=b" ".join(files[name])) if name in files else one
+        for name, one in some.items()
+    }
 
 
 def _inodes(pairs: Sequence[tuple[tuple[bytes, ...], tuple[bytes, ...]]]) -> Iterator[Clue]:

@@ -11,7 +11,7 @@ from repaudit.forensics._inner import (
     insides,
     modes,
     only_on_one_side,
-    order,
+    order_of_files,
     owners,
 )
 from repaudit.forensics._members import GLOBAL_TIMES, claims, members, parts
@@ -41,7 +41,7 @@ def _compare(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
     yield from first_of("timestamps_in_tarball", _of_all(*read), "value")
     yield from owners(case, "users_and_groups_in_tarball", a, b)
     yield from modes(case, a, b)
-    yield from order(case, "random_order_in_tarball", a, b)
+    yield from order_of_files(case, "random_order_in_tarball", a, b)
     yield from insides(case, a, b)
     yield from only_on_one_side(a, b)
 

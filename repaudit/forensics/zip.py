@@ -13,7 +13,7 @@ from repaudit.forensics._inner import (
     insides,
     modes,
     only_on_one_side,
-    order,
+    order_of_files,
 )
 from repaudit.forensics._members import Member, claims, members, whole_parts
 from repaudit.forensics.interface import Case, Forensic
@@ -50,7 +50,8 @@ def _compressed(differ: list[str]) -> Iterator[Clue]:
 def _compare(case: Case, left: dict[str, Member], right: dict[str, Member]) -> Iterator[Clue]:
     yield from _times(case, left, right)
     yield from modes(case, left, right)
-    yield from order(case, "random_order_in_zip", left, right)
+    # unzip takes a backslash in the names of archives from Windows for a slash
+    yield from order_of_files(case, "random_order_in_zip", left, right, backslash=True)
     yield from insides(case, left, right)
     yield from only_on_one_side(left, right)
 

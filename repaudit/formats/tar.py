@@ -90,7 +90,10 @@ class _Walk:
             self._before += told
             return
         for key, value in _records(body):
-            yield Part(self._labels.label("global", key), value)
+            label = self._labels.label("global", key)
+            yield Part(label, value)
+            if self._order:
+                yield Part(f"{label}{STEP}members before it", b"%d" % len(self._order))
         for name, value in told:
             yield Part(self._labels.label(name), value)
 

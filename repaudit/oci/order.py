@@ -9,12 +9,13 @@ could not:
 * whatever there is, where something lies below a file or a symbolic link: that leads elsewhere, or
   is in the way, if it was there before.
 
-The layer itself is judged by what it holds; what layers below hold is not known here.
+So it is with an archive in an image, of whose entries several may have one path besides. The layer
+itself is judged by what it holds; what layers below hold is not known here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from blake3 import blake3
 
@@ -44,8 +45,33 @@ def decided(
 
     `told` are numbers of entries that differ in what they are: no order can make these agree.
     """
+    in_order = sorted(stretches)
+
+    def common() -> Iterator[tuple[int, Record]]:
+        for i, j, count in in_order:
+            for at, found in enumerate(left.records(i, count)):
+                if i + at not in told:
+                    yield j + at, found
+
+    return _judged(_Layer(common, most, repeats=left.foot.repeats))
+
+
+def decided_in_archive(entries: Sequence[tuple[int, Record]], most: int = MOST_NAMES) -> str | None:
+    """Return the same of an archive's entries, in the order of one side with places on the other.
+
+    A path that several have is that of the last one.
+    """
+    again = _Order()
+    for place, found in entries:
+        again.add(found.path, place, writes=True)
+    if again.moved:
+        return f"the order decides what {_show(min(again.moved))} is: it stands there again"
+    return _judged(_Layer(lambda: iter(entries), most, repeats=False))
+
+
+def _judged(layer: _Layer) -> str | None:
     try:
-        return _Layer(left, stretches, told, most).judge()
+        return layer.judge()
     except _TooManyError:
         return "whether the order decides anything cannot be told of so many names"
 
@@ -116,15 +142,18 @@ class _Links:
 
 
 class _Layer:
-    """The entries that two layers have in common, as the left one holds them."""
+    """The entries that two layers have in common, as the left one holds them.
+
+    `common` yields them with their places on the right; `repeats` says that a path may stand there
+    more than once.
+    """
 
     def __init__(
-        self, left: Listing, stretches: Sequence[Stretch], told: Container[int], room: int
+        self, common: Callable[[], Iterator[tuple[int, Record]]], room: int, *, repeats: bool
     ) -> None:
-        self._left = left
-        self._stretches = sorted(stretches)
-        self._told = told
+        self._common = common
         self._room = room
+        self._repeats = repeats
         self._folders = {b""}
         self._links = _Links()
         #: What whiteouts hide; of each folder, the uppermost of them at or above it.
@@ -133,7 +162,7 @@ class _Layer:
 
     def judge(self) -> str | None:
         bare = self._look()
-        if not (bare or self._links or self._hidden or self._left.foot.repeats):
+        if not (bare or self._links or self._hidden or self._repeats):
             return None
         blocked = self._blocked()
         if blocked is not None:
@@ -190,13 +219,6 @@ class _Layer:
         self._links.close()
         self._tops[b""] = b"" if b"" in self._hidden else None
         return not self._folders <= own
-
-    def _common(self) -> Iterator[tuple[int, Record]]:
-        """Yield the entries, and their places on the right."""
-        for i, j, count in self._stretches:
-            for at, found in enumerate(self._left.records(i, count)):
-                if i + at not in self._told:
-                    yield j + at, found
 
     def _enter(self, path: bytes) -> None:
         folder = path.rpartition(b"/")[0]
