@@ -50,6 +50,7 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
         from repaudit.model.report import Ignored, LayerRecord, Report, Same, Subject, Verdict
         from repaudit.stages.alone import Alone
         from repaudit.stages.attribute import attribute
+        from repaudit.stages.bytecode import awakened
         from repaudit.stages.contents import Library, with_details
         from repaudit.stages.findings import order
         from repaudit.stages.indexes import count_listed
@@ -61,15 +62,17 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
 
         differences = found.differences
         ignored: tuple[Ignored, ...] = ()
-        if request.semantic:
-            differences, ignored = split(differences)
-        if beside := count_listed(sides[0].listed, sides[1].listed):
-            ignored += (Ignored(kind="packaging", count=beside),)
         contents = Library(reading.spool)
-        alone = Alone(differences, found.alone, reading.spool, found.special)
         merged = frozenset(one.platform for one in found.merged)
         both = Sides(opened=(sides[0], sides[1]), reading=reading, merged=merged)
-        packages = package_claims(differences, contents, alone, both)
+        woken = awakened(differences, contents, both)
+        if request.semantic:
+            differences, ignored = split(differences, woken)
+        if beside := count_listed(sides[0].listed, sides[1].listed):
+            ignored += (Ignored(kind="packaging", count=beside),)
+        alone = Alone(differences, found.alone, reading.spool, found.special)
+        asleep = [one for one in differences if one.place not in woken]
+        packages = package_claims(asleep, contents, alone, both)
         taken = packages.taken()
         differences = tuple(one for one in differences if one not in taken)
         files = sum(difference.aspect is Aspect.CONTENT for difference in differences)
@@ -78,7 +81,7 @@ def compare_images(request: DiffRequest, phase: Callable[[str], None], jobs: int
             FORMATS.all()  # several threads that load them would wait for each other
         without = () if request.diffoscope else ("diffoscope",)
         differences = with_details(differences, contents, folder / "shown", jobs, without)
-        scene = Scene(alone=alone, elsewhere=alone.elsewhere(), noted=packages.noted)
+        scene = Scene(alone=alone, elsewhere=alone.elsewhere(), noted=packages.noted | woken)
         told = [*attribute(differences, contents, scene), *packages.findings()]
         findings = alone.shown(sorted(told, key=order))
         names = _names(request, sides)

@@ -131,9 +131,9 @@ def placed(clues: list[Sourced], slug: str) -> list[Sourced]:
 
 
 def noted(detail: str) -> Sourced:
-    """Say of a file what its package's list says against it."""
+    """Say of a file what else in the image says against it: a list, or what runs by it."""
     kind = EvidenceKind.SIGNATURE
-    return Sourced("packages", Clue(slug=UNEXPLAINED, factors=(), kind=kind, detail=detail))
+    return Sourced("contents", Clue(slug=UNEXPLAINED, factors=(), kind=kind, detail=detail))
 
 
 def renamed(difference: Difference, other: str) -> Sourced:

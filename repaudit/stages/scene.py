@@ -29,7 +29,7 @@ class Scene(Struct, frozen=True, kw_only=True, dict=True):
     what a designed experiment showed of each place, `provenance` what a traced run showed, where
     there was one. `told` are places of which other pairs of runs told all that is to be told. Of
     two existing images, `alone` is what one of them alone has, `elsewhere` the other names of those
-    files, `noted` what the list of a package says against a file.
+    files, `noted` what else in the image says against a file.
     """
 
     left: tuple[Level, ...] = ()

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
-from repaudit.model.difference import Aspect, Difference
+from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.model.report import Ignored
 from repaudit.model.text import is_time
 
@@ -34,14 +34,17 @@ _NAME = re.compile(
 
 
 def split(
-    differences: Sequence[Difference],
+    differences: Sequence[Difference], decisive: Container[Place] = ()
 ) -> tuple[tuple[Difference, ...], tuple[Ignored, ...]]:
-    """Return the differences that are left, and how many of each class are not."""
+    """Return the differences that are left, and how many of each class are not.
+
+    What is `decisive` is left, whatever its class.
+    """
     counts: Counter[str] = Counter()
     left = []
     for difference in differences:
         kind = class_of(difference)
-        if kind is None:
+        if kind is None or difference.place in decisive:
             left.append(difference)
         else:
             counts[kind] += 1
