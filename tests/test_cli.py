@@ -515,7 +515,7 @@ def test_what_is_not_read_is_told(shell: Shell) -> None:
         report = json.loads(shell("diff", one, right, "--format", "json").stdout)
         assert report["unread"] == count
         text = shell("diff", one, right).stdout.decode()
-        assert ("not read  1 layer, as its digest is the same" in text) == bool(count)
+        assert ("not compared  1 layer, as its digest is the same" in text) == bool(count)
 
 
 def test_the_jar_of_a_service_with_all_that_it_needs_is_looked_into(shell: Shell) -> None:

@@ -144,8 +144,8 @@ class Report(Struct, frozen=True, kw_only=True):
     `problems` is what was asked and could not be told; where nothing differs, it is why a verdict
     is inconclusive. `trial` are the runs in which the findings' fixes were tried. `views` are the
     platforms that were compared as merged file systems, and `ignored` is what stands in no finding
-    though it differs. `unread` counts the layers of two images that were not read, as they have the
-    same digest on both sides, and `untold` says what else of them was not compared.
+    though it differs. `unread` counts the layers of two images that were not compared, as they have
+    the same digest on both sides, and `untold` says what else of them was not compared.
     `same` are the images of two indexes that do not differ.
     """
 

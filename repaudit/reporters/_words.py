@@ -88,7 +88,7 @@ def limits(report: Report) -> Iterator[tuple[str, str]]:
         yield "same", f"{same.platform}: the image itself, {same.digest}"
     if report.unread:
         its = "its digest is" if report.unread == 1 else "their digests are"
-        yield "not read", f"{count(report.unread, 'layer')}, as {its} the same on both sides"
+        yield "not compared", f"{count(report.unread, 'layer')}, as {its} the same on both sides"
     for untold in report.untold:
         yield "not told", untold
     if report.ignored:
