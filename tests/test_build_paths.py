@@ -277,6 +277,36 @@ def test_nor_does_it_hide_where_a_section_is_or_what_it_refers_to(shop: Shop):
 
 
 @needs_gcc
+def test_a_build_id_is_a_hash_and_no_text(shop: Shop):
+    def named(value: bytes) -> bytes:
+        return shop.program("", f"-Wl,--build-id=0x{value.hex()}")
+
+    one, other, evil = map(named, (b"\1" * 20, b"\2" * 20, b"/usr/local/bin/evil\0"))
+    assert diff(one, other).keys() == {"build_id_differences_only"}
+    assert ".note.gnu.build-id" in diff(one, evil)["unexplained"]
+    assert ".note.gnu.build-id" in diff(*map(named, (b"\1" * 64, b"\2" * 64)))["unexplained"]
+    assert told(one, evil).keys() == {"build_id_differences_only"}  # two runs of one build
+
+
+@needs_gcc
+def test_a_debug_link_may_have_another_checksum_and_the_name_of_the_build_id(shop: Shop):
+    def linked(letter: bytes, name: str, text: bytes) -> bytes:
+        program = shop.home / "m"
+        program.write_bytes(shop.program("", f"-Wl,--build-id=0x{letter.hex() * 20}"))
+        (shop.home / name).write_bytes(text)
+        argv = ["objcopy", f"--add-gnu-debuglink={name}", "m", "n"]
+        subprocess.run(argv, cwd=shop.home, check=True)
+        return (shop.home / "n").read_bytes()
+
+    one, other = linked(b"\1", "m.debug", b"a"), linked(b"\2", "m.debug", b"b")
+    assert diff(one, other).keys() == {"build_id_differences_only"}
+    by_id = (linked(a, f"{a.hex() * 19}.debug", b"a") for a in (b"\1", b"\2"))
+    assert diff(*by_id).keys() == {"build_id_differences_only"}
+    evil = linked(b"\2", "evil", b"b")
+    assert ".gnu_debuglink" in diff(one, evil)["unexplained"]
+
+
+@needs_gcc
 def test_what_a_segment_loads_is_no_debug_information_whatever_its_section_says(shop: Shop):
     def program(folder: str, flags: int) -> bytes:
         text = f'static const char p[] __attribute__((section("xdebug_str"))) = "{folder}/run";'

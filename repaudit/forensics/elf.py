@@ -22,11 +22,15 @@ from repaudit.forensics._paths import (
 from repaudit.forensics._tokens import compare_lines, sample, unseen
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.formats import Kind
-from repaudit.formats.elf import ADDRESS, BUILD_ID, GO_BUILD_ID, LOADED
+from repaudit.formats.elf import ADDRESS, BUILD_ID, DEBUG_LINK, GO_BUILD_ID, LOADED
 from repaudit.model.finding import Clue
 
 # They follow whatever else differs: build IDs are hashes, the link holds a checksum.
-FOLLOWING = frozenset({BUILD_ID, GO_BUILD_ID, ".gnu_debuglink"})
+FOLLOWING = frozenset({BUILD_ID, GO_BUILD_ID, DEBUG_LINK})
+#: No hash is longer, in bytes, and one that looks like this is rare.
+_LONGEST_HASH, _TEXT = 32, re.compile(rb"[\x20-\x7e]{10}")
+#: What Go's linker puts behind its tables, and finds by `.go.module` alone.
+_BEHIND_TABLES = frozenset({".gosymtab", ".itablink", ".typelink"})
 #: What Go writes there: hashes of what was compiled and linked, and of what came of it.
 _GO_BUILD_ID = re.compile(rb"(?:[\w-]{20}/){3}[\w-]{20}\0*")
 _STRING = re.compile(rb"[\t\x20-\x7e]{6,}")
@@ -47,18 +51,22 @@ class _Elf:
         if not left or not right:
             return
         names = [n for n in sorted(left.keys() | right.keys()) if left.get(n) != right.get(n)]
-        primary = [n for n in names if not _follows(n, left.get(n, b""), right.get(n, b""))]
+        places = _loaded(data[0]), _loaded(data[1])
+        loaded = places[0].keys() | places[1].keys()
+        primary = [n for n in names if not _follows(case, n, (left, right), loaded)]
         if names and not primary and _without(data[0], left) == _without(data[1], right):
             yield clue("build_id_differences_only", f"only {', '.join(names)} differs")
         known = folders(*(paths(b"\0".join(side.values())) for side in _of(primary, left, right)))
-        told = _told(case, data, left, right, primary, known)
+        order: Order = "little" if data[0][5] == 1 else "big"
+        both = Side(left, places[0]), Side(right, places[1])
+        told = _told(case, order, both, primary, known)
         for where, some in told.items():
             for pair in known:
                 if any(pair[0] in left[name] for name in some):
                     yield from blamed(case, pair, where)
         rest = [name for name in primary if not any(name in some for some in told.values())]
         if not of_one_build(case):
-            yield from _moved(_loaded(data[0]), _loaded(data[1]), told.get(_NAMED, ()))
+            yield from _moved(*places, told.get(_NAMED, ()))
         yield from _others(case, left, right, rest, known)
 
 
@@ -67,18 +75,13 @@ def _moved(
 ) -> Iterator[Clue]:
     """Yield that the code finds other bytes where it looks, since sections have moved.
 
-    `named` are sections that tell folders: what follows Go's tables is found by addresses that were
-    followed there.
+    `named` are sections that tell folders.
     """
     moved = [
         name for name in sorted(left.keys() | right.keys()) if left.get(name) != right.get(name)
     ]
     if GO_TABLES in named and GO_MODULE in named:
-        moved = [
-            name
-            for name in moved
-            if left.get(name, 0) < left[GO_TABLES] or right.get(name, 0) < right[GO_TABLES]
-        ]
+        moved = [name for name in moved if name not in _BEHIND_TABLES]
     if moved:
         yield clue("unexplained", f"other addresses of {quote(', '.join(moved), 120)}")
 
@@ -111,9 +114,8 @@ def _of(names: Iterable[str], *both: Sections) -> Iterator[dict[str, bytes]]:
 
 def _told(
     case: Case,
-    data: tuple[bytes, bytes],
-    left: Sections,
-    right: Sections,
+    order: Order,
+    sides: tuple[Side, Side],
     names: Sequence[str],
     known: Sequence[Moved],
 ) -> dict[str, list[str]]:
@@ -124,9 +126,8 @@ def _told(
     """
     if not known:
         return {}
-    order: Order = "little" if data[0][5] == 1 else "big"
+    left, right = sides[0].sections, sides[1].sections
     debug = Debug(left, right, order, known)
-    sides = Side(left, _loaded(data[0])), Side(right, _loaded(data[1]))
     loaded = sides[0].loaded.keys() | sides[1].loaded.keys()
     both = [name for name in names if name in left and name in right]
     go = [name for name in go_sources(*sides, order, known) if name in both]
@@ -152,8 +153,24 @@ def _loaded(data: bytes) -> dict[str, int]:
     }
 
 
-def _follows(name: str, *both: bytes) -> bool:
-    return name in FOLLOWING and (name != GO_BUILD_ID or all(map(_GO_BUILD_ID.fullmatch, both)))
+def _follows(
+    case: Case, name: str, both: tuple[Sections, Sections], loaded: Container[str]
+) -> bool:
+    """Whether a section follows from others; of two images, only if it can be nothing else."""
+    if name not in FOLLOWING:
+        return False
+    sides = [side.get(name, b"") for side in both]
+    if name == GO_BUILD_ID:
+        return all(map(_GO_BUILD_ID.fullmatch, sides))
+    if of_one_build(case):
+        return True
+    values = [bytes.fromhex(side.decode("ascii")) for side in sides]
+    if name == BUILD_ID:
+        return not any(len(one) > _LONGEST_HASH or _TEXT.search(one) for one in values)
+    links = [value.partition(b"\0")[0] for value in values]
+    hashes = [side.get(BUILD_ID, b"") + b".debug" for side in both]
+    named = all(link in (some, some[2:]) for link, some in zip(links, hashes, strict=True))
+    return name not in loaded and (links[0] == links[1] or named)
 
 
 def _without(data: bytes, sections: dict[str, bytes]) -> bytes:

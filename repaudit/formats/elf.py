@@ -33,7 +33,7 @@ ADDRESS, LOADED = f"{STEP}address", ", loaded"
 _REFERRING, _INFO_LINK = frozenset({4, 9}), 0x40
 BUILD_ID, GO_BUILD_ID = ".note.gnu.build-id", ".note.go.buildid"
 #: It names the file with debug information, and holds its checksum.
-_DEBUG_LINK = ".gnu_debuglink"
+DEBUG_LINK = ".gnu_debuglink"
 _FIELDS = (
     *("type", "machine", "version", "entry", "segments at", "sections at", "flags"),
     *("header size", "segment size", "segment count"),
@@ -76,12 +76,13 @@ class _Elf:
             names.append(label)
             if section.body is not None:
                 used.append((section.offset, section.size, label))
-            yield from _section(label, section, budget, packed)
-        for label, section in zip(names, sections, strict=True):
-            loaded = section.flags & _ALLOCATED or memory.holds(section)
+            loaded = bool(section.flags & _ALLOCATED) or memory.holds(section)
+            # What is in memory is there as it stands, whatever its flags say.
+            yield from _section(label, section, budget, None if loaded else packed)
             if section.address or loaded:
                 told = f"{section.address:#x}{LOADED if loaded else ''}"
                 yield _place(f"{label}{ADDRESS}", told)
+        for label, section in zip(names, sections, strict=True):
             if section.link or section.info:
                 yield _place(f"{label}{STEP}refers to", _references(section, names))
         sizes = zip(names, sections, strict=True)
@@ -229,10 +230,13 @@ def _references(section: _Section, names: Sequence[str]) -> str:
     return ", ".join([*told, f"{section.info}"] if len(numbers) == 1 else told)
 
 
-def _section(label: str, section: _Section, budget: Budget, packed: Struct) -> Iterator[Part]:
+def _section(
+    label: str, section: _Section, budget: Budget, packed: Struct | None
+) -> Iterator[Part]:
+    """Yield what a section is; without the form of its header none is compressed."""
     body = section.body
     kind, flags, align, entry = section.manner
-    if body is not None and flags & _COMPRESSED:
+    if body is not None and packed and flags & _COMPRESSED:
         # As it is without: linkers leave those as they are that would not be shorter.
         flags, align = flags & ~_COMPRESSED, unpack(packed, body, 0)[1]
     yield Part(
@@ -246,9 +250,9 @@ def _section(label: str, section: _Section, budget: Budget, packed: Struct) -> I
         # A hash of the rest, or random: whoever compares sees by what else differs.
         yield Part(f"{label}{STEP}note", body[:16].hex().encode())
         yield Part(label, body[16:].hex().encode() if label == BUILD_ID else body[16:])
-    elif label == _DEBUG_LINK:
+    elif label == DEBUG_LINK:
         yield Part(label, body.hex().encode(), Kind.DERIVED)
-    elif section.flags & _COMPRESSED:
+    elif packed and section.flags & _COMPRESSED:
         yield from _unpacked(label, section, body, budget, packed)
     else:
         yield Part(label, body, Kind.FILE)
