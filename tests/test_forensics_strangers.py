@@ -25,6 +25,7 @@ from repaudit.oci.changes import Change
 from repaudit.stages.attribute import attribute
 from repaudit.stages.entries import compare_change
 from repaudit.stages.scene import Scene
+from tests.images import member, tar
 from tests.test_attribute import MOVED, a, contents_of
 from tests.test_forensic_cases import of, slugs
 from tests.test_forensics_uncovered import case, gzipped, told
@@ -241,6 +242,22 @@ def test_a_umask_that_takes_reading_takes_it_from_programs_and_folders_too():
     assert told_of_modes(program, file) == UNEXPLAINED
     assert told_of_modes(*[file] * 6) == UNEXPLAINED
     assert told_of_modes(*[("0644", "0664")] * 6) == {"different_due_to_umask"}
+
+
+def test_nor_in_an_archive_what_others_of_its_files_have():
+    def told_of(*modes: tuple[str, int, int]) -> set[str]:
+        sides = [
+            tar(*(member(name.encode(), mode=mode[side]) for name, *mode in modes))
+            for side in (0, 1)
+        ]
+        return slugs("tar", case(*sides, vary=None))
+
+    program, files = ("p", 0o755, 0o700), [("a", 0o644, 0o600), ("b", 0o644, 0o600)]
+    assert told_of(program, *files) == {"different_due_to_umask"}
+    assert told_of(*files, ("c", 0o644, 0o600)) == UNEXPLAINED
+    assert told_of(program, *files, ("c", 0o644, 0o644)) == UNEXPLAINED
+    assert told_of(program, *files, ("c", 0o755, 0o755)) == {"different_due_to_umask"}
+    assert told_of(("a", 0o644, 0o664), ("c", 0o644, 0o644)) == {"different_due_to_umask"}
 
 
 def mode_change(left: Entry, right: Entry, kept: int = 0) -> set[str]:

@@ -77,15 +77,18 @@ def owners(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clu
 
 
 def modes(case: Case, left: Members, right: Members) -> Iterator[Clue]:
-    """Yield the umask where it explains every mode that differs."""
-    found = changed(left, right, "mode")
-    runs = any(left[name].mode & 0o100 for name, _, _ in found)
+    """Yield the umask where it explains every mode that differs.
+
+    Of two existing archives it took no right to read that other files kept.
+    """
+    both = [(name, one.mode, right[name].mode) for name, one in left.items() if name in right]
+    found = [(name, a, b) for name, a, b in both if a != b]
+    # Files of which others could read under a umask that forbids it.
+    kept = {a & 0o044 for _, a, b in both if a == b and not a & 0o111}
+    torn = not of_one_build(case) and any((a ^ b) & mode for _, a, b in found for mode in kept)
+    runs = any(a & 0o100 for _, a, _ in found)
     case = replace(case, alike=len(found) if runs else 1)
-    explained = all(
-        umask_explains(case, left[name].mode, right[name].mode)
-        for name in left
-        if name in right and left[name].mode != right[name].mode
-    )
+    explained = not torn and all(umask_explains(case, a, b) for _, a, b in found)
     shown = [(name, f"{a:04o}", f"{b:04o}") for name, a, b in found]
     yield from first_of("different_due_to_umask" if explained else "unexplained", shown, "mode")
 
