@@ -724,6 +724,11 @@ def test_lines_of_a_manifest_end_where_java_ends_them(more: str, hidden: bool):
     assert ("unexplained" in found) is hidden
 
 
+@pytest.mark.parametrize("other", ["\n", "\n{}", "{\n"])
+def test_an_empty_line_is_no_document(other: str):
+    assert differ('{"a": 1}', other) == differ(other, '{"a": 1}') == UNEXPLAINED
+
+
 # --- known places ------------------------------------------------------------------------------
 
 PROGRAM = b"\x7fELF\2\1\1" + bytes(80)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from repaudit.comparison import DiffRequest, compare_images
 from repaudit.forensics import cause
@@ -541,3 +544,43 @@ def test_of_two_records_that_name_a_file_both_must_be_right(tmp_path: Path):
         sides.append({STATUS: stanza("app", version) + OTHER, **deb, **own})
     found = told(write(tmp_path / "l", sides[0]), write(tmp_path / "r", sides[1]))
     assert paths(found[PLAIN]) == {f"{SITE}my_app/a.py"}
+
+
+def test_each_image_of_an_index_has_its_own_packages(tmp_path: Path):
+    sides = []
+    for name, version in (("l", "1"), ("r", "2")):
+        store = Store()
+        files = AFTER if version == "2" else BEFORE
+        images = [
+            store.image(layer(image(version, files), {}, {}), architecture="amd64"),
+            store.image(layer(image("1", BEFORE), {}, {}), architecture="arm64"),
+        ]
+        listed = [
+            {**one, "platform": {"os": "linux", "architecture": name}}
+            for one, name in zip(images, ("amd64", "arm64"), strict=True)
+        ]
+        sides.append(str(write_files(tmp_path / name, store.layout(store.index(*listed)))))
+    found = told(*sides)
+
+    assert UPGRADE in found
+    app = max(found[UPGRADE], key=lambda one: len(one.differences))
+    assert app.evidence[0].detail == "app 1 -> 2: 5 files"
+    assert {one.platform for one in app.differences} == {"linux/amd64"}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.binary(max_size=200), st.binary(max_size=60))
+def test_no_bytes_of_a_record_break_the_comparison(data: bytes, more: bytes):
+    site = f"{SITE}my_app-1.1.dist-info/RECORD"
+    records = {
+        STATUS: stanza("app", "2") + data,
+        f"{INFO}app.list": data,
+        f"{INFO}app.md5sums": data + b"\n" + more,
+        "var/lib/dpkg/status.d/app": data,
+        site: data,
+        "srv/node_modules/b/package.json": data,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        one = {**image("1", BEFORE), **bare("1", BEFORE), **wheel("1.0", ONE)}
+        left = write(Path(folder) / "l", {**one, **module("1", {}, "srv/node_modules/b")})
+        assert told(left, write(Path(folder) / "r", {**image("2", AFTER), **records}))
