@@ -530,3 +530,7 @@ def test_texts_that_name_the_same_two_folders_are_one_finding_and_other_folders_
     assert places["folders: '/usr/bin' on the left, '/tmp/evil' on the right"] == ["bin/x"]
     (rest,) = (paths for detail, paths in places.items() if not detail.startswith("folders"))
     assert rest == ["bin/y"]
+
+
+def test_a_bare_slash_is_no_folder():
+    assert set(told(b"/\n_b", b"/b@\n_b", "srv/file", vary=None)) == {"unexplained"}

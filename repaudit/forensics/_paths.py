@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from repaudit.forensics._case import clue, clues, of_one_build, sides
+from repaudit.forensics._told import MARK
 from repaudit.forensics._tokens import compare_lines
 from repaudit.forensics.interface import Case
 from repaudit.model.finding import Clue
@@ -54,7 +55,7 @@ def moved(left: bytes, right: bytes) -> Moved | None:
 
 def between(left: str, right: str) -> Moved | None:
     """Return the folders in which two lines differ, where they do in nothing but those."""
-    if _WORD.sub("/", left) != _WORD.sub("/", right):
+    if _WORD.sub(MARK, left) != _WORD.sub(MARK, right):
         return None
     words = zip(_WORD.findall(left), _WORD.findall(right), strict=True)
     differ = ((a.encode(), b.encode()) for a, b in words if a != b)
