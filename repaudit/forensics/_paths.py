@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from repaudit.forensics._case import clue, clues, of_one_build, sides
-from repaudit.forensics._told import MARK
 from repaudit.forensics._tokens import compare_lines
+from repaudit.forensics._told import MARK
 from repaudit.forensics.interface import Case
 from repaudit.model.finding import Clue
 
