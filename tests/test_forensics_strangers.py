@@ -585,6 +585,29 @@ def test_the_owner_of_a_setuid_member_is_as_whom_it_runs(form: str, mode: int, s
     assert told(*pair).keys() == {f"users_and_groups_in_{form}"}
 
 
+def test_who_packed_an_archive_owns_all_of_it():
+    def of(*owners: int, mode: int = 0o644) -> bytes:
+        return archived(*(Member(f"{n}", b"", mode, owner) for n, owner in enumerate(owners)))
+
+    known = {"users_and_groups_in_cpio_archive"}
+    for left, right in (((0, 0), (1000, 1000)), ((0, 7), (1000, 7))):
+        assert told(of(*left), of(*right), vary=None).keys() == known
+    for left, right in (((0, 0), (1000, 0)), ((1000, 0), (0, 0)), ((5, 6), (6, 5))):
+        assert told(of(*left), of(*right), vary=None).keys() == UNEXPLAINED
+    assert told(of(0, 0, mode=0o600), of(9, 9, mode=0o600), vary=None).keys() == UNEXPLAINED
+    assert told(of(0, 0), of(1000, 0)).keys() == known  # two runs of one build
+
+
+def test_the_manifest_of_a_jar_stands_at_first():
+    text = "Manifest-Version: 1.0\n"
+    some = [("META-INF/MANIFEST.MF", text.encode(), 0), *((n, b"x", 0) for n in "abc")]
+    one, other = packed(*some), packed(*some[:2], *some[:1:-1])
+    assert told(one, other, "x.jar", vary=None).keys() == {"random_order_in_zip"}
+    last = packed(*some[1:], some[0])
+    assert "manifest" in told(one, last, "x.jar", vary=None)["unexplained"]
+    assert "unexplained" not in told(one, last, "x.jar")
+
+
 class Member(NamedTuple):
     """One of a cpio archive, in `newc` form."""
 

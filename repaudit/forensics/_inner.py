@@ -33,8 +33,7 @@ _INNER = (
 _ARCHIVES = ("ar", "cpio", "gzip", "tar", "zip")
 # What those open, in a file of its own or packed.
 _OPENED = (*_ARCHIVES, "bzip2", "xz", "zstd")
-#: Setuid and setgid.
-_SET_IDS = 0o6000
+_MANIFEST = "META-INF/MANIFEST.MF"
 # So many members with other contents are opened; the rest of an archive shows the same.
 _MOST_OPENED = 1_000
 # Archives of an archive are opened as long as they are not larger than this together, in bytes of
@@ -65,15 +64,29 @@ def first_of(
 
 
 def owners(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue]:
-    """Yield `slug` where members have other owners, unless those are as whom a program runs."""
+    """Yield `slug` where members have other owners; of two images, if it is who packed them all.
+
+    As whom a program runs, and who alone may read a file, is somebody's decision.
+    """
     found = changed(left, right, "owner")
-    set_ids = (
-        {name for name, *_ in found if (left[name].mode | right[name].mode) & _SET_IDS}
-        if not of_one_build(case)
-        else set()
+    both = ((one.owner, right[name].owner) for name, one in left.items() if name in right)
+    kept = {one for one, other in both if one == other}
+    torn = len({(a, b) for _, a, b in found}) > 1 or any(
+        kept.intersection(pair) for _, *pair in found
     )
-    yield from first_of(slug, [one for one in found if one[0] not in set_ids], "owner")
-    yield from first_of("unexplained", [one for one in found if one[0] in set_ids], "owner")
+    decide = {
+        name
+        for name, *_ in found
+        if torn or _decides(left[name].mode) or _decides(right[name].mode)
+    }
+    decide = set() if of_one_build(case) else decide
+    yield from first_of(slug, [one for one in found if one[0] not in decide], "owner")
+    yield from first_of("unexplained", [one for one in found if one[0] in decide], "owner")
+
+
+def _decides(mode: int) -> bool:
+    """Whether the owner of such a file decides who it is that runs, or that reads it."""
+    return bool(mode & 0o6000 or not mode & 0o004)
 
 
 def modes(case: Case, left: Members, right: Members) -> Iterator[Clue]:
@@ -101,6 +114,10 @@ def order(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clue
     modules = [[name for name in side if name.endswith((".jar", ".war"))] for side in (one, other)]
     if modules[0] != modules[1] and not of_one_build(case):
         yield clue("unexplained", f"{len(one)} members in another order, modules among them")
+        return
+    # Java reads the manifest of a jar that comes as a stream only there.
+    if len({_MANIFEST in side[:2] for side in (one, other)}) > 1 and not of_one_build(case):
+        yield clue("unexplained", f"{len(one)} members in another order, the manifest not at first")
         return
     why = decide(case, one, other).why
     chosen = "random_order_in_output" if held(case, "file_order") else slug
