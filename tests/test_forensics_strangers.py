@@ -292,6 +292,9 @@ def test_no_umask_takes_from_some_files_what_others_of_their_layer_have():
         ("srv/app/x", 0o644, {"owner_follows_build_user"}),
         ("usr/src/app/x", 0o755, {"owner_follows_build_user"}),
         ("home/build", 0o755, UNEXPLAINED),
+        (".", 0o755, UNEXPLAINED),  # and so another etc in it
+        ("var", 0o755, UNEXPLAINED),
+        ("var/www/x", 0o644, {"owner_follows_build_user"}),
         ("etc/sudoers", 0o644, UNEXPLAINED),
         ("usr/bin/x", 0o755, UNEXPLAINED),
         ("srv/app/x", 0o4755, UNEXPLAINED),  # who runs it is its owner

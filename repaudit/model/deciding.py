@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 
-#: What the system itself is made of, or reads as root; sources are data there.
+#: What the system itself is made of, or reads as root, and the folders that hold it: who may write
+#: in those may put another one there. Sources are data.
 _SYSTEM = re.compile(
     r"(?:etc|root|boot|s?bin|lib\w*|usr(?!/(?:local/)?src/)|var/(?:spool|lib)|run|dev)(?:/.*)?"
+    r"|\.|var"
 )
 #: Settings that every program, account or session is under.
 _SETTINGS = (
