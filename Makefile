@@ -9,8 +9,8 @@ EXTRA := mmdebstrap docker-registry
 MADE_BY := apt-utils binutils bzip2 cpio gcc gpg gpg-agent libc6-dev xz-utils zip zstd
 VENV_PACKAGE := $(if $(wildcard .venv),,python3-venv)
 
-# Live tests wait as long as they compute: for a clock, a signal, a server.
-WORKERS := $(shell echo $$(($$(nproc) * 3 / 2)))
+# Live tests wait longer than they compute: for a clock, a disk, a signal, a server.
+WORKERS := $(shell echo $$(($$(nproc) * 5 / 2)))
 
 .DEFAULT_GOAL := help
 .PHONY: help install develop test demo bench accuracy check-reports check-attestations check-sign-off lint clean

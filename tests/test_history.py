@@ -266,7 +266,7 @@ class Builder:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         storage = ["--root", f"{self.folder}/root", "--runroot", f"{self.folder}/runroot"]
-        argv = ["buildah", *storage, "--storage-driver", "vfs", *words]
+        argv = ["buildah", *storage, "--storage-driver", "overlay", *words]
         return subprocess.run(argv, capture_output=True, text=True, check=False)
 
     def build(self, text: str, tag: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -293,6 +293,7 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
     made = Builder(tmp_path_factory.mktemp("history"))
     yield made
     made.run("rmi", "--all", "--force")
+    subprocess.run(["umount", made.folder / "root/overlay"], capture_output=True, check=False)
 
 
 @pytest.fixture(scope="module")
