@@ -260,6 +260,7 @@ def test_debug_information_hides_no_segment_that_leads_elsewhere(shop: Shop):
         at = segment(two, kind) + field
         evil = two[:at] + struct.pack("<Q", value) + two[at + 8 :]
         assert "place" in diff(one, evil)["unexplained"]
+        assert "place" not in str(told(one, evil))  # two runs of one build: it follows
 
 
 @needs_gcc

@@ -112,10 +112,10 @@ class _Where:
         self._used = sorted(one for one in used if one[1])
         self._starts = [start for start, _, _ in self._used]
 
-    def place(self, at: int) -> str:
-        """Return the place of a byte."""
+    def found(self, at: int) -> tuple[str, str]:
+        """Return what a byte is in, or behind, and its place."""
         start, size, label = self._used[bisect_right(self._starts, at) - 1]
-        return f"{label} at {at - start:#x}" if at < start + size else self.end(at)
+        return label, f"{label} at {at - start:#x}" if at < start + size else self.end(at)
 
     def end(self, at: int) -> str:
         """Return the place behind a byte."""
@@ -174,7 +174,7 @@ def _segment(label: str, segment: _Segment, where: _Where) -> Iterator[Part]:
     physical, held, wanted = segment.more
     file = f"{segment.offset:#x}"
     if held:
-        file = f"{where.place(segment.offset)} to {where.end(segment.offset + held)}"
+        file = f"{where.found(segment.offset)[1]} to {where.end(segment.offset + held)}"
     told = f"{file}, at {segment.address:#x} and {physical:#x}, {wanted - held:+#x} in memory"
     yield _place(f"{label}{STEP}place", told)
 
@@ -184,7 +184,8 @@ def _entered(label: str, entry: int, segments: Sequence[_Segment], where: _Where
     loads = (one for one in segments if one.kind == _LOAD)
     load = next((one for one in loads if 0 <= entry - one.address < one.more[1]), None)
     if load:
-        yield _place(label, where.place(load.offset + entry - load.address))
+        section, told = where.found(load.offset + entry - load.address)
+        yield Part(label, told.encode(), Kind.PLACE, section)
 
 
 class _Section(msgspec.Struct, frozen=True):
