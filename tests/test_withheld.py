@@ -9,7 +9,7 @@ import json
 import re
 import sqlite3
 import zipfile
-from base64 import b64encode
+from base64 import b64encode, encodebytes
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -115,6 +115,75 @@ def test_no_key_and_no_password_is_shown_wherever_it_stands(name: str, around: s
     assert not leaks(covered(data).decode(), secret(text))
 
 
+def key64(seed: str) -> bytes:
+    return b64encode(pem(seed).encode())
+
+
+def hidden_in(seed: str) -> str:
+    """The lines of a key."""
+    return "".join(pem(seed).split("\n")[1:-1])
+
+
+#: Forms with a place for what is drawn, and how much that is; made from a whole key below.
+PLACES = {
+    "WireGuard": ("[Interface]\nPrivateKey = {}=", 43),
+    "PuTTY": ("Public-Lines: 1\nAAAA\nPrivate-Lines: 1\n{}\nPrivate-MAC: 00", 64),
+    "JWK": ('<"kty":"OKP","d":"{}","x":"y">', 43),
+    "SCRAM": ("SCRAM-SHA-256$4096:c2FsdA==${0}=:{0}=", 43),
+    "RFC 2307": ("userPassword: <SHA>{}=", 27),
+    "RFC 2307, salted": ("userPassword: <SSHA512>{}=", 90),
+    "LDIF": ("userPassword:: {}", 40),
+    "Django": ("pbkdf2_sha256$260000$salt${}=", 43),
+    "Werkzeug": ("scrypt:32768:8:1$salt${}", 128),
+    "passlib": ("$pbkdf2-sha256$29000$c2FsdHNhbHQ${}", 43),
+    "scrypt": ("$scrypt$ln=16,r=8,p=1$c2FsdHNhbHQ${}", 43),
+    "passwd": ("root:x:0:0:root:/root:/bin/sh\nbob:{}:1:1:Bob:/home/bob:/bin/sh", 13),
+    "gshadow": ("root:*::\nstaff:!{}:ann:bob,cat", 13),
+    "shadow": ("bin:*:1:0:99999:7:::\nbob:{}:1:0:99999:7:::", 13),
+}
+WHOLE: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
+    "MySQL": (
+        lambda seed: f"bob *{hashlib.sha1(seed.encode()).hexdigest().upper()}",
+        lambda seed: hashlib.sha1(seed.encode()).hexdigest().upper(),
+    ),
+    "in base64": (lambda seed: key64(seed).decode(), lambda seed: key64(seed).decode()[100:]),
+    "in base64, in lines": (
+        lambda seed: encodebytes(b"text: " + pem(seed).encode()).decode().strip(),
+        lambda seed: b64encode(b"text: " + pem(seed).encode()).decode()[-200:-4],
+    ),
+    "between blanks": (lambda seed: pem(seed).replace("\n", " "), hidden_in),
+    "in a list": (lambda seed: '["' + pem(seed).replace("\n", '", "') + '"]', hidden_in),
+    "in HTML": (lambda seed: pem(seed).replace("\n", "&#10;"), hidden_in),
+    "without a beginning": (lambda seed: pem(seed).partition("\n")[2], hidden_in),
+    "without an end": (lambda seed: pem(seed).rpartition("\n")[0].replace("\n", "%0A"), hidden_in),
+}
+for _name, (_form, _size) in PLACES.items():
+
+    def _text(seed: str, form: str = _form, size: int = _size) -> str:
+        return form.format(drawn(seed, size)).replace("<", "{").replace(">", "}")
+
+    WHOLE[_name] = _text, lambda seed, size=_size: drawn(seed, size)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("name", WHOLE)
+def test_no_other_form_of_a_secret_is_shown_either(name: str, around: str):
+    make, told = WHOLE[name]
+    text, other = AROUND[around](make("a")), AROUND[around](make("b"))
+    lines = {told("a")[at : at + PIECE] for at in range(0, len(told("a")) - PIECE + 1)}
+
+    assert any(line in text for line in lines)
+    assert not any(line in withheld(text) for line in lines)
+    assert withheld(text.encode()) == withheld(text).encode()
+    assert withheld(text) != withheld(other)
+    assert withheld(text) == withheld(withheld(text))
+    assert (apart(text)[1] or withheld(text)) != (apart(other)[1] or withheld(other))
+    for encoding in ("utf-16-le", "utf-16-be") if "KEY" in text else ():
+        wide = text.encode(encoding)
+        assert len(covered(wide)) == len(wide)
+        assert not any(line.encode(encoding) in covered(wide) for line in lines)
+
+
 def test_what_is_withheld_is_named_with_its_length_and_its_digest():
     text = pem("a")
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -136,6 +205,22 @@ def test_what_is_withheld_is_named_with_its_length_and_its_digest():
         f"sed s,a,$1$2{drawn('a', 40)},",
         f"$Id$ $HOME$PATH {drawn('a', 64)}",
         hashlib.sha512(b"a").hexdigest(),
+        b64encode(block("CERTIFICATE", "a").encode()).decode(),
+        b64encode(block("PUBLIC KEY", "a").encode()).decode(),
+        f"sha512-{drawn('a', 86)}==",
+        f'<script integrity="sha384-{drawn("a", 64)}">',
+        f"url(data:font/woff2;base64,{drawn('a', 400)})",
+        f"[Peer]\nPublicKey = {drawn('a', 43)}=",
+        f'{{"kty":"OKP","x":"{drawn("a", 43)}"}}',
+        f'{{"d":"{drawn("a", 43)}"}}',
+        f"Public-Lines: 1\n{drawn('a', 64)}\n",
+        "if '-----BEGIN PRIVATE KEY-----' in it and '-----END PRIVATE KEY-----' in it: pass",
+        f"{drawn('a', 64)}\nand then\nthe text says\n-----END PRIVATE KEY-----",
+        "root:x:0:0:root:/root:/bin/sh\n_apt:x:42:65534::/nonexistent:/usr/sbin/nologin\n",
+        "image: registry.example:5000/Application:latest\nfrom: https://HOST.example/a:b:c\n",
+        f"* {hashlib.sha1(b'a').hexdigest()}",
+        f"{{name}}{drawn('a', 40)}",
+        f"${{HOME}}${drawn('a', 40)}$PATH",
     ],
 )
 def test_what_everybody_may_see_is_shown(text: str):
@@ -159,8 +244,19 @@ def test_any_other_text_stays_as_it_is(text: str):
 
 
 def test_a_text_of_beginnings_takes_no_time():
-    for piece in ("-----BEGIN PRIVATE KEY-----\n", "$6$", "$y$a", "a:b:::\n", "\\"):
-        withheld("-----BEGIN PRIVATE KEY-----" + piece * (1 << 18))
+    key = "-----BEGIN PRIVATE KEY-----"
+    signs = f"{key}PresharedKey Private-Lines: kty ::: {b64encode(key.encode()).decode()} scrypt"
+    pieces = (key + "\n", key.replace("BEGIN", "END"), "$6$", "$y$a", "a:b:::\n", "\\", "A" * 39)
+    for piece in (
+        *pieces,
+        "A" * 40 + "\n",
+        "a:A:",
+        "$a$a=1,",
+        "Private-Lines: 1\nA\n",
+        '"d":"',
+        "{SHA}",
+    ):
+        withheld(signs + piece * ((1 << 22) // len(piece)))
 
 
 # Whatever file they are in.
@@ -238,6 +334,27 @@ def test_no_report_of_two_images_holds_a_key(name: str, tmp_path: Path):
             if difference.path in sides[0][0] and difference.path in sides[1][0]:
                 assert finding.cause.slug == UNEXPLAINED
                 assert difference.left != difference.right  # nothing is folded
+
+
+def test_no_report_holds_what_a_reader_finds_in_a_text_of_another_file(tmp_path: Path):
+    """A value that a reader takes out of its line is not known for one by its place."""
+
+    def held(seed: str) -> dict[str, bytes]:
+        texts = {name: WHOLE[word][0](seed) for name, word in inside.items()}
+        return {"a.tar": tarred({name: text.encode() + b"\n" for name, text in texts.items()})}
+
+    inside = {
+        "etc/passwd": "passwd",
+        "etc/shadow": "shadow",
+        "k.json": "JWK",
+        "wg.conf": "WireGuard",
+    }
+    report = report_of(tmp_path, *((held(seed), "RUN true") for seed in "ab"))
+    for reporter, shown in everything(report):
+        for word in inside.values():
+            assert not any(WHOLE[word][1](seed)[:PIECE] in shown for seed in "ab"), reporter
+    (difference,) = [d for f in report.findings for d in f.differences]
+    assert all(name in (difference.detail or "") for name in inside)
 
 
 def test_a_line_in_the_middle_of_a_key_is_not_shown_either(tmp_path: Path):

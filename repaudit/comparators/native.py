@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -26,7 +25,7 @@ class _Native:
 
     def compare(self, name: str, left: Path, right: Path) -> str | None:
         with _ALONE:
-            told = differing((left.read_bytes(), right.read_bytes()), name, rewrite=_withheld)
+            told = differing((left.read_bytes(), right.read_bytes()), name, hide=withheld)
         if not told or CONTENT in told:
             return None
         # Of a thousand members whose times differ alike, one stands for all.
@@ -36,10 +35,6 @@ class _Native:
         some = islice(alike.items(), MOST_LINES)
         lines = [_line(locators, key[1], key[2]) for key, locators in some]
         return bounded(lines, len(alike) - len(lines))
-
-
-def _withheld(_: str, texts: Sequence[bytes]) -> list[bytes]:
-    return list(map(withheld, texts))  # before lines are made of them
 
 
 def _line(locators: list[str], one: bytes | None, other: bytes | None) -> str:

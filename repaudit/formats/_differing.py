@@ -20,6 +20,8 @@ Differing = dict[str, Values]
 Known = Callable[[Sequence[bytes]], bool]
 #: Takes a text's locator and its sides, returns the sides to compare in their place.
 Rewrite = Callable[[str, Sequence[bytes]], Sequence[bytes]]
+#: Returns what may be shown of a file; two that differ still do.
+Hide = Callable[[bytes], bytes]
 
 
 def differing(
@@ -28,6 +30,7 @@ def differing(
     bounds: Bounds | None = None,
     rewrite: Rewrite | None = None,
     known: Known | None = None,
+    hide: Hide | None = None,
 ) -> Differing:
     """Return the regions of a file called `name` that differ, each with its value on every side.
 
@@ -35,14 +38,14 @@ def differing(
     parts (checksums, sizes), and how a file is encoded, is told only where nothing else of that
     file differs. Nothing comes back if and only if all sides are equal. Texts are compared as
     `rewrite` returns them; where it leaves no difference, their one region has equal values. A file
-    within that is `known` has one region with an empty value on each side. Without `bounds`, those
-    of the longest side hold.
+    within that is `known` has one region with an empty value on each side. Files without a NUL are
+    read as `hide` returns them. Without `bounds`, those of the longest side hold.
     """
     if len(set(sides)) < 2:
         return {}
     bounds = bounds or BOUNDS.of(max(map(len, sides)))
     budgets = {side: Budget(bounds) for side in sides}
-    walk = _Walk([budgets[side] for side in sides], bounds.depth, rewrite, known)
+    walk = _Walk([budgets[side] for side in sides], bounds.depth, rewrite, known, hide)
     return walk.file(sides, name, "", 0)
 
 
@@ -53,19 +56,26 @@ class _Walk:
         depth: int,
         rewrite: Rewrite | None,
         known: Known | None,
+        hide: Hide | None,
     ) -> None:
         self._budgets = budgets
         self._depth = depth
         self._rewrite = rewrite
         self._known = known
+        self._hide = hide
 
     def file(self, sides: Sequence[bytes], name: str, prefix: str, depth: int) -> Differing:
         """Return what differs in files that are not all equal."""
         if prefix and self._known is not None and self._known(sides):
             return {prefix.removesuffix(STEP): (b"",) * len(sides)}
-        found = self._opened(sides, name, prefix, depth) if depth < self._depth else None
+        shown = [*sides]
+        if self._hide is not None and not any(b"\0" in side for side in sides):
+            shown = [*map(self._hide, sides)]
+        found = self._opened(shown, name, prefix, depth) if depth < self._depth else None
         if found is None:
-            return {prefix.removesuffix(STEP) or CONTENT: tuple(map(kept, sides))}
+            pairs = zip(sides, shown, strict=True)
+            values = (some if kept(some) == some else kept(side) for side, some in pairs)
+            return {prefix.removesuffix(STEP) or CONTENT: tuple(values)}
         return found or {prefix + ENCODING: tuple(map(digest, sides))}
 
     def _opened(
