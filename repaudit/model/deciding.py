@@ -11,7 +11,8 @@ import re
 #: in those may put another one there. Sources are data.
 _SYSTEM = re.compile(
     r"(?:etc|root|boot|s?bin|lib\w*|usr(?!/(?:local/)?src/)|var/(?:spool|lib)|run|dev)(?:/.*)?"
-    r"|\.|var"
+    r"|\.|var",
+    re.DOTALL,
 )
 #: Settings that every program, account or session is under.
 _SETTINGS = (
@@ -27,18 +28,21 @@ _BEYOND = re.compile(
     r"|(?:root|home|boot|dev|run|var/spool|usr/local/(?!lib/)|usr/share/keyrings)(?:/.*)?"
     r"|(?:.*/)?(?:\.ssh|\.gnupg|glibc-hwcaps)/.*"
     r"|(?:.*/)?(?:[^/]*\.pth|authorized_keys2?|rubygems_plugin\.rb)"
-    r"|(?:.*/)?(?:site|user)customize(?:[./].*)?"
+    r"|(?:.*/)?(?:site|user)customize(?:[./].*)?",
+    re.DOTALL,
 )
 #: Folders of which all that lies there is taken: a name more is a command, a module, a job more.
 _TAKEN_WHOLE = re.compile(
     r"(?:.*/)?(?:s?bin|games|[^/]+\.(?:d|wants|requires)|[^/]*-generators|autostart"
-    r"|systemd/(?:system|user)|(?:system-)?services|(?:site|dist)-packages|python[0-9.]+)/[^/]+"
+    r"|systemd/(?:system|user)|(?:system-)?services|(?:site|dist)-packages|python[0-9.]+)/[^/]+",
+    re.DOTALL,
 )
 #: Folders that no one thing has for itself.
 _SHARED = re.compile(
     r"(?:(?:usr/(?:local/)?)?(?:lib\w*(?:/[^/]+-linux-[^/]+)?|s?bin|share(?:/(?:doc|info|man|locale))?"
     r"|include|libexec|games|src)|usr(?:/local)?|etc|opt|srv|var(?:/(?:lib|cache|log))?"
-    r"|.*/(?:(?:site|dist)-packages|node_modules|python[0-9.]+))?"
+    r"|.*/(?:(?:site|dist)-packages|node_modules|python[0-9.]+))?",
+    re.DOTALL,
 )
 
 
