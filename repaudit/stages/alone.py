@@ -6,7 +6,6 @@ A file may have another name there and decide another thing, so that it stays un
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
@@ -43,6 +42,8 @@ class Alone:
         self._digests = digests
         self._spool = spool
         self._special = special
+        #: As far as it was asked for, by folder; each would climb all the way again.
+        self._outermost: dict[tuple[Within, str], str] = {}
 
     def is_plain(self, place: Place, *, of_root: bool) -> bool:
         """Whether what is there has the usual rights and no attributes, and maybe is root's."""
@@ -54,13 +55,16 @@ class Alone:
 
     def folder(self, within: Within, path: str) -> str:
         """Return the outermost folder, at or around `path`, of one image alone; else its own."""
-        place = PurePosixPath(path)
-        while self._is_folder(within, place.parent):
-            place = place.parent
-        return str(place if self._is_folder(within, place) else place.parent)
+        passed, folder = [], path if self._is_folder(within, path) else _above(path)
+        while (within, folder) not in self._outermost and self._is_folder(within, folder):
+            passed.append(folder)
+            folder = _above(folder)
+        known = self._outermost.get((within, folder)) or (passed or [folder])[-1]
+        self._outermost |= {(within, each): known for each in passed}
+        return known
 
-    def _is_folder(self, within: Within, path: PurePosixPath) -> bool:
-        return self._digests.get((within, str(path), Aspect.PRESENCE.value)) == ""
+    def _is_folder(self, within: Within, path: str) -> bool:
+        return self._digests.get((within, path, Aspect.PRESENCE.value)) == ""
 
     def content(self, place: Place) -> Content | None:
         """Return the bytes of a file, a folder's none, and None where they were not kept."""
@@ -110,6 +114,10 @@ class Alone:
             return one.detail
         lines = text.splitlines()[:_MOST_LINES]
         return "\n".join([*told, *(f"{'-+'[side]}{line}" for line in lines)])
+
+
+def _above(path: str) -> str:
+    return path.rpartition("/")[0] or "."
 
 
 def _side(one: Difference) -> int:
