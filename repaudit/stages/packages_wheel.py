@@ -21,7 +21,7 @@ from repaudit.stages.packages import Listed, Package, Sides
 
 _RECORD = re.compile(r"(?P<root>(?:.*/)?)(?P<name>[^/-]+)-(?P<version>[^/-]+)\.dist-info/RECORD")
 _SHA256 = "sha256="
-#: A RECORD of a hundred thousand files is shorter.
+#: A RECORD of a hundred thousand files is shorter, and so are the names of their folders.
 _MOST_BYTES = 16 << 20
 #: The platform, the layers, the folder and the name.
 _Key = tuple[str | None, range | None, str, str]
@@ -68,9 +68,13 @@ def _files(one: Difference, root: str, alone: Alone) -> Listed | None:
             found[path] = _digest(digest) if path.startswith(root) else None
     except (ValueError, csv.Error):
         return None
+    room = _MOST_BYTES
     for path in list(found):
-        while len(path := dirname(path)) > len(root):
-            found.setdefault(path, None)
+        while len(path := dirname(path)) > len(root) and path not in found:
+            found[path] = None
+            room -= len(path)
+            if room < 0:
+                return None  # a few rows may name as many folders as they are long
     found[one.path] = f"sha256:{hashlib.sha256(content.data).hexdigest()}"
     return found
 
