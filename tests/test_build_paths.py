@@ -406,6 +406,24 @@ def test_a_go_program_that_is_led_elsewhere_is_unexplained(tmp_path: Path):
             assert name in diff(one, bytes(other))["unexplained"], at
 
 
+def tables(source: bytes) -> bytes:
+    """Go's tables of a program of one source."""
+    parts = b"main\0\0\0\0", bytes(4), source, bytes(4), b"\1\2\3\4"
+    starts = [72 + len(b"".join(parts[:n])) for n in range(5)]
+    return struct.pack("<IHBB8Q", 0xFFFFFFF1, 0, 1, 8, 1, 1, 0x1000, *starts) + b"".join(parts)
+
+
+@needs_gcc
+@pytest.mark.parametrize(("flags", "causes"), [("a", BUILD_PATH), ("", UNKNOWN)])
+def test_tables_of_go_that_are_not_in_memory_are_none(shop: Shop, flags: str, causes: set[str]):
+    pair = []
+    for folder in (b"/build/aa", b"/build/bb"):
+        (shop.home / "tables").write_bytes(tables(folder + b"/x.go\0"))
+        into = f'.pushsection .gopclntab,\\"{flags}\\",@progbits'
+        pair.append(shop.program(f'asm("{into}\\n.incbin \\"tables\\"\\n.popsection");'))
+    assert diff(*pair).keys() == causes
+
+
 @needs_go
 def test_a_go_program_of_no_folder_is_the_same(tmp_path: Path):
     assert len({gone(tmp_path / name, "x", "-trimpath") for name in ("one", "two")}) == 1

@@ -44,6 +44,8 @@ class Side(NamedTuple):
 
 def go_sources(left: Side, right: Side, order: Order, known: Sequence[Moved]) -> Iterator[str]:
     """Yield the sections that differ in the folders of sources, and in what follows, alone."""
+    if not all(GO_TABLES in side.loaded for side in (left, right)):
+        return  # nothing can be a place in what has no address
     both = [_tables(side.sections.get(GO_TABLES, b""), order) for side in (left, right)]
     one, other = both
     if one is None or other is None or not _alike(one, other, order, known):
