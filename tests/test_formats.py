@@ -491,6 +491,8 @@ def test_deep_and_wide_documents_are_no_harm():
     bounded(b"1 0 obj " * 100_000, "x.pdf")
     bounded(b"%PDF-1.4\n" + b"1 0 obj endobj " * 50_000, "x.pdf")
     bounded(b"\xa7\r\r\n" + bytes(12) + b"\xe3" + b".py" * 1_000_000, "x.pyc")
+    many = b"".join(b"[" + struct.pack("<i", 2_900_000) for _ in range(20))
+    bounded(b"\xa7\r\r\n" + bytes(12) + b"\xe3" + bytes(20) + many, "x.pyc", memory=60 << 20)
 
 
 def test_a_budget_that_is_used_up_leaves_the_rest_opaque():

@@ -128,7 +128,7 @@ class _Walk:
             raise UnreadableError("bytecode holds an object of no known kind")
 
     def _members(self, count: int) -> None:
-        if not 0 <= count <= self._room:
+        if not 0 <= count <= self._room - len(self._todo):
             raise UnreadableError(_TOO_MANY)
         self._todo += [_OBJECT] * count
 
