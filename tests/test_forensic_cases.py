@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -370,6 +371,14 @@ def test_many_and_long_lines_are_bounded():
     assert slugs("text", case(left, left.replace("2026", "2027"))) == DATE
     line = "x" * 200_000
     assert slugs("text", case(line + " 2026-11-22", line + " 2027-11-22")) == DATE
+
+
+@pytest.mark.parametrize(("word", "cause"), [("b", UNEXPLAINED), ("2026", "captures_build_date")])
+def test_so_are_blanks(word: str, cause: str):
+    left = "".join(f"{n}{' ' * 3900}{word}\n" for n in range(30))
+    began = time.process_time()
+    assert slugs("text", case(left, left.replace(word, {"b": "c"}.get(word, "2027")))) == {cause}
+    assert time.process_time() - began < 10
 
 
 def test_latin_1_is_text_too():

@@ -60,7 +60,7 @@ _CHOOSES = re.compile(
     r"|(?<![a-z])(?:apt(?:-get)?|curl|git|npm|pip|wget)(?![a-z])"
 )
 #: With the blanks that fill it up.
-_DURATION = re.compile(r" *(?<![\w.:])(?:\d+\.\d+ s|\d\d:\d\d (?:min|h))(?!\w)")
+_DURATION = re.compile(r"(?:(?<! ) ++)?+(?<![\w.:])(?:\d+\.\d+ s|\d\d:\d\d (?:min|h))(?!\w)")
 _BRACES = re.compile(r"\{.*\}")
 _DIGITS = re.compile(r"\d+")
 
