@@ -8,36 +8,70 @@ where the line says so.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from repaudit.forensics._case import of_one_build
+from repaudit.forensics._case import Blame, of_one_build
 from repaudit.forensics.interface import Case
 from repaudit.model.difference import Aspect
 
 #: Languages in which a line that begins so is a comment; in all others it is one with `#`.
-_SLASHES = r"c|cc|cpp|go|h|java|js|lua|mjs|php|rs|ts"
-_DASHES = r"lua|sql"
+_SLASHES = (
+    r"c|cc|cjs|cpp|cs|cxx|d|dart|go|gradle|groovy|h|hh|hpp|java|js|jsx|kt|kts|lua|m|mjs|mm|php|rs"
+    r"|scala|swift|ts|tsx|vue"
+)
+_DASHES = r"hs|lua|sql"
+_HASHES = (
+    r"awk|bash|bat|bzl|cfg|cmake|cmd|conf|csh|desktop|egg-link|el|env|ex|exs|fish|hcl|idx|ini|j2"
+    r"|jl|json|ksh|la|link|m4|mk|mount|network|nix|order|path|pl|pm|policy|properties|ps1|psm1|pth"
+    r"|py|pyi|r|rb|rules|sed|service|sh|slice|socket|target|tcl|tf|tfvars|timer|toml|vim|xml|xsl"
+    r"|ya?ml|zsh"
+)
 #: What is run, searched, matched or obeyed: settings, scripts, sources.
 _PLACES = re.compile(
-    r"(?:^|/)(?:etc/.*|\.(?:aws|config|docker|gnupg|kube|m2|ssh)/.*|META-INF/services/[^/]+"
-    r"|\.[^/]+|[^/]*(?:crontab|ignore|requirements[^/]*)|(?:Docker|Container|[Mm]ake)file[^/]*"
-    rf"|[^/]+\.(?:{_SLASHES}|{_DASHES}|bash|cfg|conf|ini|json|mk|order|path|pl|policy|properties"
-    r"|pth|py|rb|rules|service|sh|socket|timer|toml|xml|ya?ml)(?:\.in)?)\Z",
+    r"(?i)(?:^|/)(?:(?:etc|var/spool|var/lib/dpkg/alternatives)/.*|\.(?:aws|config|docker|gnupg|kube|m2|ssh)/.*|META-INF/services/[^/]+"
+    r"|\.[^/]+|[^/]*(?:crontab|ignore|requirements[^/]*|\.env\.[^/]+)"
+    r"|(?:Docker|Container|Gem|Jenkins|Make|Pip|Proc|Rake|Vagrant)file[^/]*"
+    rf"|[^/]+\.(?:{_SLASHES}|{_DASHES}|{_HASHES})(?:\.in)?)\Z",
     re.DOTALL,
 )
 #: What a container's runtime obeys; labels and the history tell people.
 _CONFIG = re.compile(r"/?config/config/(?!Labels(?:/|$))")
-_SLASHED = re.compile(rf".*\.(?:{_SLASHES})", re.DOTALL)
-_DASHED = re.compile(rf".*\.(?:{_DASHES})", re.DOTALL)
-_UNCOMMENTED = re.compile(r".*\.(?:json|xml)", re.DOTALL)
-#: A comment that interpreters and builders read all the same.
-_DIRECTIVE = re.compile(r"#(?:!|\s*+(?:syntax|escape|check)\s*+=)")
-#: When something was made, by the words before it or by its key.
+_SLASHED, _DASHED, _UNCOMMENTED = (
+    re.compile(rf"(?i).*\.(?:{endings})(?:\.in)?", re.DOTALL)
+    for endings in (_SLASHES, _DASHES, "json|xml|xsl")
+)
+#: Java writes no blank there, and nothing else begins so.
+_PROPERTIES = re.compile(r".*\.properties", re.DOTALL)
+#: A comment; what follows at once may be a directive: of sudo, of a preprocessor, of a builder.
+_COMMENT = re.compile(r"#(?!\s*+(?:syntax|escape|check)\s*+=)[#\s]|#\Z")
+_SLASHED_COMMENT = re.compile(r"//(?!go:|/)(?!.*\?>)|/\*(?!.*\*/.)", re.DOTALL)
+#: When something was made, by the words right before it.
 _MADE = re.compile(
-    r"(?i)built|compiled|created|generated|modified|published|updated|copyright|\(c\)|©"
-    r"|build[ _.-]?(?:date|time|stamp)|(?<![(a-z_.-])(?:date|timestamp)[\"']?\s*[:=]"
+    r"(?:(?<![a-z])(?:last[ _-]?)?"
+    r"(?:built|compiled|created|generated|modified|published|updated)(?:[ _-]?(?:at|date|on|time))?"
+    r"|(?<![a-z])build[ _.-]?(?:date|stamp|time(?:stamp)?)|(?<![\w.(-])(?:date|timestamp)"
+    r"|(?:copyright|\(c\)|©)(?:\s*\(c\)|\s*©)?(?:\s+\d{4}\s*[,-])?)"
+    r"[\"']?(?:\s*[:=]\s*|\s+|(?<=[-,])\s*)(?:at|in|on)?\s*[\"'(]*\s*\Z",
+    re.IGNORECASE,
+)
+#: So far before it.
+_NEAR = 60
+#: Names of what people read and no program runs: without an ending, or with one of these.
+_READ = re.compile(
+    r"(?:.*/)?(?:[^/.]+|[^/]+\.(?:csv|list|log|lst|md|out|rst|sums?|tsv|txt))", re.DOTALL
+)
+#: Looks that are dates, and all others.
+_DATES = frozenset({"captures_build_date", "captures_locale", "captures_timezone"})
+_LOOKS = frozenset(
+    {
+        *("captures_execution_time", "captures_hostname", "captures_memory_address"),
+        *("captures_temporary_path", "embeds_random_value"),
+    }
 )
 #: What ends a line for some readers, and not for others.
 _ODD_ENDS = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]|\r(?!\n)")
+#: Text in text: a heredoc, a block of YAML. What is a comment there nobody knows.
+_EMBEDDED = re.compile(r"<<[-~]?\s*+[\"'\\\w]|[:-][ \t]++[|>][0-9+-]*+[ \t]*+$", re.MULTILINE)
 
 
 def obeyed(case: Case, *texts: str) -> bool:
@@ -51,25 +85,43 @@ def obeyed(case: Case, *texts: str) -> bool:
     return scripts or _PLACES.search(path) is not None
 
 
-def tells(case: Case, line: str, *, comments: bool) -> bool:
-    """Whether a line of such a text is a comment, if there are, or says when a thing was made."""
-    if _MADE.search(line):
-        return True
-    return comments and _is_comment(case.difference.path, line.strip())
-
-
-def plain_lines(text: str) -> bool:
-    """Whether a text has lines of which all readers agree, so that a comment is one."""
-    return _ODD_ENDS.search(text) is None
-
-
-def _is_comment(path: str, line: str) -> bool:
+def commented(case: Case, line: str) -> bool:
+    """Whether a line of such a text is a comment, if it has any (`has_comments`)."""
+    path, line = case.difference.path, line.strip()
     if _UNCOMMENTED.fullmatch(path):
         return False
+    if _PROPERTIES.fullmatch(path):
+        return line.startswith(("#", "!"))
+    dashed = _DASHED.fullmatch(path) is not None and line.startswith("--")
     if _SLASHED.fullmatch(path):
-        if line.startswith("/*"):
-            return "*/" not in line[:-2]
-        return line.startswith("//") or (_DASHED.fullmatch(path) is not None and line[:2] == "--")
-    if _DASHED.fullmatch(path):
-        return line.startswith("--")
-    return line.startswith("#") and not _DIRECTIVE.match(line)
+        return dashed or _SLASHED_COMMENT.match(line) is not None
+    return dashed or (_DASHED.fullmatch(path) is None and _COMMENT.match(line) is not None)
+
+
+def has_comments(text: str) -> bool:
+    """Whether all readers agree which lines of a text are comments."""
+    return not (_ODD_ENDS.search(text) or _EMBEDDED.search(text))
+
+
+def tells_when(line: str, blame: Blame) -> bool:
+    """Whether a line says that something was made at the date that is blamed."""
+    if blame.slug not in _DATES or not blame.left:
+        return False
+    places = [hit.start() for hit in re.finditer(re.escape(blame.left), line)]
+    return bool(places) and all(_MADE.search(line[max(0, at - _NEAR) : at]) for at in places)
+
+
+def read_by_people(path: str) -> bool:
+    """Whether a file is called as one that no program runs or obeys."""
+    return _READ.fullmatch(path) is not None
+
+
+def dates_alone(case: Case, found: Iterable[Blame]) -> tuple[Blame, ...]:
+    """Return what is blamed; of two images, what looks random, or measured, is unexplained."""
+    if of_one_build(case):
+        return tuple(found)
+    return tuple(_doubted(one) if one.slug in _LOOKS else one for one in found)
+
+
+def _doubted(blame: Blame) -> Blame:
+    return Blame("unexplained", blame.left, blame.right)

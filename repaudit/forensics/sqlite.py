@@ -7,6 +7,7 @@ from struct import pack
 
 from repaudit.forensics._case import clue, clues, contents, quote, whole
 from repaudit.forensics._members import claims, whole_parts
+from repaudit.forensics._obeyed import dates_alone
 from repaudit.forensics._tokens import compare_lines, sample, unseen
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.forensics.text import decoded
@@ -41,7 +42,8 @@ class _Sqlite:
             return
         pairs = [(f"{column} {a}", f"{column} {b}") for column, a, b in cells]
         some = sample(pairs, case.share)
-        yield from clues(blame for a, b in some for blame in compare_lines(case, a, b))
+        blames = (blame for a, b in some for blame in compare_lines(case, a, b))
+        yield from clues(dates_alone(case, blames))
         if more := unseen(pairs, some):
             yield clue("unexplained", f"{more} more cells were not compared")
         if others:

@@ -21,7 +21,14 @@ from repaudit.forensics._case import (
     whole,
 )
 from repaudit.forensics._catalogue import known_at
-from repaudit.forensics._obeyed import obeyed, plain_lines, tells
+from repaudit.forensics._obeyed import (
+    commented,
+    dates_alone,
+    has_comments,
+    obeyed,
+    read_by_people,
+    tells_when,
+)
 from repaudit.forensics._order import decide
 from repaudit.forensics._paths import between, build_path, unknown, unread
 from repaudit.forensics._tokens import compare_lines, sample, unseen
@@ -56,8 +63,9 @@ _PEM = re.compile(
     rf"{_EOL}(?:Proc-Type: 4,ENCRYPTED{_EOL}DEK-Info: [A-Z0-9-]++,[0-9A-F]++{_EOL})?"
     rf"(?:[A-Za-z0-9+/=]++{_EOL})*+-----END \1-----"
 )
-#: In this one the order of keys decides what is loaded (Node.js, "Conditional exports").
-_ORDERED = re.compile(r"(?:^|/)package\.json\Z")
+#: JSON's objects have no order (RFC 8259, 4), but for a loader that goes by it (Node.js,
+#: "Conditional exports").
+_UNORDERED = re.compile(r"(?!etc/)(?!(?:.*/)?package\.json).*\.json", re.DOTALL)
 _STRINGS = frozenset({Aspect.LINK, Aspect.CONFIG, Aspect.HISTORY, Aspect.ANNOTATION})
 _MANIFEST = re.compile(r"(?:^|/)META-INF/MANIFEST\.MF$")
 #: A whole step of a history, which has no counterpart, and what is known by its digest alone.
@@ -120,11 +128,19 @@ class _Reading(NamedTuple):
     @classmethod
     def of(cls, case: Case, left: str, right: str) -> _Reading:
         """Tell how both sides of a case are read."""
-        return cls(obeyed(case, left, right), plain_lines(left) and plain_lines(right))
+        return cls(obeyed(case, left, right), has_comments(left) and has_comments(right))
 
-    def trusts(self, case: Case, *lines: str) -> bool:
-        """Whether what words look like may explain how lines differ."""
-        return not self.obeyed or all(tells(case, line, comments=self.comments) for line in lines)
+    def trusted(self, case: Case, left: str, right: str) -> tuple[Blame, ...]:
+        """Return why two lines differ; what words look like explains nothing that is obeyed."""
+        found = tuple(compare_lines(case, left, right))
+        if not self.obeyed and not read_by_people(case.difference.path):
+            return dates_alone(case, found)
+        if not self.obeyed or (self.comments and all(commented(case, x) for x in (left, right))):
+            return found
+        return tuple(
+            one if tells_when(left, one) else Blame("unexplained", one.left, one.right)
+            for one in found
+        )
 
 
 def _keys(case: Case, word: str) -> Clue:
@@ -180,7 +196,7 @@ def _compare_texts(
     if len(left) > 1 and left != right and reordered(left, right):
         yield _in_order(case, (left, right), _trimmed(left, right), reading)
         return
-    if _same_keys(case, left, right):
+    if _same_keys(case, left, right, reading):
         yield clue("random_order_in_output", "the same keys with the same values in another order")
         return
     left, right = _trimmed(left, right)
@@ -211,9 +227,7 @@ def _compare_texts(
 
 def _compared(case: Case, left: str, right: str, reading: _Reading) -> tuple[Blame, ...] | Clue:
     """Return what two lines show; of two images, a folder where that is all that differs."""
-    found = tuple(compare_lines(case, left, right))
-    if not reading.trusts(case, left, right):
-        found = tuple(Blame("unexplained", blame.left, blame.right) for blame in found)
+    found = reading.trusted(case, left, right)
     if of_one_build(case) or any(blame.slug != "unexplained" for blame in found):
         return found
     pair = between(left, right)
@@ -227,21 +241,23 @@ def _compared(case: Case, left: str, right: str, reading: _Reading) -> tuple[Bla
 def _in_order(case: Case, lines: _Sides, stretches: _Sides, reading: _Reading) -> Clue:
     """Return what is said of the same lines in another order; the stretches hold all of them."""
     count = f"{len(lines[0])} lines in another order"
-    if not (of_one_build(case) or (_is_listing(case, *stretches) and not reading.obeyed)):
+    if not (of_one_build(case) or (not reading.obeyed and _is_listing(case, *stretches))):
         return clue("unexplained", f"{count}, which may decide something")
     order = decide(case, *lines)
     return clue(order.slug, f"{count}: {order.why}", factors=order.factors)
 
 
 def _is_listing(case: Case, left: Sequence[str], right: Sequence[str]) -> bool:
-    return case.difference.aspect is Aspect.CONTENT and listing(left, right)
+    difference = case.difference
+    named = difference.aspect is Aspect.CONTENT and read_by_people(difference.path)
+    return named and listing(left, right)
 
 
-def _same_keys(case: Case, left: Sequence[str], right: Sequence[str]) -> bool:
+def _same_keys(case: Case, left: Sequence[str], right: Sequence[str], reading: _Reading) -> bool:
     """Whether two documents say the same but for the order of what they hold by name."""
     if not (left and right and left[0].startswith(("{", "[")) and left[0][:1] == right[0][:1]):
         return False
-    if _ORDERED.search(case.difference.path) and not of_one_build(case):
+    if reading.obeyed and not _UNORDERED.fullmatch(case.difference.path):
         return False
     texts = "\n".join(left), "\n".join(right)
     if max(map(len, texts)) > _DOCUMENT // case.share:
