@@ -7,12 +7,30 @@ from typing import Any
 
 import pytest
 
+from repaudit.comparison import DiffRequest, compare_images
 from repaudit.forensics import Content
 from repaudit.model.deciding import beyond, of_system, taken_whole
 from repaudit.model.difference import Aspect, Difference, Place
 from repaudit.oci.spool import Spool
 from repaudit.stages.alone import Alone
 from repaudit.stages.packages_wheel import _files
+from tests.test_upgrades import (
+    AFTER,
+    BEFORE,
+    ONE,
+    SITE,
+    STATUS,
+    TWO,
+    UPGRADE,
+    Files,
+    image,
+    module,
+    package,
+    stanza,
+    told,
+    wheel,
+    write,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +94,75 @@ def test_the_outermost_folder_of_one_image_alone_is_climbed_to_once(tmp_path: Pa
     assert alone.folder(0, "srv/file") == "srv"
     assert alone.folder(0, "file") == "."
     assert alone.folder(1, "srv/d/d/file") == "srv/d/d"
+
+
+def shared(version: str) -> Files:
+    """A library of two architectures."""
+    own = {}
+    for name in ("amd64", "i386"):
+        path, data = f"usr/lib/{name}/libx.so", f"{name} {version}".encode()
+        files = package(f"libx:{name}", {path: data})
+        own |= {**files, STATUS: own.get(STATUS, b"") + multiarch("libx", version, name)}
+    return own
+
+
+def multiarch(name: str, version: str, architecture: str) -> bytes:
+    return stanza(name, version).replace(
+        b"Architecture: all", f"Architecture: {architecture}".encode()
+    )
+
+
+def moved(files: Files, folder: str) -> Files:
+    return {path.replace(SITE, folder): data for path, data in files.items()}
+
+
+LONE_AT = (f"{SITE[:-1]} on the left", "opt/venv/lib/site-packages on the right")
+VENV = "opt/venv/lib/site-packages/"
+BOTH = [
+    (
+        {**wheel("1", ONE), **moved(wheel("1", ONE), VENV)},
+        {**wheel("2", TWO), **moved(wheel("2", TWO), VENV)},
+    ),
+    (shared("1"), shared("2")),
+    (
+        {"srv/a": b"1"},
+        {
+            "srv/a": b"1",
+            **module("1", {}, "a/node_modules/q"),
+            **module("3", {}, "b/node_modules/q"),
+        },
+    ),
+    ({**wheel("1", ONE)}, {**moved(wheel("1", ONE), VENV)}),
+]
+
+
+@pytest.mark.parametrize(
+    ("sides", "words"),
+    [
+        (BOTH[0], {f"my-app 1 -> 2 in {name}: 7 files" for name in (SITE[:-1], VENV[:-1])}),
+        (BOTH[1], {f"libx:{name} 1 -> 2: 2 files" for name in ("amd64", "i386")}),
+        (
+            BOTH[2],
+            {f"q {n} in {at}/node_modules on the right alone: 1 file" for n, at in ("1a", "3b")},
+        ),
+        (BOTH[3], {f"my-app 1 in {at} alone: 5 files" for at in LONE_AT}),
+    ],
+)
+def test_packages_of_one_name_are_told_apart(
+    sides: tuple[Files, Files], words: set[str], tmp_path: Path
+):
+    left, right = (write(tmp_path / name, files) for name, files in zip("lr", sides, strict=True))
+    request = DiffRequest(left=left, right=right, diffoscope=False)
+    found = compare_images(request, lambda _: None, 1).findings
+
+    assert len({one.id for one in found}) == len(found)
+    assert words <= {each.detail for one in found for each in one.evidence}
+
+
+def test_a_package_is_called_the_same_from_one_comparison_to_the_next(tmp_path: Path):
+    left = write(tmp_path / "l", image("1", BEFORE))
+    first, again = (
+        {one.id for one in told(left, write(tmp_path / name, image("2", files)))[UPGRADE]}
+        for name, files in (("r", AFTER), ("s", {**AFTER, "usr/share/app/more": b"x"}))
+    )
+    assert first == again

@@ -390,7 +390,8 @@ def test_so_it_is_in_an_image_without_dpkg(tmp_path: Path):
     right = write(tmp_path / "r", bare("2", AFTER))
     found = told(left, right)
     assert found.keys() == {UPGRADE}
-    assert [one.evidence[0].detail for one in found[UPGRADE]] == ["app 1 -> 2: 5 files"]
+    said = "app 1 -> 2 in var/lib/dpkg/status.d/app: 5 files"
+    assert [one.evidence[0].detail for one in found[UPGRADE]] == [said]
 
     payload = {**bare("2", AFTER), "usr/bin/app": b"\x7fELF evil", "usr/bin/evil": b"evil"}
     found = told(left, write(tmp_path / "s", payload))
@@ -448,7 +449,7 @@ def test_a_python_package_of_another_version_is_what_its_records_list(tmp_path: 
 
     assert found.keys() == {UPGRADE, UNTOLD}
     (only,) = found[UPGRADE]
-    assert only.evidence[0].detail == "my-app 1.0 -> 1.1: 7 files"
+    assert only.evidence[0].detail == f"my-app 1.0 -> 1.1 in {SITE[:-1]}: 7 files"
     assert paths(found[UNTOLD]) == {f"{SITE}my_app/__pycache__/a.cpython-311.pyc"}
 
 
@@ -510,7 +511,7 @@ def test_an_npm_package_of_another_version_is_named_and_unexplained(tmp_path: Pa
     assert found.keys() == {PLAIN, UNTOLD}
     (only,) = found[UNTOLD]
     assert only.confidence is Confidence.UNEXPLAINED
-    assert only.evidence[0].detail == "@a/b 1.0.0 -> 1.0.1: 3 files"
+    assert only.evidence[0].detail == "@a/b 1.0.0 -> 1.0.1 in srv/node_modules: 3 files"
     assert paths(found[PLAIN]) == {nested}
     same = write(tmp_path / "s", module("1.0.0", {"index.js": b"2\n"}))
     assert UNTOLD not in told(left, same)
@@ -521,7 +522,10 @@ def test_an_npm_package_of_one_image_alone_is_named(tmp_path: Path):
     right = write(tmp_path / "r", {"srv/a": b"a", **module("1.0.0", {"index.js": b"1\n"})})
     found = told(left, right)
     assert found.keys() == {LONE}
-    assert found[LONE][0].evidence[0].detail == "@a/b 1.0.0 on the right alone: 2 files"
+    assert (
+        found[LONE][0].evidence[0].detail
+        == "@a/b 1.0.0 in srv/node_modules on the right alone: 2 files"
+    )
 
 
 def test_a_jar_of_another_version_is_named_by_its_name(tmp_path: Path):
@@ -530,7 +534,7 @@ def test_a_jar_of_another_version_is_named_by_its_name(tmp_path: Path):
     found = told(left, right)
 
     (only,) = found[UNTOLD]
-    assert only.evidence[0].detail == "log4j-core 2.17.0 -> 2.17.1: 2 files"
+    assert only.evidence[0].detail == "log4j-core 2.17.0 -> 2.17.1 in srv/lib: 2 files"
     assert paths(found[PLAIN]) == {"srv/lib/x-1.jar", "srv/y-2.jar"}
 
 

@@ -23,15 +23,18 @@ _LONGEST = 80
 class Package(Struct, frozen=True, kw_only=True):
     """A package that both images have in other versions, or one image alone (None: not there).
 
-    `files` are those of each side, by path. `layers` are the layers that its record speaks of, by
-    the number that differences have; None means all. `said` is what is told of it, where that is
-    not its name and versions. `digests` says that its list says what files hold.
+    `root` is the folder or the record that it lies in, where that may be one of many; of Debian's
+    the architecture is in the name. `files` are those of each side, by path. `layers` are the
+    layers that its record speaks of, by the number that differences have; None means all. `said`
+    is what is told of it, where that is not its name and versions. `digests` says that its list
+    says what files hold.
     """
 
     kind: str
     name: str
     versions: tuple[str | None, str | None]
     files: tuple[Listed, Listed]
+    root: str = ""
     platform: str | None = None
     layers: range | None = None
     said: str = ""
@@ -43,6 +46,11 @@ class Package(Struct, frozen=True, kw_only=True):
         return f"{self.platform} {self.layers.start if self.layers else None} {self.kind}"
 
     @property
+    def key(self) -> str:
+        """What tells it from all other packages."""
+        return f"{self.record} {self.name}\0{self.root}"
+
+    @property
     def both(self) -> bool:
         """Whether both images have it."""
         return None not in self.versions
@@ -52,10 +60,12 @@ class Package(Struct, frozen=True, kw_only=True):
         """What it is called, and its versions."""
         if self.said:
             return self.said
+        name, root = self.name[:_LONGEST], self.root.rstrip("/")[:_LONGEST]
+        where = f" in {root}" if root else ""
         before, after = (one and one[:_LONGEST] for one in self.versions)
         if before is not None and after is not None:
-            return f"{self.name[:_LONGEST]} {before} -> {after}"
-        return f"{self.name[:_LONGEST]} {before or after} on the {SIDES[before is None]} alone"
+            return f"{name} {before} -> {after}{where}"
+        return f"{name} {before or after}{where} on the {SIDES[before is None]} alone"
 
     def speaks_of(self, one: Difference) -> bool:
         """Whether its record is of the layer that a difference is in."""

@@ -93,9 +93,10 @@ def _singles(
             )
             yield Package(
                 kind=KIND,
-                name=key[0],
+                name=_called(key),
                 versions=(left[key].version, right[key].version),
                 files=({**before, one.path: one.left}, {**after, one.path: one.right}),
+                root=one.path,
                 platform=one.platform,
                 layers=sides.scope(one),
             )
@@ -112,7 +113,7 @@ def _changed(
     packages = [
         Package(
             kind=KIND,
-            name=key[0],
+            name=_called(key),
             versions=(_version(left, key), _version(right, key)),
             files=(listed[0].get(key, {}), listed[1].get(key, {})),
             platform=one.platform,
@@ -167,6 +168,11 @@ def _version(status: _Status, key: _Key) -> str | None:
 def _rest(status: _Status, keys: Set[_Key]) -> list[bytes]:
     """Return the stanzas of all other packages."""
     return [stanza.text for key, stanza in status.items() if key not in keys]
+
+
+def _called(key: _Key) -> str:
+    """Return a package's name, with its architecture as dpkg tells the same ones apart."""
+    return key[0] if key[1] in ("", "all") else f"{key[0]}:{key[1]}"
 
 
 def _stems(key: _Key) -> tuple[str, str]:

@@ -115,7 +115,7 @@ class Claims:
                 slug = _ANOTHER if package.both else _ALONE
                 said = f"{package.words}: {_count(own)}"
                 told = [said, _CLAIMED] if package.both else [said]
-                yield _finding(slug, f"{package.record} {package.name}", own, told)
+                yield _finding(slug, package.key, own, told)
         for (_, record), claims in untold.items():
             some = [f"{one.package.words}: {_count(one.untold)}" for one in claims]
             if len(some) > MOST_EVIDENCE:

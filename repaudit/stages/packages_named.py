@@ -46,11 +46,13 @@ def npm_packages(
             versions = _versions(one, contents, alone)
             if versions is not None and versions[0] != versions[1]:
                 listed = dict.fromkeys([root, *(d.path for d in some)])
+                above, folder, name = root.rpartition("node_modules/")
                 yield Package(
                     kind="npm",
-                    name=root.rpartition("node_modules/")[2],
+                    name=name,
                     versions=versions,
                     files=(listed, listed),
+                    root=f"{above}{folder}",
                     platform=platform,
                     layers=scope,
                     digests=False,
@@ -88,7 +90,7 @@ def jars(differences: Iterable[Difference], sides: Sides) -> Iterator[Package]:
         if lone and (hit := _JAR.fullmatch(one.path)):
             key = one.platform, sides.scope(one), hit[1], hit[2]
             found[key][1 if one.left is None else 0].append((hit[3], one.path))
-    for (platform, scope, _, name), both in found.items():
+    for (platform, scope, root, name), both in found.items():
         if list(map(len, both)) == [1, 1]:
             (before, old), (after, new) = both[0][0], both[1][0]
             yield Package(
@@ -96,6 +98,7 @@ def jars(differences: Iterable[Difference], sides: Sides) -> Iterator[Package]:
                 name=name,
                 versions=(before, after),
                 files=({old: None}, {new: None}),
+                root=root,
                 platform=platform,
                 layers=scope,
                 digests=False,

@@ -38,7 +38,7 @@ def python_packages(
             key = one.platform, sides.scope(one), hit["root"], canonicalize_name(hit["name"])
             listed = hit["version"], _files(one, hit["root"], alone)
             found[key][1 if one.left is None else 0].append(listed)
-    for (platform, scope, _, name), both in found.items():
+    for (platform, scope, root, name), both in found.items():
         left, right = (one[0] if one else (None, dict[str, str | None]()) for one in both)
         # Of several nobody knows which was which.
         if max(map(len, both)) == 1 and left[1] is not None and right[1] is not None:
@@ -47,6 +47,7 @@ def python_packages(
                 name=name,
                 versions=(left[0], right[0]),
                 files=(left[1], right[1]),
+                root=root,
                 platform=platform,
                 layers=scope,
             )
