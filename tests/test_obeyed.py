@@ -55,6 +55,7 @@ def test_what_may_decide_something_is_unexplained(path: str, text: str):
         ("etc/ld.so.preload", "/tmp/aB3dE6fG/lib.so", "/tmp/xY9zW8vU/lib.so"),
         ("srv/a.sh", ". /tmp/tmp.aB3dE6fG/prebuilt.sh", ". /tmp/tmp.xY9zW8vU/prebuilt.sh"),
         ("srv/lock.yml", "took: 600 s", "took: 0 s"),
+        ("srv/.git/config", "hooksPath = /tmp/tmpab1cd2ef", "hooksPath = /tmp/tmpzz9yy8xx"),
     ],
 )
 def test_so_are_other_looks(path: str, left: str, right: str):

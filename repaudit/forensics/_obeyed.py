@@ -28,7 +28,8 @@ _HASHES = (
 )
 #: What is run, searched, matched or obeyed: settings, scripts, sources.
 _PLACES = re.compile(
-    r"(?i)(?:^|/)(?:(?:etc|var/spool|var/lib/dpkg/alternatives)/.*|\.(?:aws|config|docker|gnupg|kube|m2|ssh)/.*|META-INF/services/[^/]+"
+    r"(?i)(?:^|/)(?:(?:etc|var/spool|var/lib/dpkg/alternatives)/.*|\.(?:aws|config|docker|gnupg|kube|m2|ssh)/.*"
+    r"|\.git/(?:config|hooks/.*|info/.*)|META-INF/services/[^/]+"
     r"|\.[^/]+|[^/]*(?:crontab|ignore|requirements[^/]*|\.env\.[^/]+)"
     r"|(?:Docker|Container|Gem|Jenkins|Make|Pip|Proc|Rake|Vagrant)file[^/]*"
     rf"|[^/]+\.(?:{_SLASHES}|{_DASHES}|{_HASHES})(?:\.in)?)\Z",
