@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import json
+import time
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -365,6 +366,20 @@ def test_a_history_differs_entry_by_entry(images: Images):
     ]
 
     assert places(images.compare(*sides)) == [(None, "/history/1/created", "history")]
+
+
+def test_long_histories_of_few_steps_are_compared_in_no_time(images: Images):
+    def of(*steps: str) -> str:
+        history = [{"created_by": step, "empty_layer": True} for step in steps]
+        return images.image(A, config={"history": history})
+
+    many = [f"RUN {n}" for n in range(998)]
+    one, other = of(*["a", "b"] * 499), of(*["a", "c"] * 499, "a")
+    plain, longer = of(*many), of(*many[:500], "RUN evil", *many[500:])
+    began = time.process_time()
+    assert len(images.compare(one, other).differences) >= 499
+    assert places(images.compare(plain, longer)) == [(None, "/history/500", "history")]
+    assert time.process_time() - began < 1.5
 
 
 def test_what_is_no_history_is_a_field_like_others(images: Images):

@@ -6,11 +6,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
-from difflib import SequenceMatcher
 from typing import Any
 
 from msgspec import Struct
 
+from repaudit.formats import matcher
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Image
 from repaudit.oci.blob import check_nesting
@@ -110,7 +110,7 @@ def _compare_histories(left: list[Any], right: list[Any]) -> Iterator[Difference
         yield from compare_json("/history", left, right, Aspect.HISTORY)
         return
     words = [*map(_words, left)], [*map(_words, right)]
-    blocks = SequenceMatcher(None, words[0], words[1], autojunk=False).get_opcodes()
+    blocks = matcher(*words, autojunk=False).get_opcodes()
     lone: tuple[dict[int, str], dict[int, str]] = ({}, {})
     for _, i, i_end, j, j_end in blocks:
         if i_end - i == j_end - j:
