@@ -214,6 +214,15 @@ def test_modes_are_of_a_umask_if_usual_ones_make_both_of_one(left: str, right: s
         ("0600", "0644", "root/.ssh/config", 9, False),
         ("0600", "0644", "etc/ssl/private/server.pem", 9, False),
         ("0600", "0644", "srv/session.key", 9, False),
+        ("0600", "0644", "srv/credentials.json", 9, False),
+        ("0600", "0644", "srv/api-token", 9, False),
+        ("0600", "0644", "srv/.netrc", 9, False),
+        ("0600", "0644", "srv/.env.production", 9, False),
+        ("0600", "0644", "srv/kubeconfig", 9, False),
+        ("0600", "0644", "srv/tls.pem", 9, False),
+        ("0644", "0664", "srv/tls.pem", 9, True),
+        ("0600", "0644", "srv/tokenizer.py", 9, True),
+        ("0600", "0644", "srv/author", 9, True),
         ("0600", "0644", "etc/keymap", 9, True),
         ("0600", "0644", "srv/monkeys/a", 9, True),
     ],
@@ -258,6 +267,10 @@ def test_nor_in_an_archive_what_others_of_its_files_have():
     assert told_of(program, *files, ("c", 0o644, 0o644)) == UNEXPLAINED
     assert told_of(program, *files, ("c", 0o755, 0o755)) == {"different_due_to_umask"}
     assert told_of(("a", 0o644, 0o664), ("c", 0o644, 0o644)) == {"different_due_to_umask"}
+    assert told_of(program, *files, ("./root/.ssh/id_rsa", 0o644, 0o600)) == UNEXPLAINED
+    assert told_of(program, *files, ("root/.ssh/id_rsa", 0o600, 0o600)) == {
+        "different_due_to_umask"
+    }
 
 
 def mode_change(left: Entry, right: Entry, kept: int = 0) -> set[str]:
@@ -575,10 +588,10 @@ def test_a_name_in_a_gzip_header_is_written_to(left: bytes, right: bytes, wanted
 def test_the_owner_of_a_setuid_member_is_as_whom_it_runs(form: str, mode: int, slug: str):
     def of(owner: int) -> bytes:
         if form == "cpio_archive":
-            return archived(Member("bin/sh2", b"", mode, owner))
+            return archived(Member("app/sh2", b"", mode, owner))
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w") as archive:
-            info = tarfile.TarInfo("bin/sh2")
+            info = tarfile.TarInfo("app/sh2")
             info.mode, info.uid, info.gid = mode, owner, owner
             archive.addfile(info)
         return out.getvalue()
@@ -599,6 +612,36 @@ def test_who_packed_an_archive_owns_all_of_it():
         assert told(of(*left), of(*right), vary=None).keys() == UNEXPLAINED
     assert told(of(0, 0, mode=0o600), of(9, 9, mode=0o600), vary=None).keys() == UNEXPLAINED
     assert told(of(0, 0), of(1000, 0)).keys() == known  # two runs of one build
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("app/x", True), ("etc/sudoers", False), ("./usr/bin/x", False), ("/a/../bin/sh", False)],
+)
+def test_who_packed_an_archive_owns_no_part_of_a_system(name: str, known: bool):
+    pair = [archived(Member(name, b"", 0o755, owner)) for owner in (0, 1000)]
+    slug = "users_and_groups_in_cpio_archive"
+    assert told(*pair, vary=None).keys() == ({slug} if known else UNEXPLAINED)
+    assert told(*pair).keys() == {slug}
+
+
+@pytest.mark.parametrize(
+    ("name", "group", "known"),
+    [("etc/cron.d/x", 33, False), ("etc/cron.d/x", 0, True), ("app/x", 33, True)],
+)
+def test_what_another_group_may_write_in_an_archive_is_of_no_umask_where_it_decides(
+    name: str, group: int, known: bool
+):
+    def of(mode: int) -> bytes:
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as archive:
+            info = tarfile.TarInfo(name)
+            info.mode, info.gid = mode, group
+            archive.addfile(info)
+        return out.getvalue()
+
+    wanted = {"different_due_to_umask"} if known else UNEXPLAINED
+    assert told(of(0o644), of(0o664), vary=None).keys() == wanted
 
 
 def test_the_manifest_of_a_jar_stands_at_first():

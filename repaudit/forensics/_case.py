@@ -32,8 +32,11 @@ _DETAIL_LIMIT = 200
 #: So many files with other rights to read are not one by one what somebody decided.
 _SEVERAL = 3
 _SECRET = re.compile(
-    r"(?:^|/)(?:g?shadow|id_\w+|ssh_host_\w+_key|\.(?:ssh|gnupg)"
-    r"|(?:[^/]*[._-])?(?:secret|password|private|key)s?(?:[._-][^/]*)?)(?:$|[-/])",
+    r"(?:^|/)(?:g?shadow|id_\w+|ssh_host_\w+_key|\.(?:ssh|gnupg|aws|azure|kube|docker)"
+    r"|[._](?:netrc|pgpass|my\.cnf|npmrc|pypirc|env(?:\.[^/]*)?)|[^/]*(?:htpasswd|kubeconfig)[^/]*"
+    r"|[^/]*\.(?:pem|p12|pfx|jks|kdbx|key(?:store|tab)|ovpn)"
+    r"|(?:[^/]*[._-])?(?:secret|passw(?:or)?d|private|key|credential|token|auth)s?(?:[._-][^/]*)?)"
+    r"(?:$|[-/])",
     re.IGNORECASE,
 )
 #: In so much of a value what shall not be shown is looked for.
@@ -94,12 +97,18 @@ def values(case: Case) -> tuple[str, str] | None:
     return left, right
 
 
+def at(case: Case, name: str) -> Case:
+    """Return the case at the path of a member called `name`."""
+    path = f"{case.difference.path}{NESTED}{name}"
+    return replace(case, difference=replace(case.difference, path=path))
+
+
 def nested(case: Case, name: str, left: bytes, right: bytes) -> Case:
     """Return the case of a member called `name` of both sides."""
-    path = f"{case.difference.path}{NESTED}{name}"
+    inner = at(case, name)
     return replace(
-        case,
-        difference=replace(case.difference, path=path, aspect=Aspect.CONTENT),
+        inner,
+        difference=replace(inner.difference, aspect=Aspect.CONTENT),
         left=Content(data=left, size=len(left)),
         right=Content(data=right, size=len(right)),
     )

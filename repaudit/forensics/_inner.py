@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterator, Sequence
 
 from msgspec.structs import replace
@@ -18,12 +19,22 @@ from repaudit.forensics import (
     text,
     uncovered,
 )
-from repaudit.forensics._case import NESTED, clue, held, nested, of_one_build, sides, umask_explains
+from repaudit.forensics._case import (
+    NESTED,
+    at,
+    clue,
+    held,
+    nested,
+    of_one_build,
+    sides,
+    umask_explains,
+)
 from repaudit.forensics._files import MemberFiles
-from repaudit.forensics._members import Members, claims, unpacked
+from repaudit.forensics._members import Member, Members, claims, unpacked, unpacked_as
 from repaudit.forensics._order import decide
 from repaudit.forensics._unpacked import decides
 from repaudit.forensics.interface import Case, Room
+from repaudit.model.deciding import of_system
 from repaudit.model.finding import Clue
 
 _INNER = (
@@ -34,6 +45,7 @@ _ARCHIVES = ("ar", "cpio", "gzip", "tar", "zip")
 # What those open, in a file of its own or packed.
 _OPENED = (*_ARCHIVES, "bzip2", "xz", "zstd")
 _MANIFEST = "META-INF/MANIFEST.MF"
+_IDS = re.compile(r"(\d+):(\d+)")
 # So many members with other contents are opened; the rest of an archive shows the same.
 _MOST_OPENED = 1_000
 # Archives of an archive are opened as long as they are not larger than this together, in bytes of
@@ -77,16 +89,23 @@ def owners(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clu
     decide = {
         name
         for name, *_ in found
-        if torn or _decides(left[name].mode) or _decides(right[name].mode)
+        if torn or any(_decides(name, side[name].mode) for side in (left, right))
     }
     decide = set() if of_one_build(case) else decide
     yield from first_of(slug, [one for one in found if one[0] not in decide], "owner")
     yield from first_of("unexplained", [one for one in found if one[0] in decide], "owner")
 
 
-def _decides(mode: int) -> bool:
-    """Whether the owner of such a file decides who it is that runs, or that reads it."""
-    return bool(mode & 0o6000 or not mode & 0o004)
+def _decides(name: str, mode: int) -> bool:
+    """Whether the owner of a member decides who it is that runs, that reads it, or what for."""
+    return bool(mode & 0o6000 or not mode & 0o004) or of_system(unpacked_as(name))
+
+
+def _opened_to_others(name: str, *both: Member) -> bool:
+    """Whether a group that is not its owner's alone may write a file of the system on one side."""
+    ids = filter(None, (_IDS.match(one.owner) for one in both))
+    groups = any(hit[2] not in ("0", hit[1]) for hit in ids)
+    return groups and len({one.mode & 0o020 for one in both}) > 1 and of_system(unpacked_as(name))
 
 
 def modes(case: Case, left: Members, right: Members) -> Iterator[Clue]:
@@ -98,10 +117,13 @@ def modes(case: Case, left: Members, right: Members) -> Iterator[Clue]:
     found = [(name, a, b) for name, a, b in both if a != b]
     # Files of which others could read under a umask that forbids it.
     kept = {a & 0o044 for _, a, b in both if a == b and not a & 0o111}
-    torn = not of_one_build(case) and any((a ^ b) & mode for _, a, b in found for mode in kept)
+    torn = not of_one_build(case) and (
+        any((a ^ b) & mode for _, a, b in found for mode in kept)
+        or any(_opened_to_others(name, left[name], right[name]) for name, *_ in found)
+    )
     runs = any(a & 0o100 for _, a, _ in found)
     case = replace(case, alike=len(found) if runs else 1)
-    explained = not torn and all(umask_explains(case, a, b) for _, a, b in found)
+    explained = not torn and all(umask_explains(at(case, name), a, b) for name, a, b in found)
     shown = [(name, f"{a:04o}", f"{b:04o}") for name, a, b in found]
     yield from first_of("different_due_to_umask" if explained else "unexplained", shown, "mode")
 

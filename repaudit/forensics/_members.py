@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from posixpath import normpath
 
 from msgspec import Struct
 
@@ -53,6 +54,11 @@ class Member(Struct, frozen=True, kw_only=True):
 
 
 Members = Mapping[str, Member]
+
+
+def unpacked_as(name: str) -> str:
+    """Return the path of a member where its archive is unpacked at the root of a system."""
+    return normpath(f"/{name}").lstrip("/") or "."
 
 
 def claims(format_: str, data: bytes, path: str = "") -> bool:
