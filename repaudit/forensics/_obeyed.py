@@ -28,9 +28,9 @@ _HASHES = (
 )
 #: What is run, searched, matched or obeyed: settings, scripts, sources.
 _PLACES = re.compile(
-    r"(?i)(?:^|/)(?:(?:etc|var/spool|var/lib/dpkg/alternatives)/.*|\.(?:aws|config|docker|gnupg|kube|m2|ssh)/.*"
-    r"|\.git/(?:config|hooks/.*|info/.*)|META-INF/services/[^/]+"
-    r"|\.[^/]+|[^/]*(?:crontab|ignore|requirements[^/]*|\.env\.[^/]+)"
+    r"(?i)(?:^|/)(?:(?:etc|var/spool|var/lib/dpkg/alternatives)/.*"
+    r"|\.(?:aws|config|docker|gnupg|kube|m2|ssh)/.*|\.git/(?:config|hooks/.*|info/.*)"
+    r"|META-INF/services/[^/]+|\.[^/]+|[^/]*(?:crontab|ignore|requirements[^/]*|\.env\.[^/]+)"
     r"|(?:Docker|Container|Gem|Jenkins|Make|Pip|Proc|Rake|Vagrant)file[^/]*"
     rf"|[^/]+\.(?:{_SLASHES}|{_DASHES}|{_HASHES})(?:\.in)?)\Z",
     re.DOTALL,
