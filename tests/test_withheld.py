@@ -256,7 +256,7 @@ def test_a_text_of_beginnings_takes_no_time():
         '"d":"',
         "{SHA}",
     ):
-        withheld(signs + piece * ((1 << 22) // len(piece)))
+        withheld(signs + piece * ((1 << 21) // len(piece)))
 
 
 # Whatever file they are in.
