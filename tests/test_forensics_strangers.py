@@ -793,6 +793,24 @@ def test_lines_of_a_manifest_end_where_java_ends_them(more: str, hidden: bool):
     assert ("unexplained" in found) is hidden
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "moved"),
+    [
+        ("Built-By: u\nName: x\nY: 1\n", "Built-By: v\nName: x\nY: 1\n", False),
+        ("Built-By: u\nName: x\nY: 1\n\n\n", "\nName: x\nY: 1\nBuilt-By: v\n\n", True),
+        ("Built-By: u\nMain-Class: A\n", "Main-Class: A\nBuilt-By: v\n", True),
+        ("Built-By: u\nName: x\n", "\nName: x\nBuilt-By: v\n", True),
+        ("Built-By: u\n 2\nName: x\n", "Built-By: v\n 2\nName: x\n", False),
+        ("Built-By: u\n\nName: x\n", "Built-By: v\nName: x\n", True),
+    ],
+)
+def test_a_key_of_a_manifest_stands_where_it_stood(left: str, right: str, moved: bool):
+    sides = (f"Manifest-Version: 1.0\n{text}".encode() for text in (left, right))
+    found = told(*sides, "META-INF/MANIFEST.MF", vary=None)
+    assert found.keys() >= {"user_in_java_jar_manifest"}
+    assert ("unexplained" in found) is moved
+
+
 @pytest.mark.parametrize("other", ["\n", "\n{}", "{\n"])
 def test_an_empty_line_is_no_document(other: str):
     assert differ('{"a": 1}', other) == differ(other, '{"a": 1}') == UNEXPLAINED

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from repaudit.forensics._case import clue, sides
+from repaudit.forensics._told import MARK
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.forensics.text import compare, is_manifest, texts
 from repaudit.model.finding import Clue
@@ -37,7 +38,8 @@ class _Manifest:
             if a and b and a[1] != b[1]:
                 one, other = (re.sub(_GOES_ON, "", hit[1]).strip() for hit in (a, b))
                 yield clue(slug, f"{key} {sides(one, other)}")
-                left, right = pattern.sub("", left, 1), pattern.sub("", right, 1)
+                # Where the key stands is compared too, and an empty line would end a section.
+                left, right = (pattern.sub(f"{key}: {MARK}", side, 1) for side in (left, right))
         if left != right:
             yield from compare(case, left, right)
 
