@@ -78,8 +78,18 @@ FILES = [
             "127.0.0.1 localhost\n172.17.0.3\tmirror.example\n",
             "127.0.0.1 localhost\n172.17.0.3\t5f4e3d2c1b0a mirror.example\n",
             "6.6.6.6 localhost\n172.17.0.3\t5f4e3d2c1b0a\n",
+            "127.0.0.1 localhost\n6.6.6.6\t5f4e3d2c1b0a\n",
+            "127.0.0.1 localhost\n::ffff:606:606\t5f4e3d2c1b0a\n",
+            "127.0.0.1 localhost\n10.0.0\t5f4e3d2c1b0a\n",
             "127.0.0.1 localhost\n172.17.0.3\t5f4e3d2c1b0a\n6.6.6.6 mirror.example\n",
         ],
+    ),
+    (
+        "files_injected_by_runtime",
+        "etc/hosts",
+        "10.88.0.2 0a1b2c3d4e5f\n",
+        "fd00::3 5f4e3d2c1b0a\n",
+        ["2001:4860::3 5f4e3d2c1b0a\n"],
     ),
     (
         "git_checkout_state",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 from struct import Struct
 
 #: Days since 1970 that lie nearer together than these are two dates of a build (some ten years).
@@ -23,7 +24,9 @@ _LABEL = rb"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 #: The name of one host, and nothing else (hostname(5)).
 _HOSTNAME = re.compile(rb"(?=.{1,253}$)" + _LABEL + rb"(?:\." + _LABEL + rb")*+\n?", re.MULTILINE)
 #: The line by which a runtime lets a container find itself: its name is its ID (hosts(5)).
-_OWN = re.compile(rb"[0-9a-f.:]{2,39}[ \t]+[0-9a-f]{12}")
+_OWN = re.compile(rb"([0-9a-f.:]{2,39})[ \t]+[0-9a-f]{12}")
+#: RFC 1918 and RFC 4193. `is_private` holds for 6.6.6.6 as well, where IPv6 maps it.
+_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 _ID = rb"(?:[0-9a-f]{64}|[0-9a-f]{40})"
 #: A line of a reflog: the commits before and after, who, when, and what was done. Who gave no
 #: address is the user at the host's name, which is the container's ID.
@@ -69,6 +72,20 @@ def _same_account(left: bytes, right: bytes) -> bool:
     if one != other or not all(map(_DAY.fullmatch, days)):
         return False  # 0 and no day at all have a meaning of their own
     return abs(int(days[0]) - int(days[1])) < _NEAR_DAYS
+
+
+def _same_host(left: bytes, right: bytes) -> bool:
+    """Whether both are a container's own line, with the address of a private network."""
+    hits = _OWN.fullmatch(left), _OWN.fullmatch(right)
+    return all(hit is not None and _private(hit[1].decode()) for hit in hits)
+
+
+def _private(address: str) -> bool:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in _PRIVATE)
 
 
 def _hostnames(left: bytes, right: bytes) -> bool:
@@ -130,7 +147,7 @@ _GRAMMARS = tuple(
     for place, same in (
         (r"etc/shadow-?", _lines(_same_account)),
         (r"etc/hostname", _hostnames),
-        (r"etc/hosts", _lines(_matching(_OWN))),
+        (r"etc/hosts", _lines(_same_host)),
         (r"(?:.*/)?\.git/index", _indexes),
         (r"(?:.*/)?\.git/logs/.*", _lines(_matching(_LOGGED))),
         (r"(?:.*/)?\.npm/_cacache/index-v5/.*", _lines(_same_entry)),
