@@ -17,7 +17,10 @@ from repaudit.stages.packages_wheel import _files
 from tests.test_upgrades import (
     AFTER,
     BEFORE,
+    INFO,
     ONE,
+    OTHER,
+    PLAIN,
     SITE,
     STATUS,
     TWO,
@@ -26,6 +29,7 @@ from tests.test_upgrades import (
     image,
     module,
     package,
+    paths,
     stanza,
     told,
     wheel,
@@ -166,3 +170,69 @@ def test_a_package_is_called_the_same_from_one_comparison_to_the_next(tmp_path: 
         for name, files in (("r", AFTER), ("s", {**AFTER, "usr/share/app/more": b"x"}))
     )
     assert first == again
+
+
+LISTS = f"{INFO}app.list", f"{INFO}app.md5sums"
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        {f"{INFO}.wh.app.list": b"", f"{INFO}.wh.app.md5sums": b""},
+        {f"{INFO}.wh..wh..opq": b""},
+        {"var/lib/.wh.dpkg": b"", STATUS: stanza("app", "2") + OTHER},
+        {".wh..wh..opq": b"", STATUS: stanza("app", "2") + OTHER},
+        {INFO[:-1]: b"no folder"},
+    ],
+)
+def test_a_list_that_a_later_layer_takes_away_says_nothing(away: Files, tmp_path: Path):
+    left = write(tmp_path / "l", image("1", BEFORE))
+    found = told(left, write(tmp_path / "r", image("2", AFTER), away))
+    assert "usr/bin/app" not in paths(found.get(UPGRADE, []))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {f"{INFO}.wh.app.lis": b"", f"{INFO}app/.wh..wh..opq": b"", "var/.wh.li": b""},
+        {f"{INFO}.wh..wh..opq": b"", **{name: image("2", AFTER)[name] for name in LISTS}},
+        {f"{INFO}x": b""},
+    ],
+)
+def test_one_that_is_still_there_says_as_much_as_before(other: Files, tmp_path: Path):
+    left = write(tmp_path / "l", image("1", BEFORE))
+    found = told(left, write(tmp_path / "r", image("2", AFTER), other))
+    assert "usr/bin/app" in paths(found[UPGRADE])
+
+
+@pytest.mark.parametrize(("more", "heard"), [(b"/\n" * 1000, True), (b"/\n" * 1_000_000, False)])
+def test_lists_of_more_lines_than_a_system_has_are_not_heard(
+    more: bytes, heard: bool, tmp_path: Path
+):
+    right = image("2", AFTER)
+    right[LISTS[0]] += more
+    found = told(write(tmp_path / "l", image("1", BEFORE)), write(tmp_path / "r", right))
+    assert ("usr/bin/app" in paths(found.get(UPGRADE, []))) is heard
+
+
+@pytest.mark.parametrize(("length", "heard"), [(1 << 10, True), (64 << 20, False)])
+def test_nor_are_longer_ones(length: int, heard: bool, tmp_path: Path):
+    right = image("2", AFTER)
+    right[LISTS[0]] += b"/" + b"x" * length + b"\n"
+    found = told(write(tmp_path / "l", image("1", BEFORE)), write(tmp_path / "r", right))
+    assert ("usr/bin/app" in paths(found.get(UPGRADE, []))) is heard
+
+
+@pytest.mark.parametrize(("before", "heard"), [(7, True), (8, False)])
+def test_eight_packages_that_list_one_file_are_heard(before: int, heard: bool, tmp_path: Path):
+    """The last one says that it has other bytes."""
+    sides = []
+    for version in "12":
+        own: Files = {}
+        for number in range(before):
+            own |= package(f"p{number}", {"usr/share/app/a": version.encode()})
+        own |= package("q", {"usr/share/app/a": b"other"}) | {"usr/share/app/a": version.encode()}
+        names = [*(f"p{number}" for number in range(before)), "q"]
+        sides.append({**own, STATUS: b"".join(stanza(name, version) for name in names)})
+    found = told(write(tmp_path / "l", sides[0]), write(tmp_path / "r", sides[1]))
+    assert ("usr/share/app/a" in paths(found.get(PLAIN, []))) is heard

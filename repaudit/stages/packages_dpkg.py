@@ -19,7 +19,8 @@ from repaudit.ecosystems import STATUS, STATUS_FOLDER, Placing, fields_of
 from repaudit.model.difference import Aspect, Difference
 from repaudit.model.image import Entry, Kind
 from repaudit.oci import layer as oci_layer
-from repaudit.oci.record import text
+from repaudit.oci.listing import Listing
+from repaudit.oci.record import kind_of, text
 from repaudit.stages.contents import Contents
 from repaudit.stages.packages import Listed, Package, Sides
 
@@ -193,27 +194,60 @@ def _texts(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield files of an image, of those that stand for the same the one of the last layer."""
     room, lines, missing = _MOST_LISTS, _MOST_LINES, set(wanted.values())
+    paths = set(wanted)
     for layer in reversed(sides.layers(side, one)):
         listing = sides.listing(side, layer) if missing else None
         if listing is None:
             continue
         with closing(listing):
-            records = enumerate(listing.records(0, len(listing)))
+            numbers, hidden = _seen(listing, paths)
             entries = {
                 path: listing.entry(number)
-                for number, path in [(n, text(record.path)) for n, record in records]
-                if path in wanted and wanted[path] in missing
+                for path, number in numbers.items()
+                if wanted[path] in missing
             }
         some: list[tuple[Entry, int]] = []
         for entry in entries.values():
             room -= entry.stored
             if entry.kind is Kind.FILE and entry.stored == entry.size and room >= 0:
                 some.append((entry, entry.stored))
+        paths = {path for path in paths if hidden.isdisjoint(_places(path))}
+        missing &= {wanted[path] for path in paths}
         missing.difference_update(wanted[path] for path in entries)
         for entry, data in oci_layer.contents(sides.opened[side].blobs, layer, some):
             lines -= data.count(b"\n")
             if lines >= 0:
                 yield entry.path, data
+
+
+def _seen(listing: Listing, paths: Set[str]) -> tuple[dict[str, int], set[str]]:
+    """Return the numbers of files in a layer, and the places below which it takes all away.
+
+    A whiteout takes away from the layers below alone, and so does what is in a folder's place.
+    """
+    numbers: dict[str, int] = {}
+    hidden: set[str] = set()
+    above = {place for path in paths for place in _places(path)}
+    for number, record in enumerate(listing.records(0, len(listing))):
+        path, kind = text(record.path), kind_of(record)
+        if kind is Kind.WHITEOUT:
+            folder, slash, name = path.rpartition("/")
+            hidden.add(f"{folder}{slash}{name.removeprefix('.wh.')}")
+        elif kind is Kind.OPAQUE:
+            hidden.add(f"{path.rpartition('/')[0]}/")
+        elif path in paths:
+            numbers[path] = number
+        elif path in above and kind is not Kind.DIRECTORY:
+            hidden.add(path)
+    return numbers, hidden & above
+
+
+def _places(path: str) -> Iterator[str]:
+    """Yield a path and the folders that it is in, each as such and as what is in it."""
+    yield path
+    while path:
+        path = path.rpartition("/")[0]
+        yield from (path, f"{path}/")
 
 
 def _files(key: _Key, stanza: _Stanza, texts: Mapping[str, bytes], stems: Iterable[str]) -> Listed:
