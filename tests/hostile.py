@@ -308,3 +308,45 @@ def _twice(folder: Path) -> str:
 @hostile("archive-layer-of-other-bytes")
 def _swapped(folder: Path) -> str:
     return _saved(folder, _docker() | {"layer.tar": tar(member(b"srv/a", b"evil!"))})
+
+
+# What two readers take otherwise.
+
+
+def _listed(folder: Path, text: str) -> str:
+    """A layout whose index.json is `text`, with GOOD and EVIL for what it may list."""
+    store = Store()
+    good, evil = store.image(SOUND), store.image(tar(member(b"srv/a", b"evil!")))
+    for word, root in (("GOOD", good), ("EVIL", evil)):
+        text = text.replace(word, json.dumps(root))
+    return layout(folder, store, good, **{"index.json": text.encode()})
+
+
+@hostile("index-of-two-cases")
+def _cases(folder: Path) -> str:
+    return _listed(folder, '{"schemaVersion": 2, "manifests": [GOOD], "Manifests": [EVIL]}')
+
+
+@hostile("index-of-two-lists")
+def _lists(folder: Path) -> str:
+    return _listed(folder, '{"schemaVersion": 2, "manifests": [EVIL], "manifests": [GOOD]}')
+
+
+@hostile("descriptor-of-two-digests")
+def _digests(folder: Path) -> str:
+    store = Store()
+    evil = store.image(tar(member(b"srv/a", b"evil!")))
+    more = {"Digest": evil["digest"], "Size": evil["size"]}
+    return layout(folder, store, store.image(SOUND) | more)
+
+
+@hostile("manifest-of-two-cases")
+def _layers_of_two_cases(folder: Path) -> str:
+    store = Store()
+    layers = [store.add(SOUND)]
+    return layout(folder, store, image(store, layers, [digest_of(SOUND)], Layers=layers))
+
+
+@hostile("archive-of-two-cases")
+def _saved_cases(folder: Path) -> str:
+    return _saved(folder, _docker(config="evil.json", layers=["evil.tar"]) | {"layer.tar": SOUND})

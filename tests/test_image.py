@@ -258,3 +258,26 @@ def test_any_manifest_gives_images_or_an_error_of_ours(value: object, key: str):
             read_root(store, json.dumps(root).encode())
         except (MalformedError, SourceError):
             pass
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ('"annotations": {"Digest": "a", "digest": "b"}', ""),
+        ('"x": 1, "X": 2, "x": 3', ""),
+        ('"platform": {"os": "linux", "architecture": "amd64"}', ""),
+        ('"annotations": {"a": "1", "a": "2"}', "has 'a' twice"),
+        ('"\\u0064igest": "sha256:0"', "has 'digest' twice"),
+        ('"dige\u017ft": "sha256:0"', "which is 'digest' to some readers"),
+        ('"platform": {"os": "linux", "OS": "plan9"}', "has 'OS', which is 'os'"),
+        ('"Annotations": {}', "has 'Annotations', which is 'annotations'"),
+    ],
+)
+def test_what_readers_may_take_from_two_places_is_refused(more: str, words: str):
+    store = Store()
+    root = f'{{"schemaVersion": 2, "manifests": [{json.dumps(store.image(BASE))[:-1]}, {more}}}]}}'
+    if words:
+        with pytest.raises(MalformedError, match=words):
+            read_root(store, root.encode())
+    else:
+        assert len(read_root(store, root.encode()).images) == 1

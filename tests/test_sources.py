@@ -320,6 +320,9 @@ def test_linked_layers_are_followed_inside_the_archive(
         (b'[{"Config": "c", "Layers": null}]', "without a config"),
         (b'[{"Config": "c", "Layers": [1]}]', "without a config"),
         (b"[" * 9999, "not JSON"),
+        (b'[{"Config": "c", "Layers": [], "layers": []}]', "which is 'Layers' to some readers"),
+        (b'[{"Config": "c", "Layers": [], "repotags": []}]', "which is 'RepoTags'"),
+        (b'[{"Config": "a", "Layers": [], "Config": "c"}]', "has 'Config' twice"),
     ],
 )
 def test_broken_docker_archives_are_refused(

@@ -15,6 +15,7 @@ from repaudit.model.digest import Descriptor, parse_digest, sha256
 from repaudit.model.errors import MalformedError
 from repaudit.model.image import Image, ImageSet, Layer, Listed
 from repaudit.oci.blob import Blobs, parse_object, read_blob, read_digest
+from repaudit.oci.fields import parse_manifest
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -52,7 +53,7 @@ def load_manifest(blobs: Blobs, digest: str) -> ImageSet:
 def read_root(blobs: Blobs, data: bytes, media_type: str = "") -> ImageSet:
     """Like `read_images`, where the bytes of the root are at hand already, verified or not."""
     digest = sha256(data)
-    value = parse_object(data, f"manifest {digest}")
+    value = parse_manifest(data, f"manifest {digest}")
     if not _is_index(value, digest, media_type):
         image = _read_manifest(data, value, digest, blobs, {})
         return ImageSet(digest=digest, index=None, images=(image,))
@@ -130,7 +131,7 @@ class _Walk:
                 yield Listed(where=at, other=other)
                 continue
             data = read_blob(self._blobs, descriptor)
-            value = parse_object(data, f"manifest {descriptor.digest}")
+            value = parse_manifest(data, f"manifest {descriptor.digest}")
             if _is_index(value, descriptor.digest, descriptor.media_type):
                 yield Listed(where=at, index=data)
                 yield from self.listed(value, descriptor.digest, depth + 1, at)

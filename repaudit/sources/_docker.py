@@ -15,6 +15,7 @@ from repaudit.model.image import Image, ImageSet, Layer
 from repaudit.oci.blob import parse_object
 from repaudit.oci.compression import sniff
 from repaudit.oci.cursor import Cursor
+from repaudit.oci.fields import check_fields
 from repaudit.oci.header import BLOCK
 from repaudit.oci.image import MAX_LAYERS, pair_layers, parse_diff_ids, platform
 from repaudit.sources._archive import Archive
@@ -26,6 +27,8 @@ _MEDIA_TYPES = {
     "gzip": "application/vnd.docker.image.rootfs.diff.tar.gzip",
     "zstd": "application/vnd.docker.image.rootfs.diff.tar.zstd",
 }
+#: What loaders read of an image in manifest.json.
+_FIELDS = ("Config", "RepoTags", "Layers", "Parent", "LayerSources")
 #: A config is called by its digest: `HEX.json`, `sha256:HEX` or `blobs/sha256/HEX`.
 _HEX = re.compile(r"(?:.*[/:])?([0-9a-f]{64})(?:\.json)?")
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
@@ -109,9 +112,11 @@ def _image(config: bytes, digest: str, platform: str, layers: tuple[Layer, ...])
 def _images(archive: Archive) -> list[dict[str, Any]]:
     name = f"{archive.name}: manifest.json"
     try:
-        found = json.loads(read_small(archive, "manifest.json").decode())
+        text = read_small(archive, "manifest.json").decode()
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise MalformedError(f"{name} is not JSON: {error}") from error
+    check_fields(text, name, _FIELDS)
     if not isinstance(found, list) or not found:
         raise MalformedError(f"{name} lists no images")
     for item in found:

@@ -7,6 +7,7 @@ from typing import Any
 from repaudit.model.digest import Descriptor
 from repaudit.model.errors import MalformedError, SourceError
 from repaudit.oci.blob import parse_object
+from repaudit.oci.fields import parse_manifest
 from repaudit.oci.image import parse_descriptor, read_images, read_root
 from repaudit.sources._files import BlobFiles, Files, read_small
 from repaudit.sources.interface import Opened
@@ -22,7 +23,7 @@ def open_layout(files: Files, tag: str) -> Opened:
     _check_version(files)
     data = read_small(files, "index.json")
     name = f"{files.name}: index.json"
-    manifests = parse_object(data, name).get("manifests")
+    manifests = parse_manifest(data, name).get("manifests")
     if not isinstance(manifests, list) or not manifests:
         raise MalformedError(f"{name} lists no manifests")
     blobs = BlobFiles(files)
