@@ -22,6 +22,7 @@ from tests.images import Store, member, tar, write_files
 from tests.test_forensics_uncovered import segment, told
 
 BUILD_PATH, UNKNOWN = {"captures_build_path"}, {"unexplained"}
+ID = "-4f89-41d3-9a0c-0305e82c3301"
 TEXT = "import os\nclass A:\n    def f(self):\n        return [g for g in (1,) if g]\n"
 
 
@@ -344,9 +345,25 @@ def test_a_path_that_a_program_may_use_is_no_build_path(shop: Shop, text: str):
 
 
 @needs_gcc
-def test_a_folder_that_a_program_drew_is_a_temporary_one(shop: Shop):
-    pair = [shop.program(f'puts("/tmp/tmp.{drawn}/x");') for drawn in ("AbCdEf1234", "ZyXwVu9876")]
-    assert diff(*pair).keys() == {"captures_temporary_path"}
+@pytest.mark.parametrize(
+    ("left", "right", "slug", "known"),
+    [
+        ("2026-11-22 10:00", "2026-11-23 10:00", "captures_build_date", True),
+        ("/tmp/tmp.AbCdEf1234/x", "/tmp/tmp.ZyXwVu9876/x", "captures_temporary_path", False),
+        ("sh /tmp/tmpab12cd34/x", "sh /tmp/tmpev1lev1l/x", "captures_temporary_path", False),
+        (f"3f2504e0{ID}", f"9b1deb4d{ID}", "embeds_random_value", False),
+        ("took 10 seconds", "took 99 seconds", "captures_execution_time", False),
+        ("at 0x7ffd12345678", "at 0x7ffd12345abc", "captures_memory_address", False),
+    ],
+)
+def test_a_program_may_use_what_it_has_in_memory(
+    shop: Shop, left: str, right: str, slug: str, known: bool
+):
+    pair = [shop.program(f'puts("{text}");') for text in (left, right)]
+    assert diff(*pair).keys() == ({slug} if known else UNKNOWN)
+    assert told(*pair).keys() == {slug}  # two runs of one build
+    ignored = [f'__asm__(".section .comment;.asciz \\"{text}\\";.text");' for text in (left, right)]
+    assert diff(*map(shop.program, ignored)).keys() == {slug}
 
 
 @needs_gcc

@@ -1029,3 +1029,16 @@ def test_what_is_checked_whole_leaves_nothing_to_be_explained(
     place = Difference(layer=0, path=path, aspect=Aspect.CONTENT, left="sha256:a", right="sha256:b")
 
     assert {found.cause.slug for found in attribute([place], contents, Scene())} == wanted
+
+
+def test_of_many_lines_each_is_indented_as_one_that_was_compared():
+    def script(day: int, out: int = -1) -> str:
+        lines = (
+            f"{'    ' * (n != out)}go()  # updated 2024-01-0{day} 10:00:00" for n in range(9_000)
+        )
+        return "\n".join(["if it:", *lines])
+
+    dated = {"captures_build_date"}
+    assert differ(script(1), script(2), "srv/a.py") == dated
+    for out in (5001, 5002, 5003):
+        assert differ(script(1), script(2, out), "srv/a.py") == dated | UNEXPLAINED

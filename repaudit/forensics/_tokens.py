@@ -63,6 +63,8 @@ _CHOOSES = re.compile(
 _DURATION = re.compile(r"(?:(?<! ) ++)?+(?<![\w.:])(?:\d+\.\d+ s|\d\d:\d\d (?:min|h))(?!\w)")
 _BRACES = re.compile(r"\{.*\}")
 _DIGITS = re.compile(r"\d+")
+#: With each blank, as where indentation tells what a line is a part of.
+_BLANKS = re.compile(r"(\s+)")
 
 
 def sample(pairs: list[tuple[str, str]], share: int) -> list[tuple[str, str]]:
@@ -81,12 +83,14 @@ def unseen(pairs: Iterable[tuple[str, str]], compared: Iterable[tuple[str, str]]
 
 
 def _differing(left: str, right: str) -> list[tuple[str, str, str]]:
-    """Return the words that differ, each with what else is in the line but for numbers."""
-    a, b = left.split(), right.split()
+    """Return the words and blanks that differ, each with what else is there but for numbers."""
+    a, b = _BLANKS.split(left), _BLANKS.split(right)
     places = [i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y]
     if len(a) != len(b) or not places:
         return [(left, right, "")]
-    rest = _DIGITS.sub("0", " ".join(word for i, word in enumerate(a) if a[i] == b[i]))
+    rest = _DIGITS.sub(
+        "0", " ".join(word for word, other in zip(a[::2], b[::2], strict=True) if word == other)
+    )
     return [(a[i], b[i], rest) for i in places]
 
 

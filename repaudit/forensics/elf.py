@@ -36,6 +36,8 @@ _GO_BUILD_ID = re.compile(rb"(?:[\w-]{20}/){3}[\w-]{20}\0*")
 _STRING = re.compile(rb"[\t\x20-\x7e]{6,}")
 _MOST_STRINGS = 20_000
 _NAMED = "names of sources"
+#: What a date in a program shows.
+_TIMES = frozenset({"captures_build_date", "captures_timezone"})
 _MACRO = re.compile(r"(?:[A-Z][a-z]{2} [ \d]\d \d{4})?(?: ?\d\d:\d\d:\d\d)?")
 
 
@@ -67,7 +69,8 @@ class _Elf:
         rest = [name for name in primary if not any(name in some for some in told.values())]
         if not of_one_build(case):
             yield from _moved(*places, told.get(_NAMED, ()))
-        yield from _others(case, left, right, rest, known)
+        strings = {name: _strings(case, left, right, name, len(rest), loaded) for name in rest}
+        yield from _others(case, left, right, strings, known)
 
 
 def _moved(
@@ -87,14 +90,18 @@ def _moved(
 
 
 def _others(
-    case: Case, left: Sections, right: Sections, names: Sequence[str], known: Sequence[Moved]
+    case: Case,
+    left: Sections,
+    right: Sections,
+    strings: Mapping[str, Iterable[Blame]],
+    known: Sequence[Moved],
 ) -> Iterator[Clue]:
     """Yield what the strings of sections show, and which of those stay unexplained."""
     blames: list[Blame] = []
     named, open_ends = list[str](), list[str]()
-    for name in names:
+    for name, told in strings.items():
         both = left.get(name, b""), right.get(name, b"")
-        found = list(_strings(case, *both, len(names)))
+        found = list(told)
         blames += [_macro(blame) for blame in found if blame.slug != "unexplained"]
         if found and all(blame.slug != "unexplained" for blame in found):
             continue
@@ -187,8 +194,25 @@ def _macro(blame: Blame) -> Blame:
     return blame._replace(slug="timestamps_from_cpp_macros") if macro else blame
 
 
-def _strings(case: Case, left: bytes, right: bytes, sections: int) -> Iterator[Blame]:
-    """Yield what the strings show; `unexplained` where more than strings differs."""
+def _strings(
+    case: Case,
+    ours: Sections,
+    theirs: Sections,
+    name: str,
+    sections: int,
+    loaded: Container[str],
+) -> Iterator[Blame]:
+    """Yield what the strings of one of so many sections show; `unexplained` where more differs.
+
+    Of two images a program may run, open or trust what stands in its memory.
+    """
+    told = _text_of(case, ours.get(name, b""), theirs.get(name, b""), sections)
+    decides = name in loaded and not of_one_build(case)
+    for blame in told:
+        yield blame._replace(slug="unexplained") if decides and blame.slug not in _TIMES else blame
+
+
+def _text_of(case: Case, left: bytes, right: bytes, sections: int) -> Iterator[Blame]:
     if _STRING.sub(b"", left) != _STRING.sub(b"", right):
         yield Blame("unexplained", "", "")
     a, b = _STRING.findall(left), _STRING.findall(right)
