@@ -453,8 +453,8 @@ def test_a_go_program_of_no_folder_is_the_same(tmp_path: Path):
     ("path", "line"),
     [
         ("srv/venv/pyvenv.cfg", "command = /usr/bin/python3 -m venv {}/venv"),
-        ("srv/parser.c", '#line 12 "{}/src/parser.y"'),
-        ("srv/x.i", '# 1 "{}/src/x.c" 2 3'),
+        ("srv/x.i", '#line 12 "{}/src/parser.y"'),
+        ("srv/x.ii", '# 1 "{}/src/x.cc" 2 3'),
     ],
 )
 def test_a_line_that_nothing_reads_tells_the_folder(path: str, line: str):
@@ -477,6 +477,10 @@ def test_a_line_that_nothing_reads_tells_the_folder(path: str, line: str):
         ("srv/parser.c", '#include "{}/x.h"'),
         ("srv/app.conf", 'plugin "{}/x.so"'),
         ("srv/run", '# 1 "x"; {}/run'),
+        ("srv/jobs.txt", '#1 "{}/run"'),
+        ("srv/jobs.lua", '# 1 "{}/run"'),
+        ("srv/parser.c", '#line 12 "{}/src/parser.y"'),  # __FILE__ is that
+        ("srv/x.i", '#1 "{}/run"'),
     ],
 )
 def test_a_line_that_something_may_read_is_unexplained(path: str, line: str):

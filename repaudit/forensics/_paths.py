@@ -27,8 +27,10 @@ _PATH = re.compile(rb"(?<![\w.,+~@%%=/-])(?:/%b++)++(?=\0|\Z)" % _NAME)
 _ABSOLUTE = re.compile(rb"(?:/[^/\0-\x1f\x7f]++)++")
 #: The same in a text.
 _WORD = re.compile(r"(?<![\w.,+~@%=/-])(?:/[\w.,+~@%=-]++)++|(?<==)(?:/[\w.,+~@%=-]++)++")
-#: From where the lines below come (C17, 6.10.4), as preprocessors, bison and flex write it.
-_LINE = re.compile(r"\s*+#\s*+(?:line\s++)?\d++\s++\"[^\"]*+\"[\s\d]*+")
+#: From where the lines below come, in what a preprocessor of C wrote. In what it is yet to read
+#: the same (C17, 6.10.4) says what __FILE__ is, and that may be run.
+_LINE = re.compile(r"#(?:line)? \d++ \"[^\"]*+\"[ \d]*+")
+_PREPROCESSED = (".i", ".ii")
 #: What compilers read, and nothing that runs: a path to one names where something was compiled.
 _SOURCES = rb"[chsS]|cc|cpp|cxx|c\+\+|hh|hpp|hxx|adb|ads|cu|f|f90|ll|mm|pyx|rs|vala|y|yy"
 _DRAWN = "captures_temporary_path"
@@ -66,7 +68,9 @@ def between(left: str, right: str) -> Moved | None:
 def unread(path: str, line: str) -> bool:
     """Whether nothing but people reads the paths in a line of the text at `path`."""
     name = path.rpartition("/")[2]
-    return bool(_LINE.fullmatch(line) or (name == "pyvenv.cfg" and line.startswith("command = ")))
+    if name.endswith(_PREPROCESSED):
+        return _LINE.fullmatch(line) is not None
+    return name == "pyvenv.cfg" and line.startswith("command = ")
 
 
 def folders(left: Iterable[bytes], right: Iterable[bytes]) -> tuple[Moved, ...]:
