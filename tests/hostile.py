@@ -305,6 +305,12 @@ def _twice(folder: Path) -> str:
     return _saved(folder, _docker() | {"layer.tar": SOUND}, member(b"layer.tar", SOUND + SOUND))
 
 
+@hostile("archive-below-a-link")
+def _below(folder: Path) -> str:
+    link = header(b"d", kind=b"2", link=b".")
+    return _saved(folder, _docker() | {"layer.tar": SOUND}, link, member(b"d/manifest.json", b"[]"))
+
+
 @hostile("archive-layer-of-other-bytes")
 def _swapped(folder: Path) -> str:
     return _saved(folder, _docker() | {"layer.tar": tar(member(b"srv/a", b"evil!"))})

@@ -222,6 +222,9 @@ def test_what_is_missing_is_said(tmp_path: Path, scratch: Path):
         (member(b"../x"), r"`\.\.` in it"),
         (member(b"/x"), "absolute name"),
         (header(b"x", 1 << 30), "ends in the middle"),
+        (member(b"d", kind=b"2", link=b".") + member(b"d/index.json"), "'d' is a folder and a sym"),
+        (member(b"d/e/index.json") + member(b"d", kind=b"2", link=b"."), "'d' is a folder and a"),
+        (member(b"index.json/", kind=b"5"), "'index.json' is a folder and a"),
     ],
 )
 def test_hostile_archives_are_refused(tmp_path: Path, scratch: Path, extra: bytes, words: str):
@@ -231,6 +234,13 @@ def test_hostile_archives_are_refused(tmp_path: Path, scratch: Path, extra: byte
     for name in ("a", "z"):
         with pytest.raises(MalformedError, match=f"{tmp_path / name}: .*{words}"):
             open_image(str(tmp_path / name), scratch)
+
+
+def test_links_and_folders_that_nothing_hides_behind_are_read(tmp_path: Path, scratch: Path):
+    more = [member(b"d", kind=b"2", link=b"."), member(b"e/", kind=b"5"), member(b"e/dd", b"x")]
+    members = [member(name.encode(), data) for name, data in a_layout()[2].items()]
+    write_files(tmp_path, {"a": tar(*members, *more)})
+    assert hello(open_image(str(tmp_path / "a"), scratch)) == b"world"
 
 
 @given(st.data())

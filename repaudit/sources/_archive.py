@@ -28,10 +28,12 @@ class Archive:
         self._path = path
         self.name = name
         self._entries: dict[str, Entry] = {}
+        self._folders = {""}
         try:
             with path.open("rb") as file:
                 for entry in read_index(file):
                     self._add(entry)
+            self._check_folders()
         except MalformedError as error:
             raise MalformedError(f"{name}: {error.message.removeprefix('layer: ')}") from error
 
@@ -54,6 +56,10 @@ class Archive:
         return entry.size
 
     def _add(self, entry: Entry) -> None:
+        above = entry.path if entry.kind is Kind.DIRECTORY else entry.path.rpartition("/")[0]
+        while above not in self._folders:
+            self._folders.add(above)
+            above = above.rpartition("/")[0]
         if entry.kind is Kind.DIRECTORY:
             return
         if entry.path in self._entries:
@@ -61,6 +67,13 @@ class Archive:
         if entry.stored != entry.size:
             raise MalformedError(f"{entry.path!r:.200} is a sparse member")
         self._entries[entry.path] = entry
+
+    def _check_folders(self) -> None:
+        """Refuse what is a folder and something else: below a link, whoever unpacks it writes."""
+        for path in sorted(self._folders & self._entries.keys()):
+            raise MalformedError(
+                f"{path!r:.200} is a folder and a {self._entries[path].kind.value}"
+            )
 
     def _find(self, path: str) -> Entry | None:
         name = path
