@@ -1031,6 +1031,31 @@ def test_what_is_checked_whole_leaves_nothing_to_be_explained(
     assert {found.cause.slug for found in attribute([place], contents, Scene())} == wanted
 
 
+@pytest.mark.parametrize(
+    ("path", "left", "right", "slug"),
+    [
+        ("config/Hostname", "0a1b2c3d4e5f", "f5e4d3c2b1a0", "container_id_in_config"),
+        ("config/Hostname", "0a1b2c3d4e5f", "ci.example.org", None),
+        ("config/Hostname", "", "$(id)", None),
+        ("container", "a1" * 32, "b2" * 32, "container_id_in_config"),
+        ("config/Labels/io.buildah.version", "1.28.2", "1.37.0-dev", "builder_version_in_label"),
+        ("config/Labels/io.buildah.version", None, "1.28.2", "builder_version_in_label"),
+        ("config/Labels/io.buildah.version", "1.28.2", "$(id)", None),
+        ("config/Labels/io.buildah.version", "1.28.2", "1.28.2; id", None),
+        ("config/Labels/io.buildah.version", "1.28.2", "/dev/shm/sh", None),
+        ("moby.buildkit.buildinfo.v0", "eyJhIjoxfQ==", "$(id)", None),
+        ("docker_version", "20.10.5+dfsg1", "24.0.7-0ubuntu4", "builder_version_in_label"),
+        ("moby.buildkit.buildinfo.v0", "eyJhIjoxfQ==", "eyJhIjoyfQ==", "builder_version_in_label"),
+    ],
+)
+def test_a_known_place_in_a_configuration_holds_what_its_builder_writes_there(
+    path: str, left: str | None, right: str, slug: str | None
+):
+    sides = Aspect.CONFIG, left, right, f"/config/{path}"
+    assert slugs("known_path", of(*sides, vary=None)) == ({slug} if slug else set())
+    assert slugs("known_path", of(*sides))  # two runs of one build
+
+
 def test_of_many_lines_each_is_indented_as_one_that_was_compared():
     def script(day: int, out: int = -1) -> str:
         lines = (

@@ -33,6 +33,15 @@ _SETTINGS = re.compile(r"\.(?:cnf|conf|py|rules|service|sh)$")
 _CREATED = {"creation_times_not_clamped": False, CLAMPED: True}
 # apk names a virtual package YYYYMMDD.hhmmss, the moment it was made at.
 _VIRTUAL = re.compile(rb"20\d{6}\.\d{6}")
+#: What builders write into a configuration, by its key: a container's ID, which docker also makes
+#: its host name, a version, and what BuildKit keeps of a build, in base64.
+_BUILDERS = {"builder_version_in_label", "container_id_in_config"}
+_WRITTEN = re.compile(
+    r"(?:Hostname|container)=(?:[0-9a-f]{12}|[0-9a-f]{64})?"
+    r"|(?:io\.buildah\.version|docker_version)="
+    r"(?:v?[0-9]+(?:\.[0-9]+){1,3}(?:[-+~][0-9A-Za-z.+~-]{1,40})?)?"
+    r"|moby\.buildkit\.[a-z0-9.]+=(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/]=))?"
+)
 
 
 class _KnownPath:
@@ -104,7 +113,10 @@ def _explains(record: Record, case: Case) -> bool:
     if difference.aspect is Aspect.PRESENCE:  # nobody looked into a file that one side alone has
         return of_one_build(case) and difference.detail == (_SNAKEOIL if hashed else None)
     if difference.aspect is not Aspect.CONTENT:
-        return True
+        key = difference.path.rpartition("/")[2]
+        sides = [side for side in (difference.left, difference.right) if side is not None]
+        written = all(_WRITTEN.fullmatch(f"{key}={side}") for side in sides)
+        return of_one_build(case) or slug not in _BUILDERS or written
     if hashed or case.left is None or case.right is None:
         return False
     data = case.left.data, case.right.data
