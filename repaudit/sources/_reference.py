@@ -9,6 +9,8 @@ from pathlib import Path
 #: What skopeo reads for us (containers-transports(5)).
 SKOPEO = ("containers-storage", "docker", "docker-daemon", "ostree", "sif", "tarball")
 _OURS = ("dir", "docker-archive", "oci", "oci-archive")
+#: What a path follows; of others it is the name of an image.
+_PATHS = ("", "sif", "tarball", *_OURS)
 
 
 def split(reference: str) -> tuple[str, str]:
@@ -27,9 +29,10 @@ def split(reference: str) -> tuple[str, str]:
 def without_place(reference: str) -> str:
     """Return a reference without the folder, or the storage, in which its image lies here."""
     transport, rest = split(reference)
-    if rest.startswith("/") and not rest.startswith("//"):
+    if transport in _PATHS or (rest.startswith("/") and transport != "docker"):
         path, tag = find_path(rest, Path.exists) or (Path(rest), "")
-        rest = f"{path.name}:{tag}" if tag else path.name
+        name = path.name or "."
+        rest = f"{name}:{tag}" if tag else name
     elif transport == "containers-storage" and rest.startswith("["):
         rest = rest.partition("]")[2]
     return f"{transport}:{rest}" if transport else rest
