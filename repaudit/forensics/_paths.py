@@ -43,7 +43,7 @@ def paths(data: bytes) -> Iterator[bytes]:
     return (hit[0] for hit in _PATH.finditer(data))
 
 
-def moved(left: bytes, right: bytes) -> Moved | None:
+def folders_of(left: bytes, right: bytes) -> Moved | None:
     """Return the folders by which two absolute paths differ, where what stands in them is alike."""
     if left == right or not (_ABSOLUTE.fullmatch(left) and _ABSOLUTE.fullmatch(right)):
         return None
@@ -61,7 +61,7 @@ def between(left: str, right: str) -> Moved | None:
         return None
     words = zip(_WORD.findall(left), _WORD.findall(right), strict=True)
     differ = ((a.encode(), b.encode()) for a, b in words if a != b)
-    found = {moved(*pair) or pair for pair in differ}
+    found = {folders_of(*pair) or pair for pair in differ}
     return found.pop() if len(found) == 1 else None
 
 
@@ -102,7 +102,7 @@ def _likeliest(gone: Sequence[bytes], come: Sequence[bytes]) -> Moved:
         pair
         for path in gone
         for other in named[path.rpartition(b"/")[2]][:_MOST_ALIKE]
-        if (pair := moved(path, other)) and b"/" not in pair
+        if (pair := folders_of(path, other)) and b"/" not in pair
     )
     if votes:
         return max(votes, key=lambda pair: (votes[pair], pair))

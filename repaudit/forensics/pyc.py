@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from repaudit.forensics._case import clue, contents, of_one_build, sides, without_canaries
 from repaudit.forensics._members import claims, whole_parts
-from repaudit.forensics._paths import blamed, moved, unknown
+from repaudit.forensics._paths import blamed, folders_of, unknown
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.model.finding import Clue
 
@@ -48,13 +48,13 @@ def _name(case: Case, left: bytes, right: bytes) -> Iterator[Clue]:
     Elsewhere code may be there without its source, and look for what it loads beside that.
     """
     if not (of_one_build(case) or _CACHED.search(case.difference.path)):
-        pair = moved(left, right)
+        pair = folders_of(left, right)
         yield from (unknown(pair),) if pair else _renamed(left, right)
         return
     for found, one, other in _drawn(left, right):
         yield found
         left, right = one, other
-    pair = moved(left, right)
+    pair = folders_of(left, right)
     if pair:
         yield from blamed(case, pair, "co_filename")
     else:
