@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repaudit.formats import BOUNDS, Bounds, Budget, Kind, Part, apart, differing, regions
+from repaudit.formats import BOUNDS, Bounds, Budget, Kind, Part, apart, differing, parting, regions
 from repaudit.formats._regions import FORMATS
 from repaudit.formats.interface import STEP, Labels
 from repaudit.model.errors import UnreadableError
@@ -295,6 +295,14 @@ def test_lone_members_are_told_in_either_direction():
 
     assert differing(both) == {"member b": (None, b"2")}
     assert differing(both[::-1]) == {"member b": (b"2", None)}
+
+
+@pytest.mark.parametrize("before", [0, 1, 4095, 4096, 10_000])
+def test_two_texts_part_where_their_bytes_first_differ_or_one_ends(before: int):
+    same = bytes(before)
+    assert parting(same + b"a-", same + b"b-") == before
+    assert parting(same + b"a-a", same + b"b-b", before + 1) == before + 2
+    assert parting(same, same + b"b") == parting(same + b"b", same) == parting(same, same) == before
 
 
 # --- bombs -------------------------------------------------------------------------------------

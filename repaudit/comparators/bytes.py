@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from repaudit.comparators.interface import Comparator, bounded
+from repaudit.formats import parting
 from repaudit.model.withheld import covered
 
 #: How many bytes a row shows, how many rows a side, and where rows are looked for.
@@ -20,24 +21,13 @@ class _Bytes:
 
     def compare(self, name: str, left: Path, right: Path) -> str | None:
         one, other = left.read_bytes(), right.read_bytes()
-        start = _parting(one, other)
-        if start is None:
+        if one == other:
             return None
+        start = parting(one, other)
         head, shown = _head(start, one, other), (covered(one), covered(other))
         if shown != (one, other):
             head += "; private keys and password hashes are not shown"
         return bounded([head, *islice(_rows(start, *shown), 2 * _ROWS)])
-
-
-def _parting(one: bytes, other: bytes) -> int | None:
-    """Return the first place in which two files differ, None where they are the same."""
-    most = max(len(one), len(other))
-    for at in range(0, most, _BLOCK):
-        a, b = one[at : at + _BLOCK], other[at : at + _BLOCK]
-        if a != b:
-            pairs = enumerate(zip(a, b, strict=False))
-            return at + next((n for n, (x, y) in pairs if x != y), min(len(a), len(b)))
-    return None
 
 
 def _head(start: int, one: bytes, other: bytes) -> str:

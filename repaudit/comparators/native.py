@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 from repaudit.comparators.interface import MOST_LINES, Comparator, bounded
-from repaudit.formats import CONTENT, STEP, differing, digest
+from repaudit.formats import CONTENT, STEP, differing, digest, parting
 from repaudit.model.text import printable
 from repaudit.model.withheld import WITHHELD, withheld
 
@@ -48,8 +48,7 @@ def _parting(one: bytes | None, other: bytes | None) -> int:
     """Return from where on both values are shown."""
     if one is None or other is None:
         return 0
-    pairs = enumerate(zip(one, other, strict=False))
-    first = next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+    first = parting(one, other)
     said = one.rfind(WITHHELD.encode(), 0, first)
     if said >= 0 and b")" not in one[said:first]:
         return said

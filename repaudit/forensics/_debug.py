@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from repaudit.forensics._paths import Moved, renamed
+from repaudit.formats import parting
 
 _TEXTS = (".debug_line_str", ".debug_str")
 _LINES = ".debug_line"
@@ -21,8 +22,6 @@ _REFERRING = re.compile(r"(?:\.rela?)?\.debug_(?:info|line|macro|names|str_offse
 _WORD, _WIDE = 4, 0xFFFFFFF0
 #: So many words are looked up, so many strings searched for, and no longer ones: it takes a while.
 _MOST_WORDS, _MOST_ENDS, _LONGEST = 500_000, 50, 1 << 12
-#: What is compared at once while both sides are the same.
-_BLOCK = 1 << 12
 
 Order = Literal["little", "big"]
 #: Sections by name.
@@ -63,8 +62,8 @@ class Debug:
             return False
         at = 0
         for _ in range(_MOST_WORDS):
-            found = differ(left, right, at)
-            if found is None:
+            found = parting(left, right, at)
+            if found == len(left):
                 return True
             # It is not known where a word starts: the lower bytes of both may agree.
             starts = range(found, max(at, found - _WORD + 1) - 1, -1)
@@ -105,15 +104,6 @@ def _text(section: bytes | None, at: int) -> bytes | None:
 
 def _words(left: bytes, right: bytes, at: int) -> tuple[bytes, bytes]:
     return left[at : at + _WORD], right[at : at + _WORD]
-
-
-def differ(left: bytes, right: bytes, at: int) -> int | None:
-    """Return the first place from `at` on where both differ, None where there is none."""
-    for start in range(at, len(left), _BLOCK):
-        one, other = left[start : start + _BLOCK], right[start : start + _BLOCK]
-        if one != other:
-            return start + next(n for n, byte in enumerate(one) if byte != other[n])
-    return None
 
 
 class _Unit(NamedTuple):

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from repaudit.forensics._debug import Order, Sections, differ
+from repaudit.forensics._debug import Order, Sections
 from repaudit.forensics._paths import Moved, sources_renamed
+from repaudit.formats import parting
 
 GO_TABLES, GO_MODULE = ".gopclntab", ".go.module"
 _FOLLOWING = (".dynamic", GO_MODULE, ".symtab")
@@ -88,12 +89,9 @@ def _alike(one: _Tables, other: _Tables, order: Order, known: Sequence[Moved]) -
 
 def _ends(left: bytes, right: bytes) -> tuple[int, int] | None:
     """Return how much is the same from the start and from the end, if only zeros are between."""
-    most = min(len(left), len(right))
-    start = differ(left[:most], right[:most], 0)
-    start = most if start is None else start
-    rest = most - start
-    end = differ(left[len(left) - rest :][::-1], right[len(right) - rest :][::-1], 0)
-    end = rest if end is None else end
+    start = parting(left, right)
+    rest = min(len(left), len(right)) - start
+    end = parting(left[len(left) - rest :][::-1], right[len(right) - rest :][::-1])
     gaps = left[start : len(left) - end], right[start : len(right) - end]
     return None if any(gap.strip(b"\0") for gap in gaps) else (start, end)
 

@@ -11,7 +11,7 @@ from repaudit.forensics._obeyed import dates_alone
 from repaudit.forensics._tokens import compare_lines, sample, unseen
 from repaudit.forensics.interface import Case, Forensic
 from repaudit.forensics.text import decoded
-from repaudit.formats import STEP, apart
+from repaudit.formats import STEP, apart, parting
 from repaudit.model.finding import Clue
 
 _TABLE = "table "
@@ -19,7 +19,6 @@ _TABLE = "table "
 _SHORTEST = 4
 #: So many bytes are held against the values of cells, in seconds; to try one costs as much as some.
 _WORK, _CHECK = 2 << 30, 1 << 10
-_PIECE = 1 << 12
 
 
 class _Sqlite:
@@ -61,10 +60,10 @@ def _nothing_else(data: Sequence[bytes], cells: Sequence[tuple[str, str]]) -> bo
     known: dict[tuple[int, int], list[tuple[int, bytes, bytes]]] = {}
     stored = {pair for a, b in cells for pair in _stored(a, b) if pair[0] != pair[1]}
     for one, other in sorted(stored, key=lambda pair: (-len(pair[0]), pair)):
-        at = _parting(one, other, 0)
+        at = parting(one, other)
         known.setdefault((one[at], other[at]), []).append((at, one, other))
     end, work = 0, _WORK
-    while (at := _parting(left, right, end)) < len(left):
+    while (at := parting(left, right, end)) < len(left):
         for before, one, other in known.get((left[at], right[at]), ()):
             work -= _CHECK + len(one)
             if work < 0:
@@ -76,14 +75,6 @@ def _nothing_else(data: Sequence[bytes], cells: Sequence[tuple[str, str]]) -> bo
         else:
             return False
     return True
-
-
-def _parting(left: bytes, right: bytes, at: int) -> int:
-    """Return where two texts of one length begin to differ, from `at` on, else their length."""
-    while at < len(left) and left[at : at + _PIECE] == right[at : at + _PIECE]:
-        at += _PIECE
-    pairs = zip(left[at : at + _PIECE], right[at : at + _PIECE], strict=True)
-    return next((at + i for i, (a, b) in enumerate(pairs) if a != b), len(left))
 
 
 def _stored(left: str, right: str) -> Iterator[tuple[bytes, bytes]]:

@@ -6,6 +6,7 @@
 """
 
 from repaudit.formats._apart import apart
+from repaudit.formats._bytes import parting
 from repaudit.formats._checksums import algorithm, read_digest
 from repaudit.formats._differing import differing
 from repaudit.formats._lines import matcher, reordered
@@ -28,6 +29,7 @@ __all__ = [
     "differing",
     "digest",
     "matcher",
+    "parting",
     "read_digest",
     "regions",
     "reordered",

@@ -12,6 +12,9 @@ from blake3 import blake3
 from repaudit.formats.interface import Budget, Labels
 from repaudit.model.errors import UnreadableError
 
+#: What is compared at once while both sides are the same.
+_BLOCK = 1 << 12
+
 
 def take(data: bytes, at: int, size: int) -> bytes:
     """Return `size` bytes at `at`; raise UnreadableError where they are not all there."""
@@ -23,6 +26,15 @@ def take(data: bytes, at: int, size: int) -> bytes:
 def unpack(form: Struct, data: bytes, at: int) -> tuple[Any, ...]:
     """Return the fields of `form` at `at`; raise UnreadableError where they are not all there."""
     return form.unpack(take(data, at, form.size))
+
+
+def parting(left: bytes, right: bytes, at: int = 0) -> int:
+    """Return the first place from `at` on where both part: at last the shorter one's end."""
+    most = min(len(left), len(right))
+    while at < most and left[at : at + _BLOCK] == right[at : at + _BLOCK]:
+        at += _BLOCK
+    pairs = enumerate(zip(left[at : at + _BLOCK], right[at : at + _BLOCK], strict=False), at)
+    return next((n for n, (a, b) in pairs if a != b), most)
 
 
 def fingerprint(data: bytes) -> bytes:
