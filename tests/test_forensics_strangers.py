@@ -901,6 +901,13 @@ def test_whom_a_container_trusts_is_no_matter_of_places_in_two_images(path: str)
     assert known(path, b"\1", b"\2", vary=("time",)) != set()
 
 
+def test_another_hash_of_a_password_is_random_in_two_runs_of_one_build_alone():
+    left, right = (f"app:{{SSHA}}{one}6ph5Mm5Pz8GgiULbPgzG37mj9hHH82d\n" for one in "WX")
+    assert slugs("text", case(left.encode(), right.encode())) == {"embeds_random_value"}
+    assert slugs("text", case(left.encode(), b"app:\n")) == UNEXPLAINED
+    assert differ(left, right) == UNEXPLAINED
+
+
 def test_nor_is_a_password():
     line = "app:$y$j9T$abc./1${}:20779:0:99999:7:::\n"
     one, other = (line.format(c * 30).encode() for c in "ab")

@@ -1,4 +1,4 @@
-"""Private keys in texts: that they are others is told, and no word of them."""
+"""Private keys and hashes of passwords in texts: that they are others is told, and no word of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from repaudit.forensics._case import Blame, of_one_build
 from repaudit.forensics.interface import Case
-from repaudit.model.withheld import KEY, apart
+from repaudit.model.withheld import apart
 
 
 def hide(case: Case, left: str, right: str) -> tuple[str, str, list[Blame]]:
@@ -14,6 +14,6 @@ def hide(case: Case, left: str, right: str) -> tuple[str, str, list[Blame]]:
     (left, on_left), (right, on_right) = apart(left), apart(right)
     pairs = zip_longest(on_left, on_right, fillvalue="")
     found = [Blame("unexplained", a, b) for a, b in pairs if a != b]
-    if of_one_build(case) and all(KEY in a and KEY in b for _, a, b, _ in found):
+    if of_one_build(case) and all(one.left and one.right for one in found):
         found = [one._replace(slug="embeds_random_value") for one in found]
     return left, right, found
