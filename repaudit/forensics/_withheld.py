@@ -1,4 +1,4 @@
-"""Private keys and hashes of passwords in texts: that they are others is told, and no word of them."""
+"""Keys and passwords in texts: that they are others is told, and no word of them."""
 
 from __future__ import annotations
 
