@@ -69,6 +69,32 @@ def test_attestations_are_no_images_but_stay_in_the_index():
     refused(store, store.index({**attestation, **UNKNOWN}), "holds no image")
 
 
+@pytest.mark.parametrize(
+    ("said", "own", "images"),
+    [
+        (UNKNOWN, {"architecture": "unknown", "os": "unknown"}, 1),
+        (UNKNOWN, {}, 1),
+        ({}, {"architecture": "unknown", "os": "unknown"}, 1),
+        ({}, {}, 2),
+        ({"platform": {}}, {}, 2),
+        ({"platform": {"os": "linux", "architecture": "amd64"}}, {}, 2),
+        ({"platform": {"os": "linux", "architecture": "amd64"}}, {"os": "unknown"}, 2),
+    ],
+)
+def test_an_image_that_calls_itself_an_attestation_is_one_if_it_has_a_platform(
+    said: dict, own: dict, images: int
+):
+    store = Store()
+    fields = {"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": [digest_of(TOP)]}}
+    liar = change(store, config=store.add_json(fields | own, CONFIG), layers=[store.add(TOP)])
+    root = store.index(liar | ATTESTS | said, store.image(BASE))
+    found = read_images(store, root_of(root))
+    assert len(found.images) == images
+    assert [one.other for one in found.listed] == ["attestation" if images == 1 else "", ""]
+    nested = store.index(store.index(store.image(TOP)) | ATTESTS, store.image(BASE))
+    assert len(read_images(store, root_of(nested)).images) == 2
+
+
 def test_artifacts_are_no_images_but_listed_as_what_they_are():
     store = Store()
     image = store.image(BASE)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from repaudit.model.digest import Descriptor, parse_digest, sha256
-from repaudit.model.errors import MalformedError
+from repaudit.model.errors import MalformedError, RepauditError
 from repaudit.model.image import Image, ImageSet, Layer, Listed
 from repaudit.oci.blob import Blobs, parse_object, read_blob, read_digest
 from repaudit.oci.fields import parse_manifest
@@ -34,6 +34,9 @@ MAX_DEPTH = 3
 MAX_MANIFESTS = 256
 MAX_LAYERS = 1024
 _REFERENCE_TYPE = "vnd.docker.reference.type"
+_ATTESTATION = "attestation"
+#: BuildKit's platform of attestations, which nobody asks for.
+_UNKNOWN = "unknown/unknown"
 
 
 def read_images(blobs: Blobs, root: Descriptor) -> ImageSet:
@@ -128,8 +131,9 @@ class _Walk:
             descriptor = parse_descriptor(item, f"a manifest of index {digest}")
             at = f"{where}/manifests/{number}"
             if other := _other(item):
-                yield Listed(where=at, other=other)
-                continue
+                if other != _ATTESTATION or not self._is_image(item, descriptor):
+                    yield Listed(where=at, other=other)
+                    continue
             data = read_blob(self._blobs, descriptor)
             value = parse_manifest(data, f"manifest {descriptor.digest}")
             if _is_index(value, descriptor.digest, descriptor.media_type):
@@ -141,14 +145,29 @@ class _Walk:
                 image = _read_manifest(data, value, descriptor.digest, self._blobs, item)
                 yield Listed(where=at, image=image)
 
+    def _is_image(self, item: dict[str, Any], descriptor: Descriptor) -> bool:
+        """Whether what calls itself an attestation is an image to those who ask for a platform."""
+        target = platform(item.get("platform"))
+        if target != "unknown":
+            return target != _UNKNOWN
+        try:
+            value = parse_manifest(read_blob(self._blobs, descriptor), "it")
+            if "manifests" in value:
+                return True
+            config = parse_descriptor(value.get("config"), "it")
+            fields = parse_object(read_blob(self._blobs, config), "it")
+        except RepauditError:  # no reader of images has it either
+            return False
+        return platform(fields) not in {"unknown", _UNKNOWN}
+
 
 def _other(item: dict[str, Any]) -> str:
     """Return what an index's item is by its own words where those say that it is no image."""
     annotations, target = item.get("annotations"), item.get("platform")
     kind = annotations.get(_REFERENCE_TYPE) if isinstance(annotations, dict) else None
     if kind == "attestation-manifest":
-        return "attestation"
-    if kind is None and isinstance(target, dict) and platform(target) == "unknown/unknown":
+        return _ATTESTATION
+    if kind is None and isinstance(target, dict) and platform(target) == _UNKNOWN:
         return "manifest of an unknown platform"
     media_type = str(item.get("mediaType") or "")
     return "" if media_type in {"", *_INDEXES, *_MANIFESTS} else media_type

@@ -6,7 +6,7 @@ an index lists (attestations, artifacts) is known by its digest alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -65,8 +65,13 @@ def count_listed(left: dict[str, Any] | None, right: dict[str, Any] | None) -> i
 def compare_indexes(left: ImageSet, right: ImageSet, *, several: bool) -> Iterator[Difference]:
     """Yield how two indexes differ beside the images in them; of `several` each is named."""
     if (left.index is None) != (right.index is None):
-        detail = _not_kept(right, left) if left.index is None else _not_kept(left, right)
+        lone, bare, side = (right, left, 1) if left.index is None else (left, right, 0)
+        kept = any(image.manifest is not None for image in bare.images)
+        beside = () if kept else [item for item in _items(lone) if item.listed.other]
+        detail = None if kept else _not_kept(lone, beside)
         yield replace(presence(None, "/index", left.index, right.index), detail=detail)
+        for item in beside:  # whoever ignores the index still has them told
+            yield _lacking(item, side)
     if left.index is None or right.index is None:
         return
     yield from _documents("/index", left.index, right.index)
@@ -83,12 +88,9 @@ def compare_indexes(left: ImageSet, right: ImageSet, *, several: bool) -> Iterat
     yield from _order(pairs, items[1])
 
 
-def _not_kept(lone: ImageSet, other: ImageSet) -> str | None:
-    """Return what was not compared of an index, if the other side could not have one."""
-    if any(image.manifest is not None for image in other.images):
-        return None
+def _not_kept(lone: ImageSet, beside: Iterable[_Item]) -> str:
+    """Return what was not compared of an index where the other side could not have one."""
     lines = [f"the other side is a docker archive, and those keep no index: {lone.digest}"]
-    beside = (item for item in _items(lone) if not item.name)
     lines += [f"not compared: {item.says} {item.digest}" for item in beside]
     return "\n".join(lines)
 
