@@ -236,3 +236,42 @@ def test_eight_packages_that_list_one_file_are_heard(before: int, heard: bool, t
         sides.append({**own, STATUS: b"".join(stanza(name, version) for name in names)})
     found = told(write(tmp_path / "l", sides[0]), write(tmp_path / "r", sides[1]))
     assert ("usr/share/app/a" in paths(found.get(PLAIN, []))) is heard
+
+
+@pytest.mark.parametrize(
+    ("own", "new"),
+    [
+        ("usr/lib/git-core/own", "usr/lib/git-core/git-evil"),
+        ("usr/lib/cgi-bin/own", "usr/lib/cgi-bin/evil"),
+        ("usr/lib/app/methods/own", "usr/lib/app/methods/evil"),
+        ("usr/lib/docker/cli-plugins/own", "usr/lib/docker/cli-plugins/docker-evil"),
+        ("usr/lib/systemd/own", "usr/lib/systemd/system-sleep/evil"),
+        ("usr/lib/python3.11/lib-dynload/a.so", "usr/lib/python3.11/lib-dynload/evil.so"),
+        ("usr/lib/x86_64-linux-gnu/libapp.so.1", "usr/lib/x86_64-linux-gnu/libcrypt.so.9"),
+        ("usr/share/perl5/App.pm", "usr/share/perl5/Carp.pm"),
+        ("usr/share/bash-completion/completions/a", "usr/share/bash-completion/completions/ls"),
+    ],
+)
+def test_a_new_file_where_programs_look_for_one_is_not_the_packages(
+    own: str, new: str, tmp_path: Path
+):
+    both = {own: b"same"}
+    left = write(tmp_path / "l", image("1", both))
+    found = told(left, write(tmp_path / "r", image("2", {**both, new: b"evil"})))
+    assert new in paths(found[PLAIN])
+    assert new not in paths(found[UPGRADE])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("usr/lib/x86_64-linux-gnu/libapp.so.1.2", "usr/lib/x86_64-linux-gnu/libapp.so.1.10"),
+        ("usr/lib/python3/dist-packages/app/a.py", "usr/lib/python3/dist-packages/app/b.py"),
+        ("usr/share/app/a", "usr/share/app/b"),
+        ("usr/share/man/man1/a.1", "usr/share/man/man1/b.1"),
+    ],
+)
+def test_one_in_the_place_of_another_is_and_so_is_data(old: str, new: str, tmp_path: Path):
+    left = write(tmp_path / "l", image("1", {old: b"one"}))
+    found = told(left, write(tmp_path / "r", image("2", {new: b"two"})))
+    assert {old, new} <= paths(found[UPGRADE])

@@ -37,6 +37,13 @@ _TAKEN_WHOLE = re.compile(
     r"|systemd/(?:system|user)|(?:system-)?services|(?:site|dist)-packages|python[0-9.]+)/[^/]+",
     re.DOTALL,
 )
+#: Where programs look for what they load or run, by its place and its name alone. What is read by
+#: people is none of it, nor is a module of Python's in a package: only that asks for it by name.
+_LOOKED_INTO = re.compile(
+    r"(?:usr/(?:local/)?)?(?:lib\w*/(?!(?:.*/)?(?:site|dist)-packages/)"
+    r"|(?P<data>share)/(?!(?:doc|man|info|locale)/)).+",
+    re.DOTALL,
+)
 #: Folders that no one thing has for itself.
 _SHARED = re.compile(
     r"(?:(?:usr/(?:local/)?)?(?:lib\w*(?:/[^/]+-linux-[^/]+)?|s?bin|share(?:/(?:doc|info|man|locale))?"
@@ -59,6 +66,12 @@ def beyond(path: str) -> bool:
 def taken_whole(path: str) -> bool:
     """Whether a file there is taken up because it lies there."""
     return _TAKEN_WHOLE.fullmatch(path) is not None
+
+
+def looked_into(path: str, package: str) -> bool:
+    """Whether others than a package may take up a file there; data is below its name its own."""
+    hit = _LOOKED_INTO.fullmatch(path)
+    return hit is not None and not (hit["data"] and package in path.split("/")[:-1])
 
 
 def shared(folder: str) -> bool:

@@ -64,8 +64,8 @@ class Claim(Struct):
             return True
         before, after = (version or "" for version in self.package.versions)
         if self.homes is None:
-            left, right = self.package.files
-            self.homes = Homes.of(left, before), Homes.of(right, after)
+            name, (left, right) = self.package.name.partition(":")[0], self.package.files
+            self.homes = Homes.of(name, before, left), Homes.of(name, after, right)
         return self.homes[1 - side].hold(path, (before, after)[side])
 
 

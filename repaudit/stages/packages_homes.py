@@ -2,38 +2,51 @@
 
 A list is the image's own: who adds a file to a package adds it to the list. So a package accounts
 for files that it has on both sides, and for new ones where it had such on the other side already,
-and for none that decides what other programs or accounts do.
+and for none that decides what other programs or accounts do. Where programs look for what they load
+or run, a new file has to be beside one whose name differs from its own in numbers alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from posixpath import dirname
 
 from msgspec import Struct
 
-from repaudit.model.deciding import shared, taken_whole
+from repaudit.model.deciding import looked_into, shared, taken_whole
+from repaudit.stages.packages import Listed
+
+_NUMBER = re.compile(r"[0-9]+")
 
 
 class Homes(Struct, frozen=True):
     """The folders in which a package has files, as its list on one side says.
 
-    Each is there without the version too, which some are called by.
+    Each is there without the version too, which some are called by. `names` are those of
+    its files, without the numbers in them.
     """
 
+    package: str
     folders: frozenset[str]
+    names: frozenset[str]
 
     @classmethod
-    def of(cls, listed: Mapping[str, str | None], version: str) -> Homes:
+    def of(cls, name: str, version: str, listed: Listed) -> Homes:
         """Return the folders of the files of which a list has a digest."""
-        some = {dirname(path) for path, digest in listed.items() if digest is not None}
-        return cls(frozenset(_both(some, version)))
+        some = [path for path, digest in listed.items() if digest is not None]
+        return cls(
+            package=name,
+            folders=frozenset(_both({dirname(path) for path in some}, version)),
+            names=frozenset(_NUMBER.sub("0", path) for path in some),
+        )
 
     def hold(self, path: str, version: str) -> bool:
         """Whether a file that the package has in this version alone lies where it may."""
         if taken_whole(path):
             return False
+        if looked_into(path, self.package):
+            return _NUMBER.sub("0", path) in self.names
         folder = dirname(path)
         if not self.folders.isdisjoint(_both([folder], version)):
             return True
