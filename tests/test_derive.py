@@ -23,6 +23,7 @@ from repaudit.stages.attribute import attribute
 from repaudit.stages.contents import Contents, Kept
 from repaudit.stages.derive import derived
 from repaudit.stages.scene import Scene
+from tests import images
 
 A, B = b"built 2024-01-01\n", b"built 2025-02-05\n"
 
@@ -166,6 +167,65 @@ def test_a_derived_file_is_told_in_its_roots_finding(tmp_path: Path) -> None:
     assert {("srv/a",)} == {d.derived_from for d in held}
     details = {e.detail for f in findings for e in f.evidence if e.source == "derive"}
     assert {"srv/list differs only in what it holds of srv/a"} == details
+
+
+NOTE, LATER = (b"Notes: since 2024-01-%d 10:00:00 UTC\n" % day for day in (11, 12))
+
+
+def archive_of(name: str, data: bytes) -> bytes:
+    return images.tar(images.member(name.encode(), data))
+
+
+def digest_in(text: str) -> tuple[bytes, bytes]:
+    one, other = (text.encode() % FORMS["sha256"](data) for data in (NOTE, LATER))
+    return one, other
+
+
+@pytest.mark.parametrize(
+    ("path", "sides", "follows"),
+    [
+        ("srv/SHA256SUMS", digest_in("%b  notes\n"), True),
+        ("var/lib/dpkg/info/a.md5sums", digest_in("%b  notes\n"), True),
+        ("srv/a-1.dist-info/RECORD", digest_in("notes,sha256=%b,9\n"), True),
+        ("etc/allow.conf", digest_in("exec %b\n"), False),
+        ("srv/run", digest_in("#!/bin/sh\nrun %b\n"), False),
+        ("srv/a.tar", tuple(archive_of("app/notes", each) for each in (NOTE, LATER)), True),
+        ("srv/a.tar", tuple(archive_of("etc/cron.d/x", each) for each in (NOTE, LATER)), False),
+        ("srv/a.tar", tuple(archive_of("./a/../bin/x", each) for each in (NOTE, LATER)), False),
+        ("srv/a.tar", tuple(archive_of("app/x.conf", each) for each in (NOTE, LATER)), False),
+        (
+            "srv/a.tgz",
+            tuple(
+                gzip.compress(archive_of("in.tar", archive_of("root/x", each)), mtime=0)
+                for each in (NOTE, LATER)
+            ),
+            False,
+        ),
+        ("srv/a.tar", tuple(archive_of("app/run", each) for each in digest_in("#!a %b")), False),
+    ],
+)
+def test_of_two_images_what_decides_something_does_not_stand_under_what_it_holds(
+    path: str, sides: tuple[bytes, bytes], follows: bool, tmp_path: Path
+):
+    """A cause that explains a text does not explain a job with the same bytes."""
+    files = {"usr/share/doc/notes": (NOTE, LATER), path: sides}
+    differences, contents = pair(tmp_path, files)
+    held = derived(differences, contents, one_build=False)
+    assert [place[1] for place in held] == ([path] if follows else [])
+    assert [place[1] for place in derived(differences, contents)] == [path]
+
+
+def test_and_has_no_cause_but_its_own(tmp_path: Path):
+    jobs = tuple(archive_of("etc/cron.d/x", each) for each in (NOTE, LATER))
+    sums, allowed = digest_in("%b  notes\n"), digest_in("exec %b\n")
+    files = {"notes": (NOTE, LATER), "a.tar": jobs, "sums": sums, "etc/allow": allowed}
+    told = {
+        d.path: f.cause.slug
+        for f in attribute(*pair(tmp_path, files), Scene())
+        for d in f.differences
+    }
+    dated = dict.fromkeys(("notes", "sums"), "captures_build_date")
+    assert told == {**dated, **dict.fromkeys(("a.tar", "etc/allow"), "unexplained")}
 
 
 # What a layer has from the one below.

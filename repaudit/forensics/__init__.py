@@ -10,6 +10,7 @@ from repaudit.forensics._catalogue import (
     leaves_nothing,
 )
 from repaudit.forensics._clocks import Blanked, without_clock
+from repaudit.forensics._obeyed import decides
 from repaudit.forensics.interface import Case, Clamp, Content, Forensic
 from repaudit.forensics.known_path import at_known_place, place_of
 from repaudit.host.registry import Registry
@@ -28,6 +29,7 @@ __all__ = [
     "at_known_place",
     "cause",
     "causes",
+    "decides",
     "fix_of",
     "general_cause",
     "leaves_nothing",

@@ -11,7 +11,10 @@ import re
 from collections.abc import Iterable
 
 from repaudit.forensics._case import Blame, of_one_build
+from repaudit.forensics._members import MEMBER, unpacked_as
 from repaudit.forensics.interface import Case
+from repaudit.formats import STEP
+from repaudit.model.deciding import of_system
 from repaudit.model.difference import Aspect
 
 #: Languages in which a line that begins so is a comment; in all others it is one with `#`.
@@ -84,6 +87,22 @@ def obeyed(case: Case, *texts: str) -> bool:
         return aspect is Aspect.LINK or (aspect is Aspect.CONFIG and bool(_CONFIG.match(path)))
     scripts = any(text.startswith("#!") for text in texts)
     return scripts or _PLACES.search(path) is not None
+
+
+def decides(path: str, sides: Iterable[bytes], regions: Iterable[str]) -> bool:
+    """Whether a file with these bytes may decide something where it differs, in these regions.
+
+    So may a setting, a program, and a part of an archive that is one once that is unpacked.
+    """
+    if _PLACES.search(path) or any(side.startswith((b"#!", b"\x7fELF")) for side in sides):
+        return True
+    steps = (step for region in regions for step in region.split(STEP))
+    names = [step.removeprefix(MEMBER) for step in steps if step.startswith(MEMBER)]
+    return any(".." in name or _is_setting(unpacked_as(name)) for name in names)
+
+
+def _is_setting(path: str) -> bool:
+    return of_system(path) or _PLACES.search(path) is not None
 
 
 def commented(case: Case, line: str) -> bool:

@@ -44,7 +44,8 @@ def attribute(
     differences: Sequence[Difference], contents: Contents, scene: Scene
 ) -> tuple[Finding, ...]:
     """Return the findings; each difference stands in one at least, the unexplained first."""
-    return attribution(differences, contents, scene, derived(differences, contents)).findings
+    holds = derived(differences, contents, one_build=bool(scene.left))
+    return attribution(differences, contents, scene, holds).findings
 
 
 def attribution(

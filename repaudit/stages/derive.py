@@ -14,6 +14,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 from pathlib import PurePosixPath
 
+from repaudit.forensics import decides
 from repaudit.formats import algorithm, differing, read_digest
 from repaudit.model.difference import Aspect, Difference, Place, Within
 from repaudit.oci.spool import Source
@@ -96,19 +97,23 @@ class Digests:
 Derived = Mapping[Place, tuple[Place, ...]]
 
 
-def derived(differences: Sequence[Difference], contents: Contents) -> Derived:
+def derived(
+    differences: Sequence[Difference], contents: Contents, *, one_build: bool = True
+) -> Derived:
     """Return the places that differ in other files' digests or bytes alone, with those, sorted.
 
     A root is no such place itself: what holds the digest of a list stands under what is listed.
+    Where both sides are not of `one_build`, a place at which those may decide something is none.
     """
-    return Derivation(contents).of(differences)
+    return Derivation(contents, one_build=one_build).of(differences)
 
 
 class Derivation:
     """What follows from what, in several comparisons: the same contents are looked at once."""
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Contents, *, one_build: bool = True) -> None:
         self._contents = contents
+        self._one_build = one_build
         self._known: dict[tuple[_Sided, ...], Derived] = {}
 
     def of(self, differences: Iterable[Difference]) -> Derived:
@@ -123,7 +128,7 @@ class Derivation:
     def _roots(self, some: Iterable[_Sided]) -> Derived:
         pairs = ((place, self._contents.get((left, right))) for place, left, right in some)
         kept = {place: both for place, both in pairs if both}
-        search = _Search(kept)
+        search = _Search(kept, one_build=self._one_build)
         return roots({place: found for place in kept if (found := search.held(place))})
 
 
@@ -178,8 +183,9 @@ def _moved(one: Difference, known: Mapping[_Bytes, tuple[int | None, Place]]) ->
 
 
 class _Search:
-    def __init__(self, kept: Mapping[Place, Kept]) -> None:
+    def __init__(self, kept: Mapping[Place, Kept], *, one_build: bool) -> None:
         self._kept = kept
+        self._one_build = one_build
         self._digests = (
             Digests((place, k.left, k.left_size) for place, k in kept.items()),
             Digests((place, k.right, k.right_size) for place, k in kept.items()),
@@ -194,6 +200,7 @@ class _Search:
         sides = (both.left.read_bytes(), both.right.read_bytes())
         seal = hashlib.sha256(b"".join(sides)).hexdigest()  # no file holds its own
         found: set[Place] = set()
+        read = [*sides]
 
         def masked(_: str, texts: Sequence[bytes]) -> list[bytes]:
             pairs = zip(self._digests, texts, strict=True)
@@ -201,6 +208,7 @@ class _Search:
                 digests.masked(text, seal) for digests, text in pairs
             )
             found.update(named)
+            read.extend(texts)
             if left != right and max(map(len, texts)) <= MOST_BYTES:
                 raise _OwnError
             return [left, right]
@@ -217,6 +225,8 @@ class _Search:
                 if left != right or None in values:
                     return frozenset()
         except _OwnError:
+            return frozenset()
+        if found and not self._one_build and decides(place[1], read, regions):
             return frozenset()
         return frozenset(found)
 
