@@ -180,6 +180,7 @@ def test_what_is_written_otherwise_is_told_whatever_differs_besides(respect: str
 
 MEANT = {
     "acl": (member(b"a"), pax((b"SCHILY.acl.access", b"user::---")) + member(b"a")),
+    "contiguous": (member(b"a"), member(b"a", kind=b"7")),
     "label": (member(b"a"), pax((b"RHT.security.selinux", b"x")) + member(b"a")),
     "unknown": (pax((b"x.y", b"1")) + member(b"a"), pax((b"x.y", b"2")) + member(b"a")),
     "global": (member(b"a"), pax((b"path", b"b"), kind=b"g") + member(b"a")),

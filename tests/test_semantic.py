@@ -247,3 +247,11 @@ def test_what_a_reader_may_take_for_an_attribute_is_no_format(tmp_path: Path):
     text = CliRunner().invoke(app, ["diff", left, acl, "--quiet"]).stdout
     assert "SCHILY.acl.access" in text
     assert "unexplained" in text
+
+
+@pytest.mark.parametrize(("kind", "status"), [(b"7", 1), (b"\0", 0)])
+def test_a_type_that_some_runtimes_refuse_is_no_format(tmp_path: Path, kind: bytes, status: int):
+    left = image(tmp_path / "l", tar(member(b"a", b"x")))
+    right = image(tmp_path / "r", tar(member(b"a", b"x", kind)))
+
+    assert [diff(left, right, "--semantic")[0], diff(left, right)[0]] == [status, 1]

@@ -115,7 +115,7 @@ class Otherwise:
     """
 
     def __init__(self, *, meant: bool = False) -> None:
-        self._untold = _SPELLING if meant else frozenset[int | bytes]()
+        self._meant = meant
         self._seen: dict[int | bytes, _Seen] = {}
         self._times: dict[int | bytes, _Seen] = {}
         self._members = 0
@@ -136,11 +136,13 @@ class Otherwise:
             if _are_times(one.get(key), other.get(key)):
                 differ.remove(key)
                 _count(self._times, key, path, one[key], other[key])
-        differ = [at for at in differ if at not in self._untold]
+        means = [at for at in differ if not _is_spelling(at, one.get(at), other.get(at))]
+        if self._meant:
+            differ = means
         if differ:
             self._members += 1
             self._first = min(self._first, path) if self._first else path
-        self.means = self.means or not _SPELLING.issuperset(differ)
+        self.means = self.means or bool(means)
         for where in differ:
             if where not in self._seen and len(self._seen) >= _MOST and isinstance(where, bytes):
                 where = _OTHER
@@ -208,6 +210,14 @@ def _lines(seen: Mapping[int | bytes, _Seen]) -> Iterator[str]:
         yield f"{one.count:,} in {_place(where)}, first {_short(one.path)}: {values}"
     if len(order) > _MOST_TOLD:
         yield f"and in {len(order) - _MOST_TOLD} other respects"
+
+
+def _is_spelling(at: int | bytes, *sides: tuple[bytes, ...] | None) -> bool:
+    """Whether a respect means the same to every reader as both sides have it.
+
+    A file of the old type, NUL, is one to all; contiguous ones (`7`) some runtimes refuse.
+    """
+    return at in _SPELLING and (at != TYPE or all(side in {None, (b"\0",)} for side in sides))
 
 
 def _are_times(*sides: tuple[bytes, ...] | None) -> bool:
