@@ -235,6 +235,23 @@ def test_what_lists_an_only_image_is_no_part_of_it_and_counted(tmp_path: Path):
     ]
 
 
+def test_what_index_json_says_beside_its_only_image_is_counted(tmp_path: Path):
+    store = Store()
+    root = store.image(tar(member(b"a", b"x")))
+    files = store.layout(root)
+    plain = json.loads(files["index.json"])
+    says = {}, {"annotations": {"a": "b"}}, {"annotations": {"a": "b"}, "subject": root}, {}
+    sides = []
+    for number, more in enumerate(says):
+        own = files | {"index.json": json.dumps(plain | more).encode()}
+        sides.append(str(write_files(tmp_path / f"{number}", own)))
+    found = [diff(sides[0], side) for side in sides[1:]]
+
+    assert [status for status, _ in found] == [0, 0, 0]
+    counts = [sum(one["count"] for one in report["ignored"]) for _, report in found]
+    assert counts == [1, 2, 0]
+
+
 def test_what_a_reader_may_take_for_an_attribute_is_no_format(tmp_path: Path):
     left = image(tmp_path / "l", tar(member(b"a", b"x")))
     acl = image(tmp_path / "r", tar(pax((b"SCHILY.acl.access", b"user::---")) + member(b"a", b"x")))

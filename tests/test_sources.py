@@ -369,6 +369,19 @@ def test_what_two_readers_take_of_one_archive_is_one_image(tmp_path: Path, scrat
         assert opened.images.digest == root["digest"]
 
 
+def test_a_list_of_images_before_manifest_json_is_refused_beside_a_layout(
+    tmp_path: Path, scratch: Path
+):
+    path = tmp_path / "a.tar"
+    repositories = {"repositories": b'{"app": {"v1": "%s"}}' % (b"a" * 64)}
+    path.write_bytes(archive(a_layout()[2] | repositories))
+    with pytest.raises(MalformedError, match="repositories without digests"):
+        open_image(str(path), scratch)
+    assert hello(open_image(f"oci-archive:{path}", scratch)) == b"world"
+    path.write_bytes(archive(both_files() | repositories))  # as today's docker save writes them
+    assert hello(open_image(str(path), scratch)) == b"world"
+
+
 def test_layers_that_a_list_calls_otherwise_are_known_by_their_bytes(tmp_path: Path, scratch: Path):
     files = both_files()
     layer = next(name for name in json.loads(files["manifest.json"])[0]["Layers"])

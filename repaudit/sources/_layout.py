@@ -23,7 +23,8 @@ def open_layout(files: Files, tag: str) -> Opened:
     _check_version(files)
     data = read_small(files, "index.json")
     name = f"{files.name}: index.json"
-    manifests = parse_manifest(data, name).get("manifests")
+    index = parse_manifest(data, name)
+    manifests = index.pop("manifests", None)
     if not isinstance(manifests, list) or not manifests:
         raise MalformedError(f"{name} lists no manifests")
     blobs = BlobFiles(files)
@@ -31,7 +32,8 @@ def open_layout(files: Files, tag: str) -> Opened:
         return Opened(images=read_root(blobs, data), blobs=blobs)
     chosen = _choose(manifests, tag, name) if tag else manifests[0]
     images = read_images(blobs, _descriptor(chosen, name))
-    return Opened(images=images, blobs=blobs, listed=chosen if isinstance(chosen, dict) else None)
+    listed = {**chosen, "index.json": index} if isinstance(chosen, dict) else None
+    return Opened(images=images, blobs=blobs, listed=listed)
 
 
 def _check_version(files: Files) -> None:

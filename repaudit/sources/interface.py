@@ -28,7 +28,8 @@ class Opened(Struct, frozen=True, kw_only=True):
     """An image set that can be read.
 
     `listed` is what a layout's index.json or an archive's manifest.json says of the only image
-    there, or the one that was chosen: tags and the like, which are no part of the image.
+    there, or the one that was chosen: tags and the like, which are no part of the image. What an
+    index.json says besides is in it by that name.
     """
 
     images: ImageSet

@@ -2,7 +2,8 @@
 
 Without a prefix an archive that only `docker save` could have written is read too. Archives of
 today's Docker are both at once; then the OCI half is read, for it has the manifests' digests, and
-the other may list none but the images that are in it.
+the other may list none but the images that are in it. What came before manifest.json says no
+digest, so that nothing beside a layout may be that.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ class _OciArchive:
         opened = open_layout(archive, found[1])
         if not transport and archive.has("manifest.json"):
             check_lists(archive, found[1], opened.images.images)
+        elif not transport and archive.has("repositories"):
+            raise MalformedError(
+                f"{archive.name} lists images in index.json, and in repositories without digests",
+                hint="say that the former is meant: oci-archive:FILE",
+            )
         return opened
 
 
