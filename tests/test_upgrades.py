@@ -324,6 +324,30 @@ def test_a_link_is_the_packages_if_it_leads_to_a_file_of_it(tmp_path: Path):
         assert paths(told(left, right)[UNTOLD]) == {link}
 
 
+def test_and_if_that_is_there(tmp_path: Path):
+    """A list may name what no image has, and what somebody puts there once a container runs."""
+    link, later = "usr/lib/app/plugin.so", "dev/shm/evil.so"
+    sides = []
+    for version in "12":
+        files = package("app", {f"{link}.{version}": f"\x7fELF {version}".encode()})
+        files[f"{INFO}app.list"] += f"/{link}\n/{link}.0\n".encode()
+        sides.append({STATUS: stanza("app", version) + OTHER, **files})
+    links = {link: "plugin.so.0", f"{link}.0": "plugin.so.1"}
+    left = write(tmp_path / "l", sides[0], links=links)
+    right = write(tmp_path / "r", sides[1], links={**links, f"{link}.0": "plugin.so.2"})
+    assert told(left, right).keys() == {UPGRADE}
+    links[f"{link}.0"] = f"/{later}"
+    for number, sums in enumerate((b"", f"{'0' * 32}  {later}\n".encode())):
+        files = dict(sides[1])
+        files[f"{INFO}app.list"] += f"/{later}\n".encode()
+        files[f"{INFO}app.md5sums"] += sums
+        right = write(tmp_path / f"{number}", files, links=links)
+        assert paths(told(left, right)[UNTOLD]) == {f"{link}.0"}
+    links[f"{link}.0"] = "plugin.so.0"
+    right = write(tmp_path / "round", sides[1], links=links)
+    assert paths(told(left, right)[UNTOLD]) == {f"{link}.0"}
+
+
 def test_settings_and_files_in_a_merged_usr_are_known_too(tmp_path: Path):
     sides = []
     for version in "12":

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from repaudit.forensics import Content, cause
 from repaudit.model.deciding import beyond
-from repaudit.model.difference import Aspect, Difference, Place
+from repaudit.model.difference import Aspect, Difference, Place, Within
 from repaudit.model.finding import (
     UNEXPLAINED,
     Confidence,
@@ -45,6 +45,10 @@ _CLAIMED = (
     "`repaudit pins verify --image` compares with the archive"
 )
 _FILES = {Aspect.CONTENT, Aspect.PRESENCE, Aspect.LINK}
+#: What tells more of what is there than that it is.
+_SHOWS = {*_FILES, Aspect.KIND}
+#: So many symbolic links are followed, as Linux does.
+_MOST_LINKS = 40
 
 
 class Claim(Struct):
@@ -91,6 +95,7 @@ class Claims:
                     named = owners.setdefault(path, [])
                     if len(named) < _MOST_OWNERS:
                         named.append(claim)
+        self._there = _by_path(differences)
         refused = set[tuple[object, str]]()
         for one in differences:
             if one.aspect is not Aspect.MTIME and not self._take(one):
@@ -176,8 +181,8 @@ class Claims:
         if one.aspect is Aspect.MTIME:  # a folder has the time at which it was made
             return True if None not in [listed[one.path] for listed in files] else None
         if one.aspect is Aspect.LINK and one.left and one.right:
-            sides = zip((one.left, one.right), files, strict=True)
-            return all(_leads_to_own(one.path, target, listed) for target, listed in sides)
+            targets = enumerate((one.left, one.right))
+            return all(self._leads_to_own(one, target, package, side) for side, target in targets)
         if one.aspect is Aspect.CONTENT:
             return self._as_listed(one, files)
         if one.aspect is Aspect.PRESENCE:
@@ -207,10 +212,11 @@ class Claims:
         return any(not _has(digest, has) for has, digest in known)
 
     def _lone(self, one: Difference, package: Package) -> bool | None:
-        listed = package.files[1 if one.left is None else 0]
+        side = 1 if one.left is None else 0
+        listed = package.files[side]
         digest, detail = self._alone.digest(one.place), one.detail or ""
         if detail.startswith(SYMLINK):
-            return _leads_to_own(one.path, detail.removeprefix(SYMLINK), listed)
+            return self._leads_to_own(one, detail.removeprefix(SYMLINK), package, side)
         place = one.place
         if detail.startswith(HARDLINK):  # the bytes are the target's, and so are the rights
             place = (one.within, detail.removeprefix(HARDLINK), Aspect.PRESENCE.value)
@@ -223,6 +229,36 @@ class Claims:
         if expected is None or content is None:
             return None if content is None else False
         return _has(expected, content) or None
+
+    def _leads_to_own(self, one: Difference, target: str, package: Package, side: int) -> bool:
+        """Whether a symbolic link leads to what the package has, as its list says, and is there.
+
+        What does not differ is not looked for, so that it is not known to be there.
+        """
+        path = one.path
+        for _ in range(_MOST_LINKS):
+            path = normpath(join("/", dirname(path), target)).lstrip("/")
+            there = self._there.get((one.within, path))
+            if there is None or path not in package.files[side]:
+                return False
+            if (there.left, there.right)[side] is None:
+                return False
+            link = _target(there, side)
+            if link is None:
+                return bool(self._proved(there, package))
+            target = link
+        return False
+
+
+def _by_path(differences: Iterable[Difference]) -> dict[tuple[Within, str], Difference]:
+    """Return of each path what tells most of what is there."""
+    found: dict[tuple[Within, str], Difference] = {}
+    for one in differences:
+        if one.aspect in _SHOWS:
+            found[one.within, one.path] = one
+        elif one.aspect is Aspect.MTIME:
+            found.setdefault((one.within, one.path), one)
+    return found
 
 
 def _has(digest: str | None, content: Content) -> bool:
@@ -240,9 +276,12 @@ def _whited_out(path: str) -> str | None:
     return f"{folder}{slash}{gone}" if gone != name and gone != ".wh..opq" else None
 
 
-def _leads_to_own(path: str, target: str, listed: Listed) -> bool:
-    """Whether a symbolic link leads to what the same package has."""
-    return normpath(join("/", dirname(path), target)).lstrip("/") in listed
+def _target(one: Difference, side: int) -> str | None:
+    """Return where a symbolic link leads on one side, None where none is there."""
+    if one.aspect is Aspect.LINK:
+        return (one.left, one.right)[side]
+    detail = one.detail or ""
+    return detail.removeprefix(SYMLINK) if detail.startswith(SYMLINK) else None
 
 
 def _count(differences: Iterable[Difference]) -> str:
