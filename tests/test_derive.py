@@ -192,6 +192,8 @@ def digest_in(text: str) -> tuple[bytes, bytes]:
         ("srv/a.tar", tuple(archive_of("app/notes", each) for each in (NOTE, LATER)), True),
         ("srv/a.tar", tuple(archive_of("etc/cron.d/x", each) for each in (NOTE, LATER)), False),
         ("srv/a.tar", tuple(archive_of("./a/../bin/x", each) for each in (NOTE, LATER)), False),
+        ("srv/a.tar", tuple(archive_of("a\\bin\\x", each) for each in (NOTE, LATER)), True),
+        ("srv/a.tar", tuple(archive_of("usr\\bin\\x", each) for each in (NOTE, LATER)), False),
         ("srv/a.tar", tuple(archive_of("app/x.conf", each) for each in (NOTE, LATER)), False),
         (
             "srv/a.tgz",

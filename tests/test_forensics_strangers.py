@@ -616,7 +616,14 @@ def test_who_packed_an_archive_owns_all_of_it():
 
 @pytest.mark.parametrize(
     ("name", "known"),
-    [("app/x", True), ("etc/sudoers", False), ("./usr/bin/x", False), ("/a/../bin/sh", False)],
+    [
+        ("app/x", True),
+        ("etc/sudoers", False),
+        ("./usr/bin/x", False),
+        ("/a/../bin/sh", False),
+        ("rootfs/etc/sudoers", False),
+        ("app/sketch/x", True),
+    ],
 )
 def test_who_packed_an_archive_owns_no_part_of_a_system(name: str, known: bool):
     pair = [archived(Member(name, b"", 0o755, owner)) for owner in (0, 1000)]

@@ -98,14 +98,20 @@ def owners(case: Case, slug: str, left: Members, right: Members) -> Iterator[Clu
 
 def _decides(name: str, mode: int) -> bool:
     """Whether the owner of a member decides who it is that runs, that reads it, or what for."""
-    return bool(mode & 0o6000 or not mode & 0o004) or of_system(unpacked_as(name))
+    return bool(mode & 0o6000 or not mode & 0o004) or _of_system(name)
+
+
+def _of_system(name: str) -> bool:
+    """Whether a member is of the system where its archive is unpacked, or a folder of it is."""
+    path = unpacked_as(name)
+    return of_system(path) or "/etc/" in path
 
 
 def _opened_to_others(name: str, *both: Member) -> bool:
     """Whether a group that is not its owner's alone may write a file of the system on one side."""
     ids = filter(None, (_IDS.match(one.owner) for one in both))
     groups = any(hit[2] not in ("0", hit[1]) for hit in ids)
-    return groups and len({one.mode & 0o020 for one in both}) > 1 and of_system(unpacked_as(name))
+    return groups and len({one.mode & 0o020 for one in both}) > 1 and _of_system(name)
 
 
 def modes(case: Case, left: Members, right: Members) -> Iterator[Clue]:

@@ -97,7 +97,8 @@ def decides(path: str, sides: Iterable[bytes], regions: Iterable[str]) -> bool:
     if _PLACES.search(path) or any(side.startswith((b"#!", b"\x7fELF")) for side in sides):
         return True
     steps = (step for region in regions for step in region.split(STEP))
-    names = [step.removeprefix(MEMBER) for step in steps if step.startswith(MEMBER)]
+    members = (step.removeprefix(MEMBER) for step in steps if step.startswith(MEMBER))
+    names = [name.replace("\\", "/") for name in members]  # as unzip does
     return any(".." in name or _is_setting(unpacked_as(name)) for name in names)
 
 
