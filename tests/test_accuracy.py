@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from repaudit.forensics import causes
+from repaudit.forensics import FORENSICS, causes
 from repaudit.model.canonical import to_json
 from repaudit.model.experiment import INTRINSIC, SETTABLE
 from tests import accuracy, reprotest
@@ -205,3 +209,11 @@ def test_we_tell_no_less_and_nothing_wrong_where_reprotest_runs_too() -> None:
     assert set(found) == set(reprotest.CASES)
     for case, told in found.items():
         assert told["repaudit"]["wrong"] == told["repaudit"]["missed"] == [], case
+
+
+def test_a_forensic_that_is_taken_away_leaves_the_others(tmp_path: Path):
+    folder = accuracy.without(accuracy.BY_NAME, tmp_path)
+    ask = "from repaudit.forensics import FORENSICS; print(len(list(FORENSICS.all())))"
+    env = os.environ | {"PYTHONPATH": str(folder)}
+    done = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, env=env, capture_output=True)
+    assert int(done.stdout) == len(list(FORENSICS.all())) - 1

@@ -10,9 +10,9 @@ from repaudit.forensics._catalogue import (
     leaves_nothing,
 )
 from repaudit.forensics._clocks import Blanked, without_clock
+from repaudit.forensics._known import at_known_place, place_of
 from repaudit.forensics._obeyed import decides
 from repaudit.forensics.interface import Case, Clamp, Content, Forensic
-from repaudit.forensics.known_path import at_known_place, place_of
 from repaudit.host.registry import Registry
 
 FORENSICS: Registry[Forensic] = Registry("repaudit.forensics", "FORENSIC")
