@@ -1072,10 +1072,8 @@ def test_a_known_place_in_a_configuration_holds_what_its_builder_writes_there(
 
 def test_of_many_lines_each_is_indented_as_one_that_was_compared():
     def script(day: int, out: int = -1) -> str:
-        lines = (
-            f"{'    ' * (n != out)}go()  # updated 2024-01-0{day} 10:00:00" for n in range(9_000)
-        )
-        return "\n".join(["if it:", *lines])
+        made = f"go()  # {'of the generator ' * 5}updated 2024-01-0{day} 10:00:00"
+        return "\n".join(["if it:", *(f"{'    ' * (n != out)}{made}" for n in range(9_000))])
 
     dated = {"captures_build_date"}
     assert differ(script(1), script(2), "srv/a.py") == dated
