@@ -241,6 +241,10 @@ def test_eight_packages_that_list_one_file_are_heard(before: int, heard: bool, t
 @pytest.mark.parametrize(
     ("own", "new"),
     [
+        ("var/www/html/index.html", "var/www/html/shell.php"),
+        ("etc/app.conf", "etc/inetd.conf"),
+        ("etc/perl/App.pm", "etc/perl/strict.pm"),
+        ("usr/include/app.h", "usr/include/stdio.h"),
         ("usr/lib/git-core/own", "usr/lib/git-core/git-evil"),
         ("usr/lib/cgi-bin/own", "usr/lib/cgi-bin/evil"),
         ("usr/lib/app/methods/own", "usr/lib/app/methods/evil"),

@@ -37,13 +37,15 @@ _TAKEN_WHOLE = re.compile(
     r"|systemd/(?:system|user)|(?:system-)?services|(?:site|dist)-packages|python[0-9.]+)/[^/]+",
     re.DOTALL,
 )
-#: Where programs look for what they load or run, by its place and its name alone. What is read by
-#: people is none of it, nor is a module of Python's in a package: only that asks for it by name.
-_LOOKED_INTO = re.compile(
-    r"(?:usr/(?:local/)?)?(?:lib\w*/(?!(?:.*/)?(?:site|dist)-packages/)"
-    r"|(?P<data>share)/(?!(?:doc|man|info|locale)/)).+",
+#: Where a file is taken up by nobody who does not ask for it: what people read, and modules of a
+#: package of Python's. Elsewhere programs look for what they load or run by place and name alone.
+_ASKED_FOR = re.compile(
+    r"(?:usr/(?:local/)?)?share/(?:doc|man|info|locale)/.+"
+    r"|(?:.*/)?(?:site|dist)-packages/[^/]+/.+",
     re.DOTALL,
 )
+#: What has data of its own, each below its own name.
+_DATA = re.compile(r"(?:usr/(?:local/)?)?share/.+", re.DOTALL)
 #: Folders that no one thing has for itself.
 _SHARED = re.compile(
     r"(?:(?:usr/(?:local/)?)?(?:lib\w*(?:/[^/]+-linux-[^/]+)?|s?bin|share(?:/(?:doc|info|man|locale))?"
@@ -70,8 +72,8 @@ def taken_whole(path: str) -> bool:
 
 def looked_into(path: str, package: str) -> bool:
     """Whether others than a package may take up a file there; data is below its name its own."""
-    hit = _LOOKED_INTO.fullmatch(path)
-    return hit is not None and not (hit["data"] and package in path.split("/")[:-1])
+    own = _DATA.fullmatch(path) and package in path.split("/")[:-1]
+    return not (own or _ASKED_FOR.fullmatch(path))
 
 
 def shared(folder: str) -> bool:
