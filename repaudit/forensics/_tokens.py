@@ -61,6 +61,8 @@ _CHOOSES = re.compile(
 )
 #: With the blanks that fill it up.
 _DURATION = re.compile(r"(?:(?<! ) ++)?+(?<![\w.:])(?:\d+\.\d+ s|\d\d:\d\d (?:min|h))(?!\w)")
+#: What is as many as there are CPUs.
+_COUNTS = re.compile(r"(?i)cpu|core|job|parallel|proc|thread|worker")
 _BRACES = re.compile(r"\{.*\}")
 _DIGITS = re.compile(r"\d+")
 #: With each blank, as where indentation tells what a line is a part of.
@@ -130,8 +132,21 @@ def _compared(
     left, right, told = mask(case, left, right)
     left, right, took = _mask_durations(left, right)
     left, right, dated = _mask_stamps(case, left, right)
-    rest = _compare_words(case, left, right) if left != right else ()
-    return (*told, *took, *dated, *rest)
+    rest = tuple(_compare_words(case, left, right)) if left != right else ()
+    return (*told, *took, *dated, *_counted(rest, left))
+
+
+def _counted(found: tuple[Blame, ...], line: str) -> tuple[Blame, ...]:
+    """Return what is to be blamed; a small number is one of CPUs if its line says so.
+
+    Else nothing other may be unknown: two lines that are not the same one have numbers as well.
+    """
+    if _COUNTS.search(line) or all(one.slug != "unexplained" for one in found):
+        return found
+    return tuple(
+        one._replace(slug="unexplained") if one.slug == "captures_cpu_count" else one
+        for one in found
+    )
 
 
 def _mask_durations(left: str, right: str) -> tuple[str, str, list[Blame]]:

@@ -6,7 +6,6 @@ not from what differs.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
@@ -17,6 +16,7 @@ from msgspec import Struct
 
 from repaudit.ecosystems import STATUS, STATUS_FOLDER, Placing, fields_of
 from repaudit.model.difference import Aspect, Difference
+from repaudit.model.digest import sha256
 from repaudit.model.image import Entry, Kind
 from repaudit.oci import layer as oci_layer
 from repaudit.oci.listing import Listing
@@ -261,12 +261,12 @@ def _files(key: _Key, stanza: _Stanza, texts: Mapping[str, bytes], stems: Iterab
         paths = _lines(texts.get(f"{stem}.list"))
         if paths is not None and all(path.startswith("/") for path in paths):
             found |= dict.fromkeys(path.lstrip("/") for path in paths)
-            found[f"{stem}.list"] = _digest(texts[f"{stem}.list"])
+            found[f"{stem}.list"] = sha256(texts[f"{stem}.list"])
         sums = _lines(texts.get(f"{stem}.md5sums"))
         read = [_SUM.fullmatch(line) for line in sums or ()]
         found |= {hit[2]: f"md5:{hit[1]}" for hit in read if hit}
         if sums is not None and all(read):
-            found[f"{stem}.md5sums"] = _digest(texts[f"{stem}.md5sums"])
+            found[f"{stem}.md5sums"] = sha256(texts[f"{stem}.md5sums"])
     found |= stanza.conffiles
     places = Placing().places
     return {place: what for path, what in found.items() for place in places(path, key[0])}
@@ -276,7 +276,3 @@ def _lines(data: bytes | None) -> list[str] | None:
     if data is None:
         return None
     return data.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -6,7 +6,6 @@ A folder *.dist-info is named after its version, so that of such a package each 
 from __future__ import annotations
 
 import csv
-import hashlib
 import re
 from base64 import urlsafe_b64decode
 from collections import defaultdict
@@ -16,6 +15,7 @@ from posixpath import dirname, join, normpath
 from packaging.utils import canonicalize_name
 
 from repaudit.model.difference import Aspect, Difference
+from repaudit.model.digest import sha256
 from repaudit.stages.alone import Alone
 from repaudit.stages.packages import Listed, Package, Sides
 
@@ -76,7 +76,7 @@ def _files(one: Difference, root: str, alone: Alone) -> Listed | None:
             room -= len(path)
             if room < 0:
                 return None  # a few rows may name as many folders as they are long
-    found[one.path] = f"sha256:{hashlib.sha256(content.data).hexdigest()}"
+    found[one.path] = sha256(content.data)
     return found
 
 
